@@ -1,0 +1,116 @@
+"""One account's copy of one leader trade, or one attempt to settle what an exit owes."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from services.common.domain.follow import Policy
+from services.common.domain.intent import Intent
+from services.common.domain.lifecycle import Actor, CopyState
+from services.common.domain.market import Side
+from services.common.domain.trade import LeaderTrade
+from services.common.domain.verdict import Decision
+
+
+class CopyKind(StrEnum):
+    """What a copy is for.
+
+    `entry` mirrors a leader's BUY. `debt` records a leader's SELL: it is claimed once to become a step of an exit, then waits, and
+    shares the fate of the attempts that meet what it made us owe. `exit` is one attempt to sell what an exit owes.
+    """
+
+    ENTRY = "entry"
+    DEBT = "debt"
+    EXIT = "exit"
+
+
+@dataclass(frozen=True, slots=True)
+class TrailEntry:
+    """One transition of a document, chained to the one before by its hash."""
+
+    seq: int
+    at: datetime
+    actor: Actor
+    action: str
+    fence: int
+    previous: str
+    digest: str
+
+
+def next_entry(last: TrailEntry | None, at: datetime, actor: Actor, action: str, fence: int) -> TrailEntry:
+    """The entry that follows `last`; its digest covers every field and the digest before."""
+    seq = last.seq + 1 if last else 1
+    previous = last.digest if last else ""
+    body = json.dumps([seq, at.isoformat(timespec="milliseconds"), str(actor), action, fence, previous])
+    return TrailEntry(seq, at, actor, action, fence, previous, hashlib.sha256(body.encode()).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class CopyRef:
+    """A claim on a copy: writes with it fail once the fence has moved on."""
+
+    copy_id: str
+    account_id: str
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The document in `user_activities`.
+
+    `filled_micros`, `paid_micros` and `fee_micros` are the best known match: shares, USDC (cost or proceeds) and fee; provisional
+    while `executed`, settled once `reconciled`. `exit_id` names the exit that a debt or an attempt belongs to; `attempt_number` the
+    attempt's place in it. `member_of` names the exit attempt or group whose fate a copy shares. `claimable_at` is None while nothing
+    is to be done with it. `owed_micros` is what an exit attempt was opened for, in shares.
+    """
+
+    copy_id: str
+    idempotency_key: str
+    account_id: str
+    follow_id: str
+    kind: CopyKind
+    trade: LeaderTrade
+    policy: Policy
+    policy_version: int
+    detected_at: datetime
+    state: CopyState = CopyState.DETECTED
+    claimable_at: datetime | None = None
+    claimed_by: str = ""
+    fence: int = 0
+    skip_reason: str = ""
+    failure: str = ""
+    needs_review: bool = False
+    decision: Decision | None = None
+    intent: Intent | None = None
+    past_intents: tuple[Intent, ...] = ()
+    retry_count: int = 0
+    last_retry_at: datetime | None = None
+    exit_id: str = ""
+    attempt_number: int = 0
+    owed_micros: int = 0
+    member_of: str = ""
+    filled_micros: int = 0
+    paid_micros: int = 0
+    fee_micros: int = 0
+    executed_at: datetime | None = None
+    reconciled_at: datetime | None = None
+    trail: tuple[TrailEntry, ...] = ()
+    title: str = ""
+    slug: str = ""
+    outcome: str = ""
+
+    @property
+    def ref(self) -> CopyRef:
+        return CopyRef(self.copy_id, self.account_id, self.fence)
+
+    @property
+    def side(self) -> Side:
+        return Side.BUY if self.kind is CopyKind.ENTRY else Side.SELL
+
+    @property
+    def order_hashes(self) -> tuple[str, ...]:
+        """The order ids of all generations, eldest first."""
+        intents = (*self.past_intents, self.intent) if self.intent else self.past_intents
+        return tuple(intent.order_hash for intent in intents)

@@ -1,0 +1,78 @@
+"""Who follows whom, and under which policy."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class SizingMode(StrEnum):
+    """How a copy's size follows from the leader's (guards.md, Sizing)."""
+
+    FIXED = "fixed"
+    RATIO = "ratio"
+    PROPORTIONAL = "proportional"
+    TIERED = "tiered"
+
+
+class FollowState(StrEnum):
+    """`closing` takes no entries but still follows exits; `closed` is over."""
+
+    ACTIVE = "active"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """From `from_micros` of the leader's notional on, copy `ratio_bps` of it."""
+
+    from_micros: int
+    ratio_bps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How one account copies one leader. Amounts in micro-USDC; caps only ever reduce a copy.
+
+    `leader_bankroll_micros` is the portfolio that `proportional` divides by, `bankroll_micros` the one that this follow may use.
+    `denied_markets` holds condition ids.
+    """
+
+    mode: SizingMode = SizingMode.RATIO
+    ratio_bps: int = 1_000
+    fixed_micros: int = 0
+    bankroll_micros: int = 0
+    leader_bankroll_micros: int = 0
+    tiers: tuple[Tier, ...] = ()
+    max_trade_micros: int = 250_000_000
+    max_market_micros: int = 1_000_000_000
+    max_day_micros: int = 1_000_000_000
+    raise_to_minimum: bool = False
+    slippage_bps: int = 300
+    exit_slippage_bps: int = 500
+    exit_floor_bps: int = 5_000
+    denied_markets: tuple[str, ...] = ()
+
+    def digest(self) -> str:
+        """A hash of the whole policy: a copy carries the policy it was made under."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True, default=str).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """One account following one leader, from `created_at` on."""
+
+    follow_id: str
+    account_id: str
+    leader: str
+    policy: Policy
+    version: int
+    state: FollowState
+    created_at: datetime
+
+
+def follow_id(account_id: str, leader: str) -> str:
+    """A follow is unique by account and leader."""
+    return f"{account_id}:{leader.lower()}"

@@ -1,0 +1,36 @@
+"""What a guard says: data that is stored, shown and replayed as it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One guard's answer. `observed` and `limit` hold figures as text by name; `age_ms` is the age of the oldest input used."""
+
+    guard: str
+    ok: bool
+    reason: str = ""
+    observed: Mapping[str, str] = field(default_factory=dict[str, str])
+    limit: Mapping[str, str] = field(default_factory=dict[str, str])
+    age_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The whole report on one copy at one moment, kept pass or refuse. `case` is the snapshot it was made on, enough to make it again."""
+
+    at: datetime
+    account_seq: int
+    verdicts: tuple[Verdict, ...]
+    case: Mapping[str, object]
+
+    @property
+    def refusals(self) -> tuple[Verdict, ...]:
+        return tuple(verdict for verdict in self.verdicts if not verdict.ok)
+
+    @property
+    def allowed(self) -> bool:
+        """Approved means that guards were asked and none refused."""
+        return bool(self.verdicts) and not self.refusals

@@ -1,0 +1,406 @@
+"""The ports of the store. `MongoX` and `MemoryX` implement them and pass one contract suite.
+
+Every write is a compare-and-set or carries a unique key, so that doing it again is harmless. A False or None says that the condition no
+longer held (the fence has moved on, another was first): nothing was written. `StoreUnavailable` says that nothing is known: the write may
+have been applied. Lease times are the database's own.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
+
+from services.common.domain.account import Account, AccountState, ExposureChange, Limits, Pause, PauseScope
+from services.common.domain.copy import Copy, CopyKind, CopyRef
+from services.common.domain.dead_letter import DeadLetter
+from services.common.domain.exit import Exit, ExitState, Step
+from services.common.domain.fill import Fill, LedgerLine, Position, ReconciliationResult
+from services.common.domain.follow import Follow, FollowState, Policy
+from services.common.domain.intent import Attempt, Intent
+from services.common.domain.lifecycle import CopyState
+from services.common.domain.user import Nonce, User
+from services.common.domain.verdict import Decision
+
+T = TypeVar("T")
+
+
+class StoreUnavailable(Exception):
+    """The store did not answer, or its answer was lost: a write may have been applied."""
+
+
+class Begun(StrEnum):
+    """How the transaction that stores an intent ended."""
+
+    DONE = "done"
+    ACCOUNT_MOVED = "account_moved"
+    CLAIM_LOST = "claim_lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[T]):
+    """One change of a watched collection; `token` resumes after it. `value` is None for a resync marker: read a snapshot first."""
+
+    token: str
+    value: T | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some of a listing; `total` counts all of it."""
+
+    items: tuple[T, ...]
+    total: int
+
+
+class Copies(Protocol):
+    """`user_activities`: created by the monitor, owned by the engine until `executed`, by the reconciler from then on."""
+
+    async def insert(self, copies: Sequence[Copy]) -> tuple[str, ...]:
+        """Insert every copy whose (account, idempotency key) is new; the ids of the new ones. Unordered: a known one stops no other."""
+        ...
+
+    async def get(self, copy_id: str) -> Copy | None: ...
+
+    async def claim(
+        self,
+        account_id: str,
+        worker: str,
+        lease: timedelta,
+        *,
+        fresh: bool,
+        barred_leaders: Sequence[str] = (),
+        barred_markets: Sequence[str] = (),
+        only_exits: bool = False,
+    ) -> Copy | None:
+        """Take one claimable copy: debts, then exits, then entries, eldest `claimable_at` first; fence + 1, lease from the database's clock.
+
+        `fresh` False (the gate is closed) takes lapsed `executing` copies only. A lapsed `claimed` or `executing` copy is claimable again.
+        An entry or exit waits while an earlier copy (in chain order) of its (account, token) is still detected or claimed;
+        `barred_…` and `only_exits` apply to detected entries, not to what is executing.
+        """
+        ...
+
+    async def renew(self, ref: CopyRef, lease: timedelta) -> bool: ...
+
+    async def release(self, ref: CopyRef, after: timedelta, now: datetime) -> bool:
+        """claimed → detected, untouched, claimable again after `after`."""
+        ...
+
+    async def park(self, ref: CopyRef, exit_id: str, now: datetime) -> bool:
+        """claimed → detected, claimable no more: a debt whose step is in the exit `exit_id`."""
+        ...
+
+    async def skip(self, ref: CopyRef, reason: str, decision: Decision | None, now: datetime) -> bool:
+        """claimed → skipped."""
+        ...
+
+    async def refuse(self, ref: CopyRef, failure: str, now: datetime) -> bool:
+        """claimed → failed: a permanent fault before any intent."""
+        ...
+
+    async def shrink_void(self, copy_id: str, reason: str, now: datetime) -> bool:
+        """detected → skipped: a BUY that an exit has overtaken, a follow that closed, a trade that a reorg removed."""
+        ...
+
+    async def begin(
+        self,
+        ref: CopyRef,
+        account_seq: int,
+        intent: Intent,
+        decision: Decision,
+        change: ExposureChange,
+        members: Sequence[str],
+        now: datetime,
+    ) -> Begun:
+        """The intent's transaction: copy claimed → executing with the intent and its first attempt; account seq n → n+1 with the change;
+        parked debts in `members` detected → executing as members of this copy. All of it or nothing; never with a lapsed lease."""
+        ...
+
+    async def sign(self, ref: CopyRef, order_hash: str, signature: str) -> bool:
+        """Store the signature of the stored intent."""
+        ...
+
+    async def journal(self, ref: CopyRef, attempt: Attempt, now: datetime) -> bool:
+        """Journal a resend: append the attempt and advance the account's seq, unless the account is halted (orders.md 4)."""
+        ...
+
+    async def record(self, ref: CopyRef, attempt: Attempt, claimable_after: timedelta | None, now: datetime) -> bool:
+        """Store an attempt's outcome (by its number); the copy stays executing, claimable again after `claimable_after` (None: lease stands)."""
+        ...
+
+    async def looked(self, ref: CopyRef, empty: bool, claimable_after: timedelta, now: datetime) -> bool:
+        """Note a look-up of an unknown: `empty` with every source reachable counts towards giving up."""
+        ...
+
+    async def execute(
+        self,
+        ref: CopyRef,
+        attempt: Attempt | None,
+        filled_micros: int,
+        paid_micros: int,
+        fee_micros: int,
+        change: ExposureChange,
+        now: datetime,
+    ) -> bool:
+        """executing → executed on evidence of a match, with the account's change; members follow. By engine under its fence."""
+        ...
+
+    async def fail(
+        self,
+        ref: CopyRef,
+        attempt: Attempt | None,
+        failure: str,
+        needs_review: bool,
+        final: bool,
+        change: ExposureChange | None,
+        watch_until: datetime | None,
+        now: datetime,
+    ) -> bool:
+        """executing → failed: every attempt rejected, final with zero, or presumed dead (then `change` is None: its cash stays aside).
+        Members stay executing: their exit owes again."""
+        ...
+
+    async def close_member(self, copy_id: str, state: CopyState, failure: str, now: datetime) -> bool:
+        """A parked or member debt ends with its exit: detected → skipped, or executing → executed | failed."""
+        ...
+
+    async def settle(
+        self,
+        copy_id: str,
+        fence: int,
+        state: CopyState,
+        fills: Sequence[Fill],
+        lines: Sequence[LedgerLine],
+        positions: Sequence[Position],
+        filled_micros: int,
+        paid_micros: int,
+        fee_micros: int,
+        change: ExposureChange,
+        needs_review: bool,
+        now: datetime,
+    ) -> bool:
+        """The reconciler's transaction: executed → reconciled | failed (or failed → executed on a late fill, reconciled → executed on
+        contrary evidence) with the fills booked, their ledger lines, the positions they make and the account's change; members follow.
+        Fence + 1."""
+        ...
+
+    async def unsettled(self, account_id: str, limit: int) -> tuple[Copy, ...]:
+        """Copies with an intent in `executed`, and those presumed dead whose watch is not over, least recently looked at first."""
+        ...
+
+    async def touch(self, copy_id: str, now: datetime) -> None:
+        """Note that the reconciler has looked at a copy."""
+        ...
+
+    async def of_exit(self, exit_id: str) -> tuple[Copy, ...]:
+        """Attempts and debts of an exit, in their order."""
+        ...
+
+    async def of_token(self, account_id: str, token_id: str, follow_id: str | None = None) -> tuple[Copy, ...]:
+        """Entries of an account in one token (of one follow), that are not skipped or failed without a fill, in chain order."""
+        ...
+
+    async def recent_outcomes(self, account_id: str, since: datetime) -> tuple[Copy, ...]:
+        """Copies whose intent moved since then: what brakes and counters are made of."""
+        ...
+
+    async def page(self, accounts: Sequence[str], limit: int, offset: int) -> Page[Copy]:
+        """Newest first."""
+        ...
+
+    async def counts(self, accounts: Sequence[str]) -> Mapping[tuple[CopyKind, CopyState, str], int]:
+        """How many copies are in each (kind, state, skip reason or failure)."""
+        ...
+
+    def watch(self, token: str | None) -> AsyncIterator[Change[Copy]]:
+        """Every new state of every copy, from now or after `token`; a token that is too old gives a resync change first."""
+        ...
+
+
+class Accounts(Protocol):
+    """`accounts`: one line each; every control change advances `seq`."""
+
+    async def create(self, account: Account) -> bool: ...
+
+    async def get(self, account_id: str) -> Account | None: ...
+
+    async def all(self) -> tuple[Account, ...]: ...
+
+    async def set_state(self, account_id: str, state: AccountState, by: str, now: datetime) -> Account | None: ...
+
+    async def pause(self, account_id: str, pause: Pause) -> Account | None: ...
+
+    async def resume(
+        self, account_id: str, scope: PauseScope, subject: str, by: str, now: datetime
+    ) -> Account | None: ...
+
+    async def set_limits(
+        self, account_id: str, limits: Limits, expected_version: int, by: str, now: datetime
+    ) -> Account | None: ...
+
+    async def set_active_version(self, account_id: str, version: str, by: str, now: datetime) -> Account | None: ...
+
+    async def apply(self, account_id: str, change: ExposureChange) -> bool:
+        """Move the exposure outside a copy's transaction (high-water mark, an external sale)."""
+        ...
+
+
+class Follows(Protocol):
+    """`follows`: who is watched for whom."""
+
+    async def create(self, follow: Follow) -> bool: ...
+
+    async def get(self, follow_id: str) -> Follow | None: ...
+
+    async def all(self) -> tuple[Follow, ...]: ...
+
+    async def update(self, follow_id: str, policy: Policy, expected_version: int, now: datetime) -> Follow | None: ...
+
+    async def set_state(self, follow_id: str, state: FollowState, now: datetime) -> Follow | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """How far a leader has been read: every trade up to `cursor_block` and `cursor_at` has its copies. `lag_ms` of the last one."""
+
+    address: str
+    cursor_block: int
+    cursor_at: datetime
+    seen: int = 0
+    last_trade_at: datetime | None = None
+    lag_ms: int | None = None
+
+
+class Leaders(Protocol):
+    """`leaders`: cursors and health, written by the monitor."""
+
+    async def get(self, address: str) -> Leader | None: ...
+
+    async def all(self) -> tuple[Leader, ...]: ...
+
+    async def start(self, leader: Leader) -> bool:
+        """Keep the first cursor of a leader; False when he has one."""
+        ...
+
+    async def advance(self, leader: Leader) -> bool:
+        """Move a cursor forward, never back."""
+        ...
+
+
+class Exits(Protocol):
+    """`exits`: what we still owe to sell, written by the engine."""
+
+    async def get(self, exit_id: str) -> Exit | None: ...
+
+    async def owe(
+        self, exit_id: str, account_id: str, follow_id: str, token_id: str, step: Step, now: datetime
+    ) -> Exit:
+        """Add a step, once by its key; opens the exit (again) where it is new or closed."""
+        ...
+
+    async def open_attempt(self, exit_id: str, version: int, attempt: Copy) -> bool:
+        """Open attempt n by compare-and-set on the exit's version, and insert its copy, in one transaction."""
+        ...
+
+    async def close_attempt(self, exit_id: str, copy_id: str) -> bool: ...
+
+    async def end(self, exit_id: str, version: int, state: ExitState, now: datetime) -> bool: ...
+
+    async def open_ones(self, account_id: str) -> tuple[Exit, ...]: ...
+
+
+class Positions(Protocol):
+    """`user_positions`, `fills` and `ledger`, written by the reconciler (through `Copies.settle`)."""
+
+    async def get(self, account_id: str, token_id: str) -> Position | None: ...
+
+    async def of(self, accounts: Sequence[str]) -> tuple[Position, ...]: ...
+
+    async def mark(self, account_id: str, token_id: str, mark_micros: int, now: datetime) -> None: ...
+
+    async def fills_of(self, copy_id: str) -> tuple[Fill, ...]: ...
+
+    async def fills(self, accounts: Sequence[str]) -> tuple[Fill, ...]: ...
+
+    async def ledger(self, account_id: str, token_id: str | None = None) -> tuple[LedgerLine, ...]: ...
+
+    def watch(self, token: str | None) -> AsyncIterator[Change[Position]]: ...
+
+
+class Results(Protocol):
+    """`reconciliation_results`."""
+
+    async def add(self, result: ReconciliationResult) -> bool: ...
+
+    async def latest(self, account_id: str) -> ReconciliationResult | None: ...
+
+    async def page(self, accounts: Sequence[str], limit: int, offset: int) -> Page[ReconciliationResult]: ...
+
+
+class Leases(Protocol):
+    """Single flight across processes: who may do a named piece of work now."""
+
+    async def take(self, name: str, holder: str, lease: timedelta) -> bool:
+        """True when `holder` has it, or had it and keeps it."""
+        ...
+
+    async def give_back(self, name: str, holder: str) -> None: ...
+
+
+class DeadLetters(Protocol):
+    """`dead_letters`: payloads that no parser knows."""
+
+    async def add(self, letter: DeadLetter) -> None:
+        """Keep it, or count it when its digest is known."""
+        ...
+
+    async def all(self) -> tuple[DeadLetter, ...]: ...
+
+
+class Users(Protocol):
+    """`users`."""
+
+    async def get(self, address: str) -> User | None: ...
+
+    async def upsert(self, user: User) -> User:
+        """The user that is kept: an existing one keeps its epoch and takes the role."""
+        ...
+
+    async def advance_epoch(self, address: str) -> User | None: ...
+
+
+class Nonces(Protocol):
+    """`auth_nonces`: deleted by use, or by a TTL index."""
+
+    async def add(self, nonce: Nonce) -> None: ...
+
+    async def open_for(self, address: str, now: datetime, limit: int = 5) -> tuple[Nonce, ...]:
+        """The newest open messages of an address."""
+        ...
+
+    async def consume(self, nonce: str, address: str, now: datetime) -> Nonce | None:
+        """Delete and return it, once; None when it is used, expired or another's."""
+        ...
+
+
+class Stores(Protocol):
+    """Everything a service may ask of the database. `now` is the database's clock; `ping` answers or raises `StoreUnavailable`."""
+
+    copies: Copies
+    accounts: Accounts
+    follows: Follows
+    leaders: Leaders
+    exits: Exits
+    positions: Positions
+    results: Results
+    leases: Leases
+    dead_letters: DeadLetters
+    users: Users
+    nonces: Nonces
+
+    async def now(self) -> datetime: ...
+
+    async def ping(self) -> None: ...
+
+    async def close(self) -> None: ...
