@@ -1,0 +1,115 @@
+"""Settings from the environment: read once, in a service's `app`, and all problems reported at once by name."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
+
+from pydantic import Field, SecretStr, StringConstraints, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+EXIT_SETTINGS = 2
+
+Address = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-fA-F]{40}$")]
+Listen = Annotated[str, StringConstraints(pattern=r"^.+:\d{1,5}$")]
+Addresses = Annotated[
+    str, NoDecode, StringConstraints(pattern=r"^(\s*0x[0-9a-fA-F]{40}\s*(,\s*0x[0-9a-fA-F]{40}\s*)*)?$")
+]
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+class CommonSettings(BaseSettings):
+    """What every service reads. Field `x` is the variable `X`; an empty variable counts as unset."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged")
+    metrics_port: int = Field(0, ge=0, le=65535, description="Prometheus metrics on loopback; 0 turns them off")
+    mesh_secret: SecretStr = Field(
+        description="What services prove themselves to each other with on loopback; at least 16 characters",
+        min_length=16,
+    )
+    mesh_ca_file: Path | None = Field(
+        None, description="Certificate authority of the mesh; with it every service speaks mTLS"
+    )
+    mesh_cert_file: Path | None = Field(None, description="This service's certificate, its SPIFFE id in a URI SAN")
+    mesh_key_file: Path | None = Field(None, description="The key of that certificate")
+    jwt_secret: SecretStr | None = Field(
+        None, description="HS256 secret of at least 32 characters; or use JWT_KEYS_DIR", min_length=32
+    )
+    jwt_keys_dir: Path | None = Field(None, description="Folder of ES256 keys (PEM), newest signs; or use JWT_SECRET")
+    sentry_dsn: SecretStr | None = Field(None, description="Where crashes are reported; empty reports none")
+
+
+class StoreSettings(BaseSettings):
+    """The truth and the cache."""
+
+    mongodb_uri: SecretStr = Field(
+        description="MongoDB replica set, for example mongodb://127.0.0.1:27117/?replicaSet=rs0"
+    )
+    mongodb_database: str = Field("polycopy", pattern=r"^[A-Za-z0-9_-]{1,38}$", description="Database name")
+    redis_url: SecretStr = Field(
+        SecretStr("redis://127.0.0.1:6479/0"), description="Valkey or Redis, for limits and read caches only"
+    )
+
+
+class VenueSettings(BaseSettings):
+    """Where Polymarket and the chain are; the network's own addresses unless set."""
+
+    polycopy_network: Literal["polygon", "amoy"] = Field("polygon", description="Whose addresses are the defaults")
+    clob_url: str | None = Field(None, pattern="^https?://", description="CLOB REST")
+    clob_ws_url: str | None = Field(None, pattern="^wss?://", description="CLOB WebSocket, without /market or /user")
+    data_api_url: str | None = Field(None, pattern="^https?://", description="Data API")
+    gamma_url: str | None = Field(None, pattern="^https?://", description="Gamma API")
+    rtds_url: str | None = Field(None, pattern="^wss?://", description="Real-time data stream")
+    rpc_url: str | None = Field(None, pattern="^https?://", description="JSON-RPC of the chain")
+    rpc_ws_url: str | None = Field(None, pattern="^wss?://", description="JSON-RPC over WebSocket, for subscriptions")
+    chain_id: int | None = Field(None, gt=0, description="Chain id that orders are signed for")
+    exchange_address: Address | None = Field(None, description="CTF exchange V2")
+    neg_risk_exchange_address: Address | None = Field(None, description="Neg-risk exchange V2")
+    ctf_address: Address | None = Field(None, description="Conditional tokens")
+    collateral_address: Address | None = Field(None, description="pUSD")
+
+
+class AccountSettings(BaseSettings):
+    """Who copies whom, where no database says so yet; afterwards the database is the truth."""
+
+    user_addresses: Addresses = Field("", description="Leaders to follow, comma separated")
+    proxy_wallet: Address | None = Field(None, description="The wallet that trades")
+    private_key_file: Path | None = Field(
+        None, description="File with its signer's key (0x-hex), readable by its owner alone"
+    )
+    polycopy_config: Path | None = Field(
+        None, description="TOML file of accounts, follows and limits, imported at first start"
+    )
+
+
+def load(settings: type[S], **given: Any) -> S:
+    """The settings, or exit 2 after naming every one that is missing or wrong."""
+    try:
+        return settings(**given)
+    except ValidationError as error:
+        refuse(problems(error))
+
+
+def problems(error: ValidationError) -> list[str]:
+    """One line per setting: its name and what was expected; never its value, which may be a secret."""
+    return sorted(
+        f"{'.'.join(str(part) for part in item['loc']).upper() or 'SETTINGS'}: {_expected(item['type'], item['msg'])}"
+        for item in error.errors()
+    )
+
+
+def refuse(lines: list[str]) -> NoReturn:
+    """Say what is wrong and end: a process with wrong settings must not run."""
+    sys.stderr.write("settings are missing or wrong:\n" + "".join(f"  {line}\n" for line in lines))
+    raise SystemExit(EXIT_SETTINGS)
+
+
+def _expected(kind: str, message: str) -> str:
+    return "required" if kind == "missing" else message[0].lower() + message[1:]
+
+
+def addresses(text: str) -> tuple[str, ...]:
+    """The lower-case addresses of a comma-separated list."""
+    return tuple(part.strip().lower() for part in text.split(",") if part.strip())
