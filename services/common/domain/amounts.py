@@ -1,92 +1,98 @@
-"""The two amounts of an order: what its maker gives and gets, exact at the limit price (venue.md 3.9)."""
+"""What an order gives and takes, exactly: the venue's grids of price, size and sum (venue.md 3.9)."""
 
-from dataclasses import dataclass
 from math import gcd
 
 from services.common.domain.market import Side
-from services.common.domain.money import MICRO, InexactAmount
+from services.common.domain.money import MICRO
 
 LOT_MICROS = 10_000
-"""Order sizes are whole hundredths of a share."""
-
 CENT_MICROS = 10_000
-"""A marketable BUY gives whole cents."""
+TICKS_MICROS = frozenset({100_000, 10_000, 5_000, 2_500, 1_000, 100})
 
 
-@dataclass(frozen=True, slots=True)
-class Rounding:
-    """How many decimals the venue takes of a price, a size and the amount that follows from them."""
+class InvalidAmounts(ValueError):
+    """An order that the venue's grids do not have. The class names the rule, `reason` is its name in reports."""
 
-    price: int
-    size: int
-    amount: int
+    reason = "invalid_amounts"
 
 
-ROUNDING = {
-    100_000: Rounding(1, 2, 3),
-    10_000: Rounding(2, 2, 4),
-    5_000: Rounding(3, 2, 5),
-    2_500: Rounding(4, 2, 6),
-    1_000: Rounding(3, 2, 5),
-    100: Rounding(4, 2, 6),
-}
-"""The venue's rounding by tick, in millionths. A tick that is not here is not traded."""
+class UnknownTick(InvalidAmounts):
+    """A price grid that the venue does not use."""
+
+    reason = "unknown_tick"
 
 
-@dataclass(frozen=True, slots=True)
-class Amounts:
-    """What an order gives (`maker_micros`) and gets at least (`taker_micros`), in base units of six decimals."""
+class PriceOffTick(InvalidAmounts):
+    """A price between two ticks."""
 
-    maker_micros: int
-    taker_micros: int
+    reason = "price_off_tick"
 
 
-def buy_amounts(shares_micros: int, price_micros: int, tick_micros: int) -> Amounts:
-    """The amounts of a marketable BUY: whole cents for whole hundredths of a share.
+class PriceOutOfRange(InvalidAmounts):
+    """A price outside [tick, 1 − tick]."""
 
-    Raises `InexactAmount` where the cost at the limit price is no whole number of cents; `buy_lot` says which sizes are.
-    """
-    cost = _cost(shares_micros, price_micros, tick_micros)
-    if cost % CENT_MICROS:
-        raise InexactAmount(f"{shares_micros} at {price_micros} costs a part of a cent")
-    return Amounts(cost, shares_micros)
+    reason = "price_out_of_range"
 
 
-def sell_amounts(shares_micros: int, price_micros: int, tick_micros: int) -> Amounts:
-    """The amounts of a marketable SELL: whole hundredths of a share for at least their value at the limit price."""
-    return Amounts(shares_micros, _cost(shares_micros, price_micros, tick_micros))
+class SizeOffLot(InvalidAmounts):
+    """A size that is no positive multiple of 0.01 share."""
+
+    reason = "size_off_lot"
 
 
-def order_amounts(side: Side, shares_micros: int, price_micros: int, tick_micros: int) -> Amounts:
-    """The amounts of an order of either side; raises `InexactAmount` where the venue could not represent it."""
-    of = buy_amounts if side is Side.BUY else sell_amounts
-    return of(shares_micros, price_micros, tick_micros)
+class SumOffCent(InvalidAmounts):
+    """A marketable BUY whose cost is not in whole cents."""
+
+    reason = "sum_off_cent"
 
 
-def buy_lot(price_micros: int) -> int:
-    """The smallest number of micro-shares, in hundredths of a share, that costs whole cents at this price."""
-    return LOT_MICROS * (MICRO // gcd(price_micros, MICRO))
+def buy_amounts(shares_micros: int, limit_micros: int, tick_micros: int) -> tuple[int, int]:
+    """(maker, taker) of a marketable BUY: micro-USDC to spend, micro-shares to get at least. Raises `InvalidAmounts`."""
+    check_price(limit_micros, tick_micros)
+    check_size(shares_micros)
+    cost, rest = divmod(shares_micros * limit_micros, MICRO)
+    if rest or cost % CENT_MICROS:
+        raise SumOffCent(f"{shares_micros} micro-shares at {limit_micros} do not cost whole cents")
+    return cost, shares_micros
 
 
-def lot(side: Side, price_micros: int) -> int:
-    """What the size of an order at this price must be a multiple of."""
-    return buy_lot(price_micros) if side is Side.BUY else LOT_MICROS
+def sell_amounts(shares_micros: int, limit_micros: int, tick_micros: int) -> tuple[int, int]:
+    """(maker, taker) of a marketable SELL: micro-shares to give, micro-USDC to get at least. Raises `InvalidAmounts`."""
+    check_price(limit_micros, tick_micros)
+    check_size(shares_micros)
+    return shares_micros, shares_micros * limit_micros // MICRO
 
 
-def on_grid(price_micros: int, tick_micros: int) -> bool:
-    """Whether the price is on the tick and within [tick, 1 − tick]."""
-    return price_micros % tick_micros == 0 and tick_micros <= price_micros <= MICRO - tick_micros
+def amounts(side: Side, shares_micros: int, limit_micros: int, tick_micros: int) -> tuple[int, int]:
+    """(maker, taker) of a marketable order of either side."""
+    build = buy_amounts if side is Side.BUY else sell_amounts
+    return build(shares_micros, limit_micros, tick_micros)
 
 
-def _cost(shares_micros: int, price_micros: int, tick_micros: int) -> int:
-    rounding = ROUNDING.get(tick_micros)
-    if rounding is None:
-        raise InexactAmount(f"{tick_micros} is no tick of the venue")
-    if not on_grid(price_micros, tick_micros):
-        raise InexactAmount(f"{price_micros} is off the tick {tick_micros}")
-    if shares_micros <= 0 or shares_micros % 10 ** (6 - rounding.size):
-        raise InexactAmount(f"{shares_micros} is no whole number of hundredths of a share")
-    cost, rest = divmod(shares_micros * price_micros, MICRO)
-    if rest or cost % 10 ** (6 - rounding.amount):
-        raise InexactAmount(f"{shares_micros} at {price_micros} has more decimals than the venue takes")
-    return cost
+def share_step_micros(side: Side, limit_micros: int) -> int:
+    """The step in which the size of an order at this price can change and stay exact: 0.01 share, coarser for a BUY."""
+    if side is Side.SELL:
+        return LOT_MICROS
+    return LOT_MICROS * (MICRO // gcd(limit_micros, MICRO))
+
+
+def exact_shares_micros(side: Side, shares_micros: int, limit_micros: int) -> int:
+    """The largest size within `shares_micros` that is exactly representable at this price; 0 when none is."""
+    step = share_step_micros(side, limit_micros)
+    return shares_micros // step * step
+
+
+def check_price(price_micros: int, tick_micros: int) -> None:
+    """Raise `InvalidAmounts` unless the price is on the grid and inside it."""
+    if tick_micros not in TICKS_MICROS:
+        raise UnknownTick(f"{tick_micros} is no tick of the venue")
+    if not tick_micros <= price_micros <= MICRO - tick_micros:
+        raise PriceOutOfRange(f"{price_micros} is outside [tick, 1 - tick]")
+    if price_micros % tick_micros:
+        raise PriceOffTick(f"{price_micros} is not on the grid of {tick_micros}")
+
+
+def check_size(shares_micros: int) -> None:
+    """Raise `SizeOffLot` unless the size is a positive multiple of 0.01 share."""
+    if shares_micros <= 0 or shares_micros % LOT_MICROS:
+        raise SizeOffLot(f"{shares_micros} is no positive multiple of 0.01 share")
