@@ -1,0 +1,79 @@
+"""From a receipt to the fills of followed leaders, and from a fill to one copy per follow. Pure: the same receipt gives the same keys."""
+
+import hashlib
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+from services.common.domain.copy import Copy, CopyKind
+from services.common.domain.follow import Follow, FollowState
+from services.common.domain.market import Market, Side
+from services.common.domain.trade import LeaderTrade, Role, idempotency_key, trade_key
+from services.common.ports.chain import OrderFilled, Receipt
+
+
+def trades(receipt: Receipt, leaders: Collection[str], chain_id: int) -> tuple[LeaderTrade, ...]:
+    """The fills of `leaders` (lower-case addresses) in one mined transaction, in log order; two logs of one order add up."""
+    found: dict[str, LeaderTrade] = {}
+    for fill in receipt.fills if receipt.ok else ():
+        if fill.maker.lower() in leaders:
+            trade = _trade(receipt, fill, chain_id)
+            found[trade.key] = found[trade.key].plus(trade) if trade.key in found else trade
+    return tuple(found.values())
+
+
+def _trade(receipt: Receipt, fill: OrderFilled, chain_id: int) -> LeaderTrade:
+    return LeaderTrade(
+        key=trade_key(chain_id, receipt.tx_hash, fill.order_hash),
+        leader=fill.maker.lower(),
+        token_id=fill.token_id,
+        side=fill.side,
+        shares_micros=fill.shares_micros,
+        usdc_micros=fill.usdc_micros,
+        traded_at=receipt.block_at,
+        tx_hash=receipt.tx_hash.lower(),
+        order_hash=fill.order_hash.lower(),
+        block_number=receipt.block_number,
+        log_index=fill.log_index,
+        # A taker's own log names the exchange as its counterparty (venue.md 6.2).
+        role=Role.TAKER if fill.taker.lower() == fill.exchange.lower() else Role.MAKER,
+        block_hash=receipt.block_hash,
+    )
+
+
+def copies(trade: LeaderTrade, follows: Iterable[Follow], market: Market | None, now: datetime) -> tuple[Copy, ...]:
+    """One copy for every follow that this trade concerns: a BUY is an entry, a SELL a debt.
+
+    A trade from before the follow was made is history: it concerns no one. A closing follow takes debts only.
+    """
+    return tuple(_copy(trade, follow, market, now) for follow in follows if _concerns(trade, follow))
+
+
+def _concerns(trade: LeaderTrade, follow: Follow) -> bool:
+    if follow.leader != trade.leader or trade.traded_at < follow.created_at:
+        return False
+    return follow.state is FollowState.ACTIVE or (follow.state is FollowState.CLOSING and trade.side is Side.SELL)
+
+
+def _copy(trade: LeaderTrade, follow: Follow, market: Market | None, now: datetime) -> Copy:
+    key = idempotency_key(follow.account_id, trade.key)
+    token = market.token(trade.token_id) if market else None
+    return Copy(
+        copy_id=copy_id(key),
+        idempotency_key=key,
+        account_id=follow.account_id,
+        follow_id=follow.follow_id,
+        kind=CopyKind.ENTRY if trade.side is Side.BUY else CopyKind.DEBT,
+        trade=trade,
+        policy=follow.policy,
+        policy_version=follow.version,
+        detected_at=now,
+        claimable_at=now,
+        title=market.title if market else "",
+        slug=market.slug if market else "",
+        outcome=token.outcome if token else "",
+    )
+
+
+def copy_id(key: str) -> str:
+    """A copy's id follows from its idempotency key, so that two processes that see one trade speak of one copy."""
+    return hashlib.sha256(f"copy|{key}".encode()).hexdigest()[:32]

@@ -1,0 +1,59 @@
+"""Who is watched, for whom: a fresh copy of the follows, read from the store every few seconds."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import timedelta
+
+import structlog
+
+from services.common.domain.follow import Follow, FollowState
+from services.common.ports.chain import Chain
+from services.common.ports.clock import Clock
+from services.common.ports.stores import Leader, Stores
+
+log = structlog.get_logger()
+
+
+class Roster:
+    """Follows by leader. A leader that is new starts at the chain's head: what he did before is not copied."""
+
+    def __init__(self, stores: Stores, chain: Chain, clock: Clock) -> None:
+        self._stores = stores
+        self._chain = chain
+        self._clock = clock
+        self._follows: Mapping[str, tuple[Follow, ...]] = {}
+
+    @property
+    def leaders(self) -> tuple[str, ...]:
+        """Every watched address, lower-case, in order."""
+        return tuple(sorted(self._follows))
+
+    def follows(self, leader: str) -> tuple[Follow, ...]:
+        """The follows of one leader."""
+        return self._follows.get(leader, ())
+
+    async def refresh(self) -> bool:
+        """Read the follows again; True when the leaders have changed. Raises what the store or the chain raises."""
+        found: dict[str, list[Follow]] = defaultdict(list)
+        for follow in await self._stores.follows.all():
+            if follow.state is not FollowState.CLOSED:
+                found[follow.leader].append(follow)
+        for leader in found.keys() - self._follows.keys():
+            await self._start(leader)
+        changed = found.keys() != self._follows.keys()
+        self._follows = {leader: tuple(follows) for leader, follows in found.items()}
+        return changed
+
+    async def keep_fresh(self, every: timedelta) -> None:
+        """Refresh until cancelled."""
+        while True:
+            await self._clock.sleep(every)
+            try:
+                await self.refresh()
+            except Exception as error:
+                log.warning("roster_stale", error=type(error).__name__)
+
+    async def _start(self, leader: str) -> None:
+        if await self._stores.leaders.get(leader) is None:
+            head = await self._chain.head()
+            await self._stores.leaders.start(Leader(leader, head.number, self._clock.now()))

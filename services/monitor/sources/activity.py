@@ -1,0 +1,50 @@
+"""The Data API as a source: slow and cached, but independent; it proves that the chain's logs missed nothing."""
+
+from datetime import datetime, timedelta
+
+import structlog
+from prometheus_client import Counter
+
+from services.common.ports.clock import Clock
+from services.common.ports.venue import Activity, VenueUnavailable
+from services.monitor.roster import Roster
+from services.monitor.watch import Watch
+
+log = structlog.get_logger()
+
+ONLY_HERE = Counter(
+    "polycopy_monitor_found_by_activity_total", "Transactions that the Data API named before any other source"
+)
+
+
+class ActivitySource:
+    """Polls every leader's trades with an overlap: pages end, rows arrive late, one cached URL is minutes old (venue.md 1.4)."""
+
+    def __init__(self, activity: Activity, roster: Roster, watch: Watch, clock: Clock, *, overlap: timedelta) -> None:
+        self._activity = activity
+        self._roster = roster
+        self._watch = watch
+        self._clock = clock
+        self._overlap = overlap
+        self._since: dict[str, datetime] = {}
+
+    async def poll(self) -> None:
+        """Read every leader once. Raises `VenueUnavailable`; what was read before stays handled."""
+        for leader in self._roster.leaders:
+            now = self._clock.now()
+            for hint in await self._activity.trades(leader, self._since.get(leader, now) - self._overlap):
+                if not self._watch.knows(hint.tx_hash):
+                    ONLY_HERE.inc()
+                    self._watch.offer(hint)
+            self._since[leader] = now
+
+    async def poll_forever(self, every: timedelta) -> None:
+        """Poll until cancelled; a failure is tried again."""
+        while True:
+            try:
+                await self.poll()
+            except VenueUnavailable as error:
+                log.warning("activity_unavailable", error=str(error))
+            except Exception as error:
+                log.warning("activity_failed", error=type(error).__name__, text=str(error))
+            await self._clock.sleep(every)

@@ -1,0 +1,92 @@
+"""The chain as a source: a log subscription for speed, a sweep over block ranges for completeness and the cursor."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+from prometheus_client import Gauge
+
+from services.common.crashpoints import crashpoint
+from services.common.ports.chain import Chain, ChainUnavailable, FillLog
+from services.common.ports.clock import Clock
+from services.common.ports.stores import Leader, Stores
+from services.common.ports.venue import Hint
+from services.monitor.roster import Roster
+from services.monitor.watch import Seen, Watch
+
+log = structlog.get_logger()
+
+CURSOR = Gauge("polycopy_monitor_cursor_block", "Every trade up to this block has its copies")
+WIDEST_SWEEP = 2_000
+
+
+def hint(fill: FillLog, clock: Clock, source: str) -> Hint:
+    """What a log says: look at this transaction."""
+    return Hint(fill.tx_hash, fill.fill.maker.lower(), source, clock.now(), fill.block_at)
+
+
+class ChainSource:
+    """Follows `OrderFilled` logs whose order belongs to a leader."""
+
+    def __init__(
+        self, chain: Chain, stores: Stores, roster: Roster, watch: Watch, clock: Clock, *, overlap_blocks: int
+    ) -> None:
+        self._chain = chain
+        self._stores = stores
+        self._roster = roster
+        self._watch = watch
+        self._clock = clock
+        self._overlap = overlap_blocks
+
+    async def follow(self, leaders: Sequence[str]) -> None:
+        """Hand every new log to the watch as it arrives, until the subscription fails. Raises `ChainUnavailable`."""
+        async for fill in self._chain.subscribe_fills(leaders):
+            if not fill.removed:
+                self._watch.offer(hint(fill, self._clock, "chain"))
+
+    async def sweep(self) -> int:
+        """Read every block from the cursor (less an overlap) to the head; move the cursor when all its trades are stored.
+
+        Returns the block reached. Raises what the ports raise: the cursor then stays where it was.
+        """
+        leaders = self._roster.leaders
+        if not leaders:
+            return 0
+        cursors = {leader.address: leader for leader in await self._stores.leaders.all() if leader.address in leaders}
+        head = (await self._chain.head()).number
+        first = max(min(cursor.cursor_block for cursor in cursors.values()) - self._overlap, 0) if cursors else head
+        last = min(head, first + WIDEST_SWEEP)
+        complete = [
+            await self._watch.see(hint(fill, self._clock, "sweep"))
+            for fill in await self._chain.fills_of(leaders, first, last)
+        ]
+        crashpoint("after_insert_before_cursor")
+        if all(complete):
+            await self._advance(cursors.values(), last)
+        return last
+
+    async def sweep_forever(self, every: timedelta) -> None:
+        """Sweep until cancelled; a failure is tried again."""
+        while True:
+            try:
+                await self.sweep()
+            except ChainUnavailable as error:
+                log.warning("chain_unavailable", error=str(error))
+            except Exception as error:
+                log.warning("sweep_failed", error=type(error).__name__, text=str(error))
+            await self._clock.sleep(every)
+
+    async def _advance(self, cursors: Iterable[Leader], last: int) -> None:
+        now = self._clock.now()
+        for leader in cursors:
+            await self._stores.leaders.advance(_moved(leader, last, now, self._watch.last_of(leader.address)))
+        CURSOR.set(last)
+        crashpoint("after_cursor")
+
+
+def _moved(leader: Leader, block: int, now: datetime, last: Seen | None) -> Leader:
+    moved = replace(leader, cursor_block=max(block, leader.cursor_block), cursor_at=now)
+    if last is None:
+        return moved
+    return replace(moved, seen=leader.seen + last.fresh, last_trade_at=last.trade.traded_at, lag_ms=last.lag_ms)
