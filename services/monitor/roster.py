@@ -2,16 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import timedelta
-
-import structlog
 
 from services.common.domain.follow import Follow, FollowState
 from services.common.ports.chain import Chain
 from services.common.ports.clock import Clock
 from services.common.ports.stores import Leader, Stores
-
-log = structlog.get_logger()
 
 
 class Roster:
@@ -43,15 +38,6 @@ class Roster:
         changed = found.keys() != self._follows.keys()
         self._follows = {leader: tuple(follows) for leader, follows in found.items()}
         return changed
-
-    async def keep_fresh(self, every: timedelta) -> None:
-        """Refresh until cancelled."""
-        while True:
-            await self._clock.sleep(every)
-            try:
-                await self.refresh()
-            except Exception as error:
-                log.warning("roster_stale", error=type(error).__name__)
 
     async def _start(self, leader: str) -> None:
         if await self._stores.leaders.get(leader) is None:

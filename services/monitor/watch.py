@@ -13,6 +13,7 @@ from services.common.crashpoints import crashpoint
 from services.common.domain.copy import Copy
 from services.common.domain.market import Market
 from services.common.domain.trade import LeaderTrade
+from services.common.loop import one_turn
 from services.common.ports.chain import Chain
 from services.common.ports.clock import Clock
 from services.common.ports.stores import Stores
@@ -108,10 +109,7 @@ class Watch:
 
     async def _try(self, hint: Hint) -> None:
         async with self._room:
-            try:
-                await self.see(hint)
-            except Exception as error:
-                log.warning("hint_failed", tx=hint.tx_hash, source=hint.source, error=type(error).__name__)
+            await one_turn("hint", lambda: self.see(hint))
 
     async def _handle(self, hint: Hint) -> bool:
         receipt = await mined(self._chain, self._clock, hint.tx_hash, self._patience)

@@ -2,15 +2,12 @@
 
 from datetime import datetime, timedelta
 
-import structlog
 from prometheus_client import Counter
 
 from services.common.ports.clock import Clock
-from services.common.ports.venue import Activity, VenueUnavailable
+from services.common.ports.venue import Activity
 from services.monitor.roster import Roster
 from services.monitor.watch import Watch
-
-log = structlog.get_logger()
 
 ONLY_HERE = Counter(
     "polycopy_monitor_found_by_activity_total", "Transactions that the Data API named before any other source"
@@ -37,14 +34,3 @@ class ActivitySource:
                     ONLY_HERE.inc()
                     self._watch.offer(hint)
             self._since[leader] = now
-
-    async def poll_forever(self, every: timedelta) -> None:
-        """Poll until cancelled; a failure is tried again."""
-        while True:
-            try:
-                await self.poll()
-            except VenueUnavailable as error:
-                log.warning("activity_unavailable", error=str(error))
-            except Exception as error:
-                log.warning("activity_failed", error=type(error).__name__, text=str(error))
-            await self._clock.sleep(every)

@@ -2,20 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-import structlog
 from prometheus_client import Gauge
 
 from services.common.crashpoints import crashpoint
-from services.common.ports.chain import Chain, ChainUnavailable, FillLog
+from services.common.ports.chain import Chain, FillLog
 from services.common.ports.clock import Clock
 from services.common.ports.stores import Leader, Stores
 from services.common.ports.venue import Hint
 from services.monitor.roster import Roster
 from services.monitor.watch import Seen, Watch
-
-log = structlog.get_logger()
 
 CURSOR = Gauge("polycopy_monitor_cursor_block", "Every trade up to this block has its copies")
 WIDEST_SWEEP = 2_000
@@ -65,17 +62,6 @@ class ChainSource:
         if all(complete):
             await self._advance(cursors.values(), last)
         return last
-
-    async def sweep_forever(self, every: timedelta) -> None:
-        """Sweep until cancelled; a failure is tried again."""
-        while True:
-            try:
-                await self.sweep()
-            except ChainUnavailable as error:
-                log.warning("chain_unavailable", error=str(error))
-            except Exception as error:
-                log.warning("sweep_failed", error=type(error).__name__, text=str(error))
-            await self._clock.sleep(every)
 
     async def _advance(self, cursors: Iterable[Leader], last: int) -> None:
         now = self._clock.now()
