@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.common.domain.market import Side
 from services.common.domain.money import MICRO
-from services.common.polymarket.amounts import (
+from services.common.domain.amounts import (
     TICKS_MICROS,
     PriceOffTick,
     PriceOutOfRange,

@@ -1,10 +1,7 @@
-"""Where the venue is: the one place that knows its addresses, and that builds the SDK's environment for another venue."""
+"""Where the venue is: the one place that knows its addresses; production by default, a testnet, or another venue by settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-
-from polymarket._internal.environment import PRODUCTION_CONFIG, create_environment
-from polymarket.environments import Environment
 
 from services.common.domain.market import Market, TokenProtocol
 from services.common.polymarket.order import Contract
@@ -15,7 +12,7 @@ class UnknownProtocol(ValueError):
 
 
 class UnknownNetwork(ValueError):
-    """A network that is neither production nor amoy."""
+    """A network that is neither polygon nor amoy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +84,10 @@ AMOY = replace(
     ctf_address="0x69308FB512518e39F9b16112fA8d994F4e2Bf8bB",
 )
 
-_NETWORKS = {"production": PRODUCTION, "amoy": AMOY}
+_NETWORKS = {"polygon": PRODUCTION, "amoy": AMOY}
 
 
-def endpoints(network: str = "production", overrides: Mapping[str, str | int | None] | None = None) -> Endpoints:
+def endpoints(network: str = "polygon", overrides: Mapping[str, str | int | None] | None = None) -> Endpoints:
     """The endpoints of a network with some of them replaced (by field name; None leaves the network's own)."""
     if network not in _NETWORKS:
         raise UnknownNetwork(f"{network!r}: expected one of {', '.join(_NETWORKS)}")
@@ -99,25 +96,3 @@ def endpoints(network: str = "production", overrides: Mapping[str, str | int | N
     if unknown:
         raise UnknownNetwork(f"no such endpoint: {', '.join(sorted(unknown))}")
     return replace(_NETWORKS[network], **chosen)  # pyright: ignore[reportArgumentType]
-
-
-def sdk_environment(target: Endpoints) -> Environment:
-    """The official SDK's environment for these endpoints. The SDK has no public way to say it, so its internals are touched here alone."""
-    config = replace(
-        PRODUCTION_CONFIG,
-        chain_id=target.chain_id,
-        clob_url=target.clob_url,
-        clob_market_ws_url=target.market_ws_url,
-        clob_user_ws_url=target.user_ws_url,
-        data_url=target.data_api_url,
-        gamma_url=target.gamma_url,
-        rtds_ws_url=target.rtds_url,
-        rpc_url=target.rpc_url,
-        standard_exchange=target.exchange_address,
-        neg_risk_exchange=target.neg_risk_exchange_address,
-        exchange_v3=target.exchange_v3_address,
-        conditional_tokens=target.ctf_address,
-        collateral_token=target.collateral_address,
-        position_manager=target.position_manager_address,
-    )
-    return create_environment(name="polycopy", config=config)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from services.common.domain.intent import Intent, OrderFields
 from services.common.domain.market import Side
-from services.common.polymarket.amounts import (
+from services.common.domain.amounts import (
     InvalidAmounts,
     amounts,
     buy_amounts,
