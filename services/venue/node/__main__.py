@@ -1,0 +1,76 @@
+"""`python -m services.venue.node`: the local Polygon as a process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Annotated
+
+import structlog
+import typer
+import uvicorn
+from structlog.typing import Processor
+
+from services.venue.node import genesis
+from services.venue.node.evm import Chain
+from services.venue.node.miner import Miner
+from services.venue.node.server import application
+
+log = structlog.get_logger(__name__)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn raises the signal again once it has shut down; a node that was asked to stop has not failed."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        loop = asyncio.get_running_loop()
+        for wanted in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(wanted, self._stop)
+        yield
+
+    def _stop(self) -> None:
+        self.should_exit = True
+
+
+def main(
+    port: Annotated[int, typer.Option(help="Port for HTTP and WebSocket.")] = 8901,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    block_ms: Annotated[
+        int, typer.Option(min=0, help="A block every so often, even when idle; 0: only evm_mine.")
+    ] = 2000,
+    finality: Annotated[int, typer.Option(min=0, help="How many blocks `finalized` lies behind `latest`.")] = 2,
+    extra_data_bytes: Annotated[int, typer.Option(min=0, help="Length of extraData; Polygon's is 97 and more.")] = 97,
+) -> None:
+    """Run a local Polygon (chain id 137) with the venue's contracts, over JSON-RPC."""
+    logs_to_stderr()
+    chain = Chain(genesis.accounts(), int(time.time()), bytes(extra_data_bytes))
+    app = application(Miner(chain, block_ms), finality)
+    config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=2)
+    log.info("node listening", host=host, port=port, block_ms=block_ms, finality=finality)
+    _Server(config).run()
+    log.info("node stopped", blocks=len(chain.blocks))
+
+
+def logs_to_stderr() -> None:
+    """One JSON object per line, on standard error."""
+    shared: list[Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    render = structlog.processors.JSONRenderer()
+    structlog.configure(processors=[*shared, render], logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[strip, render]))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+
+
+if __name__ == "__main__":
+    typer.run(main)

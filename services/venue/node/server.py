@@ -1,0 +1,73 @@
+"""HTTP and WebSocket on one port."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from services.venue.node.methods import Methods
+from services.venue.node.miner import Miner
+from services.venue.node.rpc import respond
+from services.venue.node.subscriptions import Subscriptions
+
+
+def application(miner: Miner, finality: int) -> Starlette:
+    """The node as an ASGI application; it mines from start-up to shutdown."""
+    methods = Methods(miner, finality)
+
+    async def post(request: Request) -> Response:
+        reply = await respond(await request.body(), methods.answer)
+        return Response(reply, media_type="application/json")
+
+    async def socket(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await _converse(websocket, Subscriptions(miner, methods))
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
+        mining = asyncio.create_task(miner.run())
+        try:
+            yield
+        finally:
+            mining.cancel()
+            with suppress(asyncio.CancelledError):
+                await mining
+            miner.close()
+
+    routes = [Route("/", post, methods=["POST"]), WebSocketRoute("/", socket)]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+async def _converse(websocket: WebSocket, subscriptions: Subscriptions) -> None:
+    sending = asyncio.create_task(_send_frames(websocket, subscriptions))
+    try:
+        while True:
+            reply = await respond(await _receive(websocket), subscriptions.answer)
+            if reply:
+                subscriptions.outbox.put_nowait(reply)
+    except WebSocketDisconnect:
+        pass
+    finally:
+        subscriptions.close()
+        sending.cancel()
+
+
+async def _receive(websocket: WebSocket) -> bytes | str:
+    """The next message; clients send text or binary frames, web3.py the latter."""
+    message = await websocket.receive()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message.get("code", 1005))
+    return message.get("text") or message.get("bytes") or b""
+
+
+async def _send_frames(websocket: WebSocket, subscriptions: Subscriptions) -> None:
+    with suppress(WebSocketDisconnect, RuntimeError):
+        while True:
+            await websocket.send_text((await subscriptions.outbox.get()).decode())

@@ -1,0 +1,232 @@
+"""Settling matches on chain: each becomes one matchOrders transaction, followed until it is final."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import orjson
+import structlog
+import websockets
+from websockets.exceptions import WebSocketException
+
+from services.venue.node import addresses, calldata
+from services.venue.node.client import Node
+from services.venue.node.reasons import reason
+
+# The exchange contract takes no more maker orders in one transaction.
+MAX_MAKERS = 32
+RECONNECT_SECONDS = 0.2
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOrder:
+    """The eleven signed fields and the signature, as they go on chain; side 0 is BUY, 1 is SELL."""
+
+    salt: int
+    maker: str
+    signer: str
+    token_id: int
+    maker_amount: int
+    taker_amount: int
+    side: int
+    signature_type: int
+    timestamp: int
+    metadata: bytes
+    builder: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One on-chain transaction. Fills are in units of each order's maker asset, fees in micro-USDC."""
+
+    match_id: str
+    condition_id: str
+    taker: SignedOrder
+    makers: tuple[SignedOrder, ...]
+    taker_fill: int
+    maker_fills: tuple[int, ...]
+    taker_fee: int
+    maker_fees: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of a match: `ok` False means it was mined and reverted, for `reason`."""
+
+    match_id: str
+    tx_hash: str
+    block_number: int
+    block_timestamp: int
+    ok: bool
+    reason: str
+
+
+Callback = Callable[[Settled], Awaitable[None] | None]
+
+
+class Settlement:
+    """Sends matches as `operator` and reports them when mined, and again `confirm_depth` blocks later."""
+
+    def __init__(self, node: Node, operator: str, *, confirm_depth: int = 2) -> None:
+        self._node = node
+        self._operator = operator
+        self._confirm_depth = confirm_depth
+        self._sent: dict[str, str] = {}
+        self._sending: set[asyncio.Future[None]] = set()
+        self._unconfirmed: list[Settled] = []
+        self._mined_callbacks: list[Callback] = []
+        self._confirmed_callbacks: list[Callback] = []
+        self._next_block: int | None = None
+        self._wake = asyncio.Event()
+        self._closed = asyncio.Event()
+
+    def on_mined(self, callback: Callback) -> None:
+        """Called once per match, in chain order, soon after its block."""
+        self._mined_callbacks.append(callback)
+
+    def on_confirmed(self, callback: Callback) -> None:
+        """Called once per mined match when its block is deep enough."""
+        self._confirmed_callbacks.append(callback)
+
+    async def submit(self, match: Match) -> str:
+        """Sends the transaction and returns its hash; it is mined with the next block."""
+        if len(match.makers) > MAX_MAKERS:
+            raise ValueError(f"{len(match.makers)} maker orders in one match; the exchange takes {MAX_MAKERS}")
+        if self._next_block is None:
+            first = await self._head() + 1
+            self._next_block = first if self._next_block is None else self._next_block
+        call = {"from": self._operator, "to": addresses.EXCHANGE, "data": match_calldata(match)}
+        answered = asyncio.get_running_loop().create_future()
+        self._sending.add(answered)
+        try:
+            sent: str = await self._node.call("eth_sendTransaction", call)
+            self._sent[sent] = match.match_id
+            return sent
+        finally:
+            self._sending.remove(answered)
+            answered.set_result(None)
+
+    async def run(self) -> None:
+        """Follows the chain until closed; a node that went away is taken up where it was left."""
+        following = asyncio.create_task(self._follow_heads())
+        closing = asyncio.create_task(self._closed.wait())
+        try:
+            while not self._closed.is_set():
+                waking = asyncio.create_task(self._wake.wait())
+                await asyncio.wait({waking, closing}, return_when=asyncio.FIRST_COMPLETED)
+                waking.cancel()
+                self._wake.clear()
+                if not self._closed.is_set():
+                    await self._catch_up()
+        finally:
+            for task in (following, closing):
+                task.cancel()
+            await asyncio.gather(following, closing, return_exceptions=True)
+
+    async def close(self) -> None:
+        self._closed.set()
+
+    async def _follow_heads(self) -> None:
+        while True:
+            try:
+                async with websockets.connect(self._node.socket_url) as socket:
+                    await socket.send(orjson.dumps(_SUBSCRIBE).decode())
+                    async for _frame in socket:
+                        self._wake.set()
+            except (OSError, WebSocketException) as error:
+                log.warning("node unreachable", error=str(error))
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _catch_up(self) -> None:
+        head = await self._head()
+        # A block may hold a transaction whose hash is still on its way to us.
+        await asyncio.gather(*self._sending)
+        if self._next_block is None:
+            return
+        while self._next_block <= head:
+            if self._sent:
+                await self._read_block(self._next_block)
+            self._next_block += 1
+        await self._confirm(head)
+
+    async def _read_block(self, number: int) -> None:
+        tag = hex(number)
+        block, receipts = await self._node.batch(
+            [("eth_getBlockByNumber", [tag, False]), ("eth_getBlockReceipts", [tag])]
+        )
+        timestamp = int(block["timestamp"], 16)
+        for receipt in cast("list[dict[str, Any]]", receipts):
+            match_id = self._sent.pop(receipt["transactionHash"], None)
+            if match_id is not None:
+                settled = _settled(match_id, receipt, timestamp)
+                self._unconfirmed.append(settled)
+                await _tell(self._mined_callbacks, settled)
+
+    async def _confirm(self, head: int) -> None:
+        while self._unconfirmed and self._unconfirmed[0].block_number + self._confirm_depth <= head:
+            await _tell(self._confirmed_callbacks, self._unconfirmed.pop(0))
+
+    async def _head(self) -> int:
+        return int(await self._node.call("eth_blockNumber"), 16)
+
+
+def match_calldata(match: Match) -> str:
+    """The matchOrders call of a match, 0x…"""
+    return calldata.write(
+        calldata.MATCH_ORDERS,
+        bytes.fromhex(match.condition_id.removeprefix("0x")),
+        order_tuple(match.taker),
+        [order_tuple(maker) for maker in match.makers],
+        match.taker_fill,
+        list(match.maker_fills),
+        match.taker_fee,
+        list(match.maker_fees),
+    )
+
+
+def order_tuple(order: SignedOrder) -> tuple[Any, ...]:
+    """An order as the contracts' ABI takes it."""
+    return (
+        order.salt,
+        order.maker,
+        order.signer,
+        order.token_id,
+        order.maker_amount,
+        order.taker_amount,
+        order.side,
+        order.signature_type,
+        order.timestamp,
+        order.metadata,
+        order.builder,
+        order.signature,
+    )
+
+
+_SUBSCRIBE = {"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]}
+
+
+def _settled(match_id: str, receipt: dict[str, Any], timestamp: int) -> Settled:
+    ok = int(receipt["status"], 16) == 1
+    output = bytes.fromhex(receipt.get("revertReason", "0x").removeprefix("0x"))
+    return Settled(
+        match_id=match_id,
+        tx_hash=receipt["transactionHash"],
+        block_number=int(receipt["blockNumber"], 16),
+        block_timestamp=timestamp,
+        ok=ok,
+        reason="" if ok else reason(output),
+    )
+
+
+async def _tell(callbacks: list[Callback], settled: Settled) -> None:
+    for callback in callbacks:
+        answer = callback(settled)
+        if inspect.isawaitable(answer):
+            await answer
