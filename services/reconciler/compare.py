@@ -1,0 +1,138 @@
+"""One comparison of an account's books with the chain and the Data API, kept as a result."""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from prometheus_client import Counter, Gauge
+
+from services.common.crashpoints import crashpoint
+from services.common.domain.account import Account, ExposureChange
+from services.common.domain.fill import Discrepancy, Position, ReconciliationResult
+from services.common.domain.money import MICRO, mul_div
+from services.common.ports.chain import Chain, ChainUnavailable
+from services.common.ports.clock import Clock
+from services.common.ports.stores import Stores
+from services.common.ports.venue import Activity, Markets, VenueUnavailable
+from services.reconciler import diff
+
+log = structlog.get_logger()
+
+RUNS = Counter("polycopy_reconciler_runs_total", "Comparisons, by whether every source answered", ["complete"])
+DISCREPANCIES = Gauge(
+    "polycopy_reconciler_discrepancies", "Tokens on which a source disagreed in the last run", ["account"]
+)
+
+UNSETTLED_AT_MOST = 1_000
+
+
+class Comparison:
+    """Compares one account. `api_lag` is how long the Data API may take to show a change (venue.md 5.4)."""
+
+    def __init__(
+        self,
+        account: Account,
+        stores: Stores,
+        chain: Chain,
+        activity: Activity,
+        markets: Markets,
+        clock: Clock,
+        *,
+        api_lag: timedelta,
+    ) -> None:
+        self._account = account
+        self._stores = stores
+        self._chain = chain
+        self._activity = activity
+        self._markets = markets
+        self._clock = clock
+        self._api_lag = api_lag
+
+    async def run(self, settled: int) -> ReconciliationResult:
+        """Compare now and keep the result. Raises `StoreUnavailable`; a source that is away makes the result incomplete."""
+        started = self._clock.now()
+        positions = await self._stores.positions.of([self._account.account_id])
+        busy = {
+            copy.trade.token_id
+            for copy in await self._stores.copies.unsettled(self._account.account_id, UNSETTLED_AT_MOST)
+        }
+        ours = {position.token_id: position.shares_micros for position in positions}
+        block, on_chain = await self._with_chain({token: shares for token, shares in ours.items() if token not in busy})
+        on_api = await self._with_data_api(ours, busy | self._recent(positions, started))
+        await self._mark(positions)
+        away = tuple(name for name, found in ((diff.CHAIN, on_chain), (diff.DATA_API, on_api)) if found is None)
+        result = ReconciliationResult(
+            result_id=_id(self._account.account_id, started),
+            account_id=self._account.account_id,
+            started_at=started,
+            finished_at=self._clock.now(),
+            positions_checked=len(ours),
+            discrepancies=(*(on_chain or ()), *(on_api or ())),
+            settled=settled,
+            complete=not away,
+            block_number=block,
+            unreachable=away,
+        )
+        crashpoint("mid_reconcile")
+        await self._stores.results.add(result)
+        self._tell(result)
+        return result
+
+    def _recent(self, positions: Sequence[Position], now: datetime) -> set[str]:
+        return {position.token_id for position in positions if now - position.updated_at < self._api_lag}
+
+    async def _with_chain(self, ours: Mapping[str, int]) -> tuple[int | None, tuple[Discrepancy, ...] | None]:
+        try:
+            block = (await self._chain.head()).finalized
+            balances = await asyncio.gather(
+                *(self._chain.token_balance(self._account.wallet, token, block) for token in ours)
+            )
+        except ChainUnavailable:
+            return None, None
+        return block, diff.with_chain(ours, dict(zip(ours, balances, strict=True)))
+
+    async def _with_data_api(self, ours: Mapping[str, int], waiting: set[str]) -> tuple[Discrepancy, ...] | None:
+        try:
+            reported = await self._activity.positions(self._account.wallet)
+        except VenueUnavailable:
+            return None
+        return diff.with_data_api(ours, {position.token_id: position.shares_micros for position in reported}, waiting)
+
+    async def _mark(self, positions: Sequence[Position]) -> None:
+        """Note the last known prices, and the account's highest equity; a price that is not known stays as it was."""
+        equity = 0
+        for position in positions:
+            mark = await self._mid(position.token_id) if position.shares_micros else position.mark_micros
+            if mark is not None and mark != position.mark_micros:
+                await self._stores.positions.mark(self._account.account_id, position.token_id, mark, self._clock.now())
+            equity += mul_div(position.shares_micros, mark or 0, MICRO)
+        try:
+            equity += await self._chain.collateral_balance(self._account.wallet)
+        except ChainUnavailable:
+            return
+        await self._stores.accounts.apply(
+            self._account.account_id, ExposureChange(self._clock.now(), high_water_micros=equity)
+        )
+
+    async def _mid(self, token_id: str) -> int | None:
+        try:
+            book = await self._markets.book(token_id)
+        except VenueUnavailable:
+            return None
+        return book.mid_micros if book else None
+
+    def _tell(self, result: ReconciliationResult) -> None:
+        RUNS.labels(str(result.complete).lower()).inc()
+        DISCREPANCIES.labels(self._account.account_id).set(len(result.discrepancies))
+        if result.discrepancies:
+            log.error(
+                "books_disagree",
+                account=self._account.account_id,
+                tokens=[item.token_id for item in result.discrepancies],
+            )
+
+
+def _id(account_id: str, started: datetime) -> str:
+    return hashlib.sha256(f"{account_id}|{started.isoformat()}".encode()).hexdigest()[:32]

@@ -1,0 +1,168 @@
+"""Follows every match to its end: CONFIRMED and finalized, or FAILED. The reconciler's half of a copy's life."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+from prometheus_client import Counter
+
+from services.common.crashpoints import crashpoint
+from services.common.domain.account import Account, ExposureChange
+from services.common.domain.copy import Copy
+from services.common.domain.fill import Fill, LedgerLine, Position
+from services.common.domain.lifecycle import CopyState
+from services.common.domain.market import Market
+from services.common.ports.chain import Chain, FillLog
+from services.common.ports.clock import Clock
+from services.common.ports.stores import Stores
+from services.common.ports.venue import Clob, Markets, VenueTrade, VenueUnavailable
+from services.reconciler import ledger
+from services.reconciler.evidence import Pending, Settled, weigh
+
+log = structlog.get_logger()
+
+SETTLED = Counter("polycopy_reconciler_settled_total", "Copies settled, by the state they ended in", ["state"])
+REVIEWS = Counter("polycopy_reconciler_reviews_total", "Copies that a human has to look at")
+
+AT_ONCE = 50
+
+
+class Settler:
+    """Settles the copies of one account, one after the other: their positions are written by nobody else."""
+
+    def __init__(
+        self, account: Account, stores: Stores, clob: Clob, chain: Chain, markets: Markets, clock: Clock
+    ) -> None:
+        self._account = account
+        self._stores = stores
+        self._clob = clob
+        self._chain = chain
+        self._markets = markets
+        self._clock = clock
+
+    async def turn(self) -> int:
+        """Look at every unsettled copy once; how many were settled. Raises what the ports raise."""
+        copies = await self._stores.copies.unsettled(self._account.account_id, AT_ONCE)
+        if not copies:
+            return 0
+        finalized = (await self._chain.head()).finalized
+        return sum([await self._look(copy, finalized) for copy in copies])
+
+    async def _look(self, copy: Copy, finalized: int) -> bool:
+        trades = await self._trades(copy)
+        if copy.state is CopyState.FAILED:
+            return await self._revive(copy, trades)
+        weighed = weigh(copy, trades, await self._logs(copy), finalized)
+        if isinstance(weighed, Pending):
+            await self._stores.copies.touch(copy.copy_id, self._clock.now())
+            return False
+        return await self._settle(copy, weighed)
+
+    async def _trades(self, copy: Copy) -> tuple[VenueTrade, ...]:
+        found = [
+            await self._clob.trades(order_hash, copy.trade.token_id, copy.detected_at)
+            for order_hash in copy.order_hashes
+        ]
+        return tuple(trade for trades in found for trade in trades)
+
+    async def _logs(self, copy: Copy) -> tuple[FillLog, ...]:
+        found = [
+            await self._chain.fills_of_order(order_hash, copy.trade.block_number) for order_hash in copy.order_hashes
+        ]
+        return tuple(fill for fills in found for fill in fills)
+
+    async def _revive(self, copy: Copy, trades: Sequence[VenueTrade]) -> bool:
+        """A copy that was given up has filled after all: it is executed again, and flagged."""
+        now = self._clock.now()
+        if not trades:
+            await self._stores.copies.touch(copy.copy_id, now)
+            return False
+        shares = sum(trade.shares_micros for trade in trades)
+        paid = sum(trade.shares_micros * trade.price_micros // 1_000_000 for trade in trades)
+        REVIEWS.inc()
+        log.error("late_fill", copy=copy.copy_id, shares_micros=shares)
+        return await self._write(
+            copy, CopyState.EXECUTED, (), (), (), (shares, paid, 0), ExposureChange(now), review=True
+        )
+
+    async def _settle(self, copy: Copy, settled: Settled) -> bool:
+        now = self._clock.now()
+        market = await self._market(copy)
+        position, lines, change = await self._book(copy, settled.confirmed, market, now)
+        shares = sum(fill.shares_micros for fill in settled.confirmed)
+        usdc = sum(fill.usdc_micros for fill in settled.confirmed)
+        fee = sum(fill.fee_micros for fill in settled.confirmed)
+        state = CopyState.RECONCILED if shares else CopyState.FAILED
+        if settled.partly_failed:
+            REVIEWS.inc()
+        done = await self._write(
+            copy, state, settled.fills, lines, position, (shares, usdc, fee), change, review=settled.partly_failed
+        )
+        if done:
+            SETTLED.labels(state).inc()
+        return done
+
+    async def _book(
+        self, copy: Copy, fills: Sequence[Fill], market: Market | None, now: datetime
+    ) -> tuple[tuple[Position, ...], tuple[LedgerLine, ...], ExposureChange]:
+        change = ExposureChange(now, drop=copy.copy_id)
+        if not fills:
+            return (), (), change
+        position = await self._stores.positions.get(self._account.account_id, copy.trade.token_id)
+        position = position or ledger.fresh(self._account, copy, fills[0].condition_id, market, now)
+        lines: list[LedgerLine] = []
+        for fill in fills:
+            booked = ledger.book(position, fill, market.event_id if market else position.event_id, now)
+            position, held = booked.position, booked.held
+            lines.append(booked.line)
+            total = change.held or replace(held, shares_micros=0, cost_micros=0)
+            change = replace(
+                change,
+                held=replace(
+                    held,
+                    shares_micros=total.shares_micros + held.shares_micros,
+                    cost_micros=total.cost_micros + held.cost_micros,
+                ),
+                lost_micros=change.lost_micros - booked.line.realized_micros,
+            )
+        return (position,), tuple(lines), change
+
+    async def _write(
+        self,
+        copy: Copy,
+        state: CopyState,
+        fills: Sequence[Fill],
+        lines: Sequence[LedgerLine],
+        positions: Sequence[Position],
+        sums: tuple[int, int, int],
+        change: ExposureChange,
+        *,
+        review: bool,
+    ) -> bool:
+        shares, usdc, fee = sums
+        now = self._clock.now()
+        crashpoint("mid_settle")
+        done = await self._stores.copies.settle(
+            copy.copy_id,
+            copy.fence,
+            state,
+            fills,
+            lines,
+            positions,
+            shares,
+            usdc,
+            fee,
+            change,
+            copy.needs_review or review,
+            now,
+        )
+        crashpoint("after_settle")
+        return done
+
+    async def _market(self, copy: Copy) -> Market | None:
+        # Names only: a market that cannot be read now must not hold a settlement up.
+        try:
+            return await self._markets.by_token(copy.trade.token_id)
+        except VenueUnavailable:
+            return None
