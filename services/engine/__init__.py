@@ -1,0 +1,1 @@
+"""The engine: decides what becomes of a copy, and alone may place an order."""
