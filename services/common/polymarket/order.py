@@ -4,8 +4,6 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.common.domain.intent import Intent, OrderFields
-from services.common.domain.market import Side
 from services.common.domain.amounts import (
     InvalidAmounts,
     amounts,
@@ -14,6 +12,8 @@ from services.common.domain.amounts import (
     sell_amounts,
     share_step_micros,
 )
+from services.common.domain.intent import Intent, OrderFields
+from services.common.domain.market import Side
 from services.common.polymarket.eip712 import auth_digest, order_digest, order_hash
 
 ZERO_BYTES32 = "0x" + "00" * 32
