@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import socket
 import sys
 import time
 from collections.abc import Generator
@@ -26,6 +27,10 @@ log = structlog.get_logger(__name__)
 
 class _Server(uvicorn.Server):
     """uvicorn raises the signal again once it has shut down; a node that was asked to stop has not failed."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        log.info("node listening", host=self.config.host, port=self.config.port)
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -52,7 +57,7 @@ def main(
     chain = Chain(genesis.accounts(), int(time.time()), bytes(extra_data_bytes))
     app = application(Miner(chain, block_ms), finality)
     config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=2)
-    log.info("node listening", host=host, port=port, block_ms=block_ms, finality=finality)
+    log.info("node starting", block_ms=block_ms, finality=finality)
     _Server(config).run()
     log.info("node stopped", blocks=len(chain.blocks))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from eth.abc import SignedTransactionAPI
+from eth.exceptions import PyEVMError
 from eth.vm.forks.cancun.transactions import CancunTransactionBuilder
 from eth.vm.spoof import SpoofTransaction
 from eth_utils.exceptions import ValidationError
@@ -46,7 +47,7 @@ def decode_raw(raw: bytes) -> Admitted:
         transaction = CancunTransactionBuilder.decode(raw)
         transaction.validate()
         sender = bytes(transaction.sender)
-    except (ValidationError, RLPException, ValueError, TypeError, IndexError) as error:
+    except (PyEVMError, ValidationError, RLPException, ValueError, TypeError, IndexError) as error:
         raise Refused(f"invalid transaction: {error}") from error
     if transaction.chain_id != CHAIN_ID:
         raise Refused(f"invalid chain id for signer: have {transaction.chain_id} want {CHAIN_ID}")
