@@ -1,0 +1,122 @@
+"""Errors as callers see them: a canonical status, one text, and one ErrorInfo whose reason is in the contract."""
+
+from collections.abc import Mapping
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.rpc import error_details_pb2, status_pb2  # pyright: ignore[reportMissingTypeStubs]
+from polycopy.common.v1 import error_pb2
+
+DOMAIN = "polycopy"
+DETAILS = "grpc-status-details-bin"
+
+Reason = error_pb2.ErrorReason
+
+
+class PolyCopyError(Exception):
+    """A failure that its caller may know about. What is raised beside it leaves as a bare INTERNAL."""
+
+    code = grpc.StatusCode.INTERNAL
+    reason: "Reason.ValueType" = error_pb2.ERROR_REASON_INTERNAL
+
+    def __init__(self, text: str, metadata: Mapping[str, str] | None = None) -> None:
+        super().__init__(text)
+        self.text = text
+        self.metadata = dict(metadata or {})
+
+    @property
+    def reason_name(self) -> str:
+        """The reason without its prefix, as ErrorInfo carries it."""
+        return Reason.Name(self.reason).removeprefix("ERROR_REASON_")
+
+
+class InvalidArgument(PolyCopyError):
+    """A field is not what was expected; the text names both."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    reason = error_pb2.ERROR_REASON_INVALID_ARGUMENT
+
+    def __init__(self, field: str, expected: str) -> None:
+        super().__init__(f"{field}: expected {expected}", {"field": field, "expected": expected})
+
+
+class NotFound(PolyCopyError):
+    """There is no such thing, or it belongs to another owner: the two look alike from outside."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = error_pb2.ERROR_REASON_NOT_FOUND
+
+    def __init__(self, resource: str, identity: str) -> None:
+        super().__init__(f"no such {resource}", {"resource": resource, "id": identity})
+
+
+class Unauthenticated(PolyCopyError):
+    """No token, or one that is not good; one text for every cause."""
+
+    code = grpc.StatusCode.UNAUTHENTICATED
+    reason = error_pb2.ERROR_REASON_UNAUTHENTICATED
+
+    def __init__(self) -> None:
+        super().__init__("a valid token is required")
+
+
+class LoginRefused(PolyCopyError):
+    """The signature opens no message of this address; one text for every cause."""
+
+    code = grpc.StatusCode.UNAUTHENTICATED
+    reason = error_pb2.ERROR_REASON_LOGIN_REFUSED
+
+    def __init__(self) -> None:
+        super().__init__("login refused")
+
+
+class PermissionDenied(PolyCopyError):
+    """The caller is known and may not do this."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+    reason = error_pb2.ERROR_REASON_PERMISSION_DENIED
+
+    def __init__(self, required: str) -> None:
+        super().__init__("not allowed", {"required": required})
+
+
+class RateLimited(PolyCopyError):
+    """The caller's budget is used up."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    reason = error_pb2.ERROR_REASON_RATE_LIMITED
+
+    def __init__(self, rate_class: str, retry_after_s: int) -> None:
+        super().__init__("too many requests", {"class": rate_class, "retryAfterSeconds": str(retry_after_s)})
+        self.retry_after_s = retry_after_s
+
+
+class Away(PolyCopyError):
+    """Something that this call needs does not answer; try again."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+
+    def __init__(self, what: str, reason: "Reason.ValueType") -> None:
+        super().__init__(f"{what} unavailable")
+        self.reason = reason
+
+
+def details_of(error: PolyCopyError) -> bytes:
+    """The rich status that travels in `grpc-status-details-bin`."""
+    info = error_details_pb2.ErrorInfo(domain=DOMAIN, reason=error.reason_name, metadata=error.metadata)
+    packed = AnyMessage()
+    packed.Pack(info)
+    number: int = error.code.value[0]
+    return status_pb2.Status(code=number, message=error.text, details=[packed]).SerializeToString()
+
+
+def error_info(trailing: Mapping[str, str | bytes]) -> tuple[str, dict[str, str]] | None:
+    """Reason and metadata out of a failed call's trailing metadata; None where it carries none of ours."""
+    raw = trailing.get(DETAILS)
+    if not isinstance(raw, bytes):
+        return None
+    info = error_details_pb2.ErrorInfo()
+    for detail in status_pb2.Status.FromString(raw).details:
+        if detail.Unpack(info) and info.domain == DOMAIN:
+            return info.reason, dict(info.metadata)
+    return None

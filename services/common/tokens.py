@@ -1,0 +1,139 @@
+"""Access tokens: issued by the gateway, read by every service, with one algorithm per deployment (security.md 2)."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
+
+from services.common.domain.user import User, UserRole
+from services.common.ports.stores import Users
+from services.common.rpc.caller import Principal
+from services.common.rpc.errors import Unauthenticated
+
+ISSUER = "polycopy"
+AUDIENCE = "polycopy"
+TYPE = "at+jwt"
+LIFETIME = timedelta(hours=24)
+LEEWAY = timedelta(seconds=30)
+LONGEST = 4_096
+REQUIRED = ("sub", "address", "role", "iat", "nbf", "exp", "iss", "aud", "jti", "epoch")
+
+
+class KeyProblem(Exception):
+    """The keys cannot be used; the text names the setting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What signs and what verifies, by key id; `signing_id` names the one that signs. Never shown."""
+
+    algorithm: str
+    signing_id: str
+    signing: Any
+    verifying: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"Keys({self.algorithm}, {sorted(self.verifying)})"
+
+
+def keys(secret: str | None, folder: Path | None) -> Keys:
+    """HS256 from `JWT_SECRET`, or ES256 from the PEM files of `JWT_KEYS_DIR` (the last by name signs). Never both."""
+    if (secret is None) == (folder is None):
+        raise KeyProblem("JWT_SECRET or JWT_KEYS_DIR: exactly one of them is required")
+    if secret is not None:
+        return Keys("HS256", "secret", secret, {"secret": secret})
+    found = {path.stem: _private(path) for path in sorted(folder.glob("*.pem"))} if folder else {}
+    if not found:
+        raise KeyProblem(f"JWT_KEYS_DIR: {folder} holds no *.pem")
+    newest = max(found)
+    return Keys("ES256", newest, _pem(found[newest]), {kid: _public_pem(key) for kid, key in found.items()})
+
+
+def _private(path: Path) -> EllipticCurvePrivateKey:
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), None)
+    except (OSError, ValueError, TypeError) as error:
+        raise KeyProblem(f"JWT_KEYS_DIR: {path.name} is no private key in PEM") from error
+    if not isinstance(key, EllipticCurvePrivateKey) or not isinstance(key.curve, SECP256R1):
+        raise KeyProblem(f"JWT_KEYS_DIR: {path.name} is not a P-256 key")
+    return key
+
+
+def _pem(key: EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+
+def _public_pem(key: EllipticCurvePrivateKey) -> bytes:
+    return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def issue(held: Keys, user: User, token_id: str, now: datetime) -> str:
+    """A token of 24 hours for `user`, bound to his epoch."""
+    at = int(now.timestamp())
+    claims = {
+        "sub": user.address,
+        "address": user.address,
+        "role": str(user.role),
+        "iat": at,
+        "nbf": at,
+        "exp": at + int(LIFETIME.total_seconds()),
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "jti": token_id,
+        "epoch": user.token_epoch,
+    }
+    return jwt.encode(claims, held.signing, held.algorithm, headers={"typ": TYPE, "kid": held.signing_id})
+
+
+def read(held: Keys, token: str) -> dict[str, Any]:
+    """The claims of a good token. Raises `Unauthenticated` for everything else, without saying why."""
+    try:
+        if len(token) > LONGEST:
+            raise Unauthenticated
+        header = jwt.get_unverified_header(token)
+        key = held.verifying.get(header.get("kid", ""))
+        if key is None or header.get("typ") != TYPE:
+            raise Unauthenticated
+        claims: dict[str, Any] = jwt.decode(
+            token, key, [held.algorithm], audience=AUDIENCE, issuer=ISSUER, leeway=LEEWAY, options={"require": list(REQUIRED)}
+        )
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+        raise Unauthenticated from error
+    if claims["sub"] != claims["address"] or claims["role"] not in set(UserRole) or type(claims["epoch"]) is not int:
+        raise Unauthenticated
+    return claims
+
+
+class StoredVerifier:
+    """Verifies tokens against the keys and the user's epoch and role, which it remembers for a few seconds."""
+
+    def __init__(self, held: Keys, users: Users, remember_s: float = 5.0) -> None:
+        self._keys = held
+        self._users = users
+        self._remember_s = remember_s
+        self._known: dict[str, tuple[float, User | None]] = {}
+        self._line = asyncio.Lock()
+
+    async def verify(self, token: str) -> Principal:
+        """The person; raises `Unauthenticated`, or `StoreUnavailable` when his epoch cannot be read."""
+        claims = read(self._keys, token)
+        user = await self._user(claims["sub"])
+        if user is None or user.token_epoch != claims["epoch"] or str(user.role) != claims["role"]:
+            raise Unauthenticated
+        return Principal(user.address, user.role)
+
+    async def _user(self, address: str) -> User | None:
+        async with self._line:
+            known = self._known.get(address)
+            if known is None or time.monotonic() - known[0] > self._remember_s:
+                known = self._known[address] = (time.monotonic(), await self._users.get(address))
+            if len(self._known) > 10_000:
+                self._known.clear()
+            return known[1]
