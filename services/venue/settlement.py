@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
+import httpx
 import orjson
 import structlog
 import websockets
@@ -124,7 +125,7 @@ class Settlement:
                 waking.cancel()
                 self._wake.clear()
                 if not self._closed.is_set():
-                    await self._catch_up()
+                    await self._turn()
         finally:
             for task in (following, closing):
                 task.cancel()
@@ -143,6 +144,14 @@ class Settlement:
             except (OSError, WebSocketException) as error:
                 log.warning("node unreachable", error=str(error))
             await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _turn(self) -> None:
+        try:
+            await self._catch_up()
+        except httpx.HTTPError as error:
+            log.warning("node unreachable", error=repr(error))
+            await asyncio.sleep(RECONNECT_SECONDS)
+            self._wake.set()
 
     async def _catch_up(self) -> None:
         head = await self._head()

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
+import httpx
 import pytest
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
@@ -151,6 +152,32 @@ async def test_the_exchange_takes_as_many_makers_as_settlement_allows_and_no_mor
     assert await market.bought() == MAX_MAKERS * SHARE
     with pytest.raises(ValueError, match="33 maker orders"):
         await settlement.submit(a_match(taker, *makers, makers[0], condition_id=market.condition))
+
+
+class LosesAnswers(httpx.AsyncHTTPTransport):
+    """Loses the first answers to look-ups of receipts."""
+
+    lost = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.lost < 2 and b"eth_getBlockReceipts" in request.content:
+            self.lost += 1
+            raise httpx.ReadError("lost", request=request)
+        return await super().handle_async_request(request)
+
+
+async def test_a_lost_answer_loses_no_match(market):
+    transport, mined = LosesAnswers(), Reports()
+    async with Node(market.node.url, httpx.AsyncClient(transport=transport)) as node:
+        settlement = Settlement(node, addresses.OPERATOR)
+        settlement.on_mined(mined.add)
+        running = asyncio.create_task(settlement.run())
+        await settlement.submit(market.trade(1))
+
+        assert [one.ok for one in await mined.reach(1)] == [True]
+        assert transport.lost == 2
+        await settlement.close()
+        await running
 
 
 async def test_a_refused_set_up_says_why(market):

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from eth_utils.crypto import keccak
 
-from services.venue.bank import BINARY, NO_PARENT, UNLIMITED
 from services.venue.node import addresses, artifacts
 from services.venue.settlement import order_tuple
 from tests.venue_chain import (
@@ -15,7 +14,6 @@ from tests.venue_chain import (
     CAROL,
     CONDITION,
     NO,
-    QUESTION,
     SELL,
     SHARE,
     USDC,
@@ -144,6 +142,33 @@ def test_a_sellers_fee_comes_out_of_his_proceeds(contracts):
     )
     assert contracts.usdc(ALICE.address) == 1_043 * USDC
     assert contracts.shares(BOB.address, YES) == 1_100 * SHARE
+
+
+def test_makers_pay_their_fees_too_when_the_operator_charges_them(contracts):
+    buy = an_order(ALICE, BUY, YES, 20 * SHARE, 50 * CENTS)
+    seller = an_order(BOB, SELL, YES, 10 * SHARE, 50 * CENTS)
+    minter = an_order(CAROL, BUY, NO, 10 * SHARE, 50 * CENTS)
+
+    contracts.settle(
+        a_match(an_order(ALICE, BUY, YES, 4 * SHARE, 50 * CENTS), seller, maker_fills=(4 * SHARE,), maker_fees=(70,))
+    )
+    contracts.settle(
+        a_match(buy, seller, minter, taker_fill=8 * USDC, maker_fills=(6 * SHARE, 5 * USDC), maker_fees=(30, 7))
+    )
+
+    assert contracts.usdc(BOB.address) == 1_005 * USDC - 100
+    assert contracts.usdc(CAROL.address) == 995 * USDC - 7
+    assert contracts.usdc(addresses.FEE_RECEIVER) == 107
+    assert contracts.usdc(ALICE.address) == 990 * USDC
+
+
+def test_a_fee_cannot_exceed_what_a_seller_gets_even_without_a_cap(contracts):
+    contracts.must(addresses.ADMIN, addresses.EXCHANGE, ("setMaxFeeRate", ("uint256",)), 0)
+    sell = an_order(ALICE, SELL, YES, 10 * SHARE, 50 * CENTS)
+    buy = an_order(BOB, BUY, YES, 10 * SHARE, 50 * CENTS)
+
+    assert contracts.refusal(a_match(sell, buy, taker_fee=5 * USDC + 1)) == "FeeExceedsProceeds"
+    assert contracts.refusal(a_match(buy, sell, maker_fees=(5 * USDC + 1,))) == "FeeExceedsProceeds"
 
 
 def test_two_buyers_of_opposite_outcomes_mint_a_set(contracts):
@@ -335,76 +360,3 @@ def test_paused_trading_settles_nothing(contracts):
     contracts.must(addresses.ADMIN, addresses.EXCHANGE, ("pauseTrading", ()))
 
     assert contracts.refusal(a_match(BUY_10, SELL_10)) == "Paused"
-
-
-def test_a_resolved_condition_pays_each_share_its_part(contracts):
-    contracts.must(
-        addresses.ORACLE, addresses.CONDITIONAL_TOKENS, ("reportPayouts", ("bytes32", "uint256[]")), QUESTION, [3, 1]
-    )
-    redeem = ("redeemPositions", ("address", "bytes32", "bytes32", "uint256[]"))
-    mined = contracts.must(
-        ALICE.address, addresses.CONDITIONAL_TOKENS, redeem, addresses.COLLATERAL, NO_PARENT, CONDITION_BYTES, [1]
-    )
-
-    assert events(mined, "PayoutRedemption")[0]["payout"] == 750 * USDC
-    assert contracts.usdc(ALICE.address) == 1_750 * USDC
-    assert (contracts.shares(ALICE.address, YES), contracts.shares(ALICE.address, NO)) == (0, 1_000 * SHARE)
-
-
-def test_nothing_is_redeemed_before_a_condition_is_resolved(contracts):
-    redeem = ("redeemPositions", ("address", "bytes32", "bytes32", "uint256[]"))
-    mined = contracts.send(
-        ALICE.address, addresses.CONDITIONAL_TOKENS, redeem, addresses.COLLATERAL, NO_PARENT, CONDITION_BYTES, BINARY
-    )
-
-    assert mined.output == keccak(text="PayoutNotReported()")[:4]
-
-
-def test_only_the_oracle_resolves_and_only_once(contracts):
-    report = ("reportPayouts", ("bytes32", "uint256[]"))
-    stranger = contracts.send(ALICE.address, addresses.CONDITIONAL_TOKENS, report, QUESTION, [1, 0])
-    contracts.must(addresses.ORACLE, addresses.CONDITIONAL_TOKENS, report, QUESTION, [1, 0])
-    twice = contracts.send(addresses.ORACLE, addresses.CONDITIONAL_TOKENS, report, QUESTION, [0, 1])
-
-    assert stranger.output == keccak(text="ConditionNotPrepared()")[:4]
-    assert twice.output == keccak(text="PayoutAlreadyReported()")[:4]
-
-
-def test_merging_needs_both_shares(contracts):
-    move = ("safeTransferFrom", ("address", "address", "uint256", "uint256", "bytes"))
-    merge = ("mergePositions", ("address", "bytes32", "bytes32", "uint256[]", "uint256"))
-    tokens = addresses.CONDITIONAL_TOKENS
-    contracts.must(ALICE.address, tokens, move, ALICE.address, BOB.address, NO, 999 * SHARE, b"")
-    arguments = (addresses.COLLATERAL, NO_PARENT, CONDITION_BYTES, BINARY)
-
-    too_much = contracts.send(ALICE.address, tokens, merge, *arguments, 2 * USDC)
-    contracts.must(ALICE.address, tokens, merge, *arguments, USDC)
-
-    assert too_much.output == keccak(text="InsufficientBalance()")[:4]
-    assert contracts.usdc(ALICE.address) == 1_001 * USDC
-
-
-def test_shares_move_only_with_their_owners_leave(contracts):
-    move = ("safeTransferFrom", ("address", "address", "uint256", "uint256", "bytes"))
-    mined = contracts.send(
-        CAROL.address, addresses.CONDITIONAL_TOKENS, move, ALICE.address, CAROL.address, YES, SHARE, b""
-    )
-
-    assert mined.output == keccak(text="NotApproved()")[:4]
-
-
-def test_balances_of_many_are_read_at_once(contracts):
-    asked = ("balanceOfBatch", ("address[]", "uint256[]"))
-    owners, ids = [ALICE.address, BOB.address, addresses.ORACLE], [YES, NO, YES]
-
-    held = contracts.ask(addresses.CONDITIONAL_TOKENS, asked, "uint256[]", owners, ids)
-
-    assert list(held) == [1_000 * SHARE, 1_000 * SHARE, 0]
-
-
-def test_only_the_owner_mints_collateral(contracts):
-    mined = contracts.send(
-        ALICE.address, addresses.COLLATERAL, ("mint", ("address", "uint256")), ALICE.address, UNLIMITED
-    )
-
-    assert mined.output == keccak(text="Unauthorized()")[:4]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 
+import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,6 +18,8 @@ from services.venue.node.methods import Methods
 from services.venue.node.miner import Miner
 from services.venue.node.rpc import respond
 from services.venue.node.subscriptions import Subscriptions
+
+log = structlog.get_logger(__name__)
 
 
 def application(miner: Miner, finality: int) -> Starlette:
@@ -33,6 +37,7 @@ def application(miner: Miner, finality: int) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
         mining = asyncio.create_task(miner.run())
+        mining.add_done_callback(_stop_without_mining)
         try:
             yield
         finally:
@@ -43,6 +48,13 @@ def application(miner: Miner, finality: int) -> Starlette:
 
     routes = [Route("/", post, methods=["POST"]), WebSocketRoute("/", socket)]
     return Starlette(routes=routes, lifespan=lifespan)
+
+
+def _stop_without_mining(mining: asyncio.Task[None]) -> None:
+    # A node that answers but never mines would look healthy to everyone.
+    if not mining.cancelled() and (error := mining.exception()):
+        log.error("mining failed", exc_info=error)
+        signal.raise_signal(signal.SIGTERM)
 
 
 async def _converse(websocket: WebSocket, subscriptions: Subscriptions) -> None:
