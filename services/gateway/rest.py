@@ -1,0 +1,103 @@
+"""The ASGI side of a route: request in, envelope out."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import grpc
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as HttpRoute
+
+from services.gateway.envelope import failure, http_status, public_text, success
+from services.gateway.render import json_name, public
+from services.gateway.routes import Route
+from services.gateway.upstream import BadRequest, Refused, Upstreams, request_of
+
+MAX_BODY = 256 * 1024
+
+
+def http_routes(routes: tuple[Route, ...], upstreams: Upstreams) -> list[HttpRoute]:
+    """One Starlette route per path, so that a wrong verb is a 405 that names the right ones."""
+    by_path: dict[str, dict[str, Route]] = {}
+    for route in routes:
+        by_path.setdefault(route.path, {})[route.verb] = route
+    return [HttpRoute(path, _Endpoint(verbs, upstreams), methods=list(verbs)) for path, verbs in by_path.items()]
+
+
+class _Endpoint:
+    """Serves one path."""
+
+    def __init__(self, verbs: Mapping[str, Route], upstreams: Upstreams) -> None:
+        self._verbs = verbs
+        self._upstreams = upstreams
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        request = Request(scope, receive)
+        response = await self._answer(request, self._verbs["GET" if request.method == "HEAD" else request.method])
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request, route: Route) -> Response:
+        try:
+            message = request_of(route, request.path_params, dict(request.query_params), await _body(request, route))
+            answer = await self._upstreams.call(
+                route, message, bearer(request.headers.get("authorization", "")), client(request)
+            )
+        except BadRequest as error:
+            return failure(400, str(error), reason="INVALID_ARGUMENT")
+        except Refused as error:
+            return refusal(error)
+        return success(data_of(route, public(answer)))
+
+
+def data_of(route: Route, shown: dict[str, Any]) -> Any:
+    """The envelope's `data`: the whole answer, or the field that stands for it."""
+    if not route.access.data_field:
+        return shown
+    return shown[json_name(route.response.fields_by_name[route.access.data_field])]
+
+
+def refusal(error: Refused) -> Response:
+    """A failed call as an envelope, with its reason where it is one of ours."""
+    more: dict[str, Any] = {"reason": error.reason, "metadata": dict(error.metadata)} if error.reason else {}
+    headers = dict(error.headers)
+    if error.code is grpc.StatusCode.UNAUTHENTICATED:
+        headers["www-authenticate"] = "Bearer"
+    return failure(http_status(error.code), public_text(error.code, error.text), headers, **more)
+
+
+def bearer(header: str) -> str:
+    """The token of an Authorization header; empty for any other scheme."""
+    scheme, _, token = header.partition(" ")
+    return token if scheme == "Bearer" else ""
+
+
+def client(request: Request) -> str:
+    """The address that the connection came from."""
+    return request.client.host if request.client else ""
+
+
+async def _body(request: Request, route: Route) -> dict[str, Any]:
+    raw = await _limited(request)
+    if not route.body:
+        if raw:
+            raise BadRequest("this request takes no body")
+        return {}
+    if not raw.strip():
+        return {}
+    try:
+        body: Any = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest("the body is not JSON") from error
+    if not isinstance(body, dict):
+        raise BadRequest("the body is not a JSON object")
+    return cast(dict[str, Any], body)
+
+
+async def _limited(request: Request) -> bytes:
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > MAX_BODY:
+            raise BadRequest(f"the body is larger than {MAX_BODY} bytes")
+    return bytes(raw)

@@ -1,0 +1,102 @@
+"""Calling the method behind a route, and reading what it says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from google.protobuf import json_format, message_factory
+from google.protobuf.message import Message
+from grpc import aio
+
+from services.common.rpc.errors import error_info
+from services.gateway.render import json_name
+from services.gateway.routes import Route
+
+FORWARDED = ("retry-after",)
+
+
+class BadRequest(Exception):
+    """The request does not fit the method's message; the text names the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Exception):
+    """The method failed: its status, its text, our reason and metadata, and the headers that travel on."""
+
+    code: grpc.StatusCode
+    text: str
+    reason: str
+    metadata: Mapping[str, str]
+    headers: Mapping[str, str]
+
+
+def request_of(
+    route: Route, variables: Mapping[str, str], query: Mapping[str, str], body: Mapping[str, Any]
+) -> Message:
+    """The method's request out of path, query and body; unknown names and wrong types are refused by name."""
+    known = {json_name(field): field.name for field in route.request.fields}
+    given: dict[str, Any] = {}
+    for name, value in {**query, **body}.items():
+        if name not in known or known[name] in variables:
+            raise BadRequest(f"{name}: not a field of this request")
+        given[known[name]] = value
+    message = message_factory.GetMessageClass(route.request)()
+    try:
+        return json_format.ParseDict({**given, **variables}, message)
+    except json_format.ParseError as error:
+        raise BadRequest(_named(error, given)) from error
+
+
+def _named(error: json_format.ParseError, given: Mapping[str, Any]) -> str:
+    # json_format says "Failed to parse limit field: …": the name is what helps, the rest is the library's.
+    for name in given:
+        if f" {name} field" in str(error):
+            return f"{name}: wrong type or out of range"
+    return "the body does not fit this request"
+
+
+class Upstreams:
+    """The channels behind the gateway, by service."""
+
+    def __init__(self, channels: Mapping[str, aio.Channel]) -> None:
+        self._channels = channels
+
+    async def call(self, route: Route, request: Message, token: str, remote: str) -> Message:
+        """One unary call with the route's deadline. Raises `Refused`."""
+        answer = message_factory.GetMessageClass(route.response)
+        call: Any = self._channels[route.service].unary_unary(
+            route.full_method, request_serializer=_serialize, response_deserializer=answer.FromString
+        )
+        try:
+            return await call(
+                request, timeout=(route.access.timeout_ms or 5_000) / 1000, metadata=_metadata(token, remote)
+            )
+        except aio.AioRpcError as error:
+            raise refused(error) from error
+
+    def stream(
+        self, service: str, full_method: str, request: Message, response: type[Message], token: str, remote: str
+    ) -> Any:
+        """A server stream's call object."""
+        call: Any = self._channels[service].unary_stream(
+            full_method, request_serializer=_serialize, response_deserializer=response.FromString
+        )
+        return call(request, metadata=_metadata(token, remote))
+
+
+def refused(error: aio.AioRpcError) -> Refused:
+    """What a failed call says, for the envelope."""
+    trailing = {str(key): value for key, value in error.trailing_metadata() or ()}
+    reason, metadata = error_info(trailing) or ("", {})
+    headers = {name: str(trailing[name]) for name in FORWARDED if name in trailing}
+    return Refused(error.code(), error.details() or "", reason, metadata, headers)
+
+
+def _serialize(message: Message) -> bytes:
+    return message.SerializeToString()
+
+
+def _metadata(token: str, remote: str) -> tuple[tuple[str, str], ...]:
+    who = (("authorization", f"Bearer {token}"),) if token else ()
+    return (*who, ("x-forwarded-for", remote))
