@@ -1,0 +1,27 @@
+"""Guards of losses: the day's, and those since the account's best."""
+
+from services.common.domain.money import BPS, mul_div_up, text
+from services.common.domain.verdict import Verdict
+from services.engine.case import Case
+from services.engine.guards.answer import at_most, entry_guard, missing, unless
+
+
+@entry_guard
+def daily_loss(case: Case) -> Verdict:
+    """What was realised today and what holdings have lost on their marks stays within the cap; gains on one side pay for the other."""
+    marked = case.marked_micros
+    if marked is None:
+        return missing("marks")
+    lost = case.account.exposure.day(case.now).lost_micros + case.held_micros - marked
+    return at_most("loss_cap", "loss_usdc", max(lost, 0), case.account.limits.max_daily_loss_micros)
+
+
+@entry_guard
+def drawdown(case: Case) -> Verdict:
+    """Equity is not too far below the best that it has been."""
+    equity, best = case.equity_micros, case.account.exposure.high_water_micros
+    if equity is None or equity < 0 or best < 0:
+        return missing("equity")
+    least = mul_div_up(best, BPS - case.account.limits.max_drawdown_bps, BPS)
+    limit = {"equity": text(least), "high_water": text(best)}
+    return unless({"too_deep": equity < least}, {"equity": text(equity)}, limit)
