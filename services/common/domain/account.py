@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.common.domain.market import Side
+from services.common.domain.trail import TrailEntry
 
 
 class AccountState(StrEnum):
@@ -129,7 +130,10 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One wallet of ours. Every change of exposure, limits or state advances `seq`; a decision commits only on the `seq` it read."""
+    """One wallet of ours. Every change of exposure, limits or state advances `seq`; a decision commits only on the `seq` it read.
+
+    `trail` holds control changes only.
+    """
 
     account_id: str
     wallet: str
@@ -143,6 +147,7 @@ class Account:
     limits: Limits = Limits()
     limits_version: int = 1
     exposure: Exposure = Exposure()
+    trail: tuple[TrailEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,15 @@
 """One account's copy of one leader trade, or one attempt to settle what an exit owes."""
 
-import hashlib
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from services.common.domain.follow import Policy
 from services.common.domain.intent import Intent
-from services.common.domain.lifecycle import Actor, CopyState
+from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Side
 from services.common.domain.trade import LeaderTrade
+from services.common.domain.trail import TrailEntry
 from services.common.domain.verdict import Decision
 
 
@@ -24,27 +23,6 @@ class CopyKind(StrEnum):
     ENTRY = "entry"
     DEBT = "debt"
     EXIT = "exit"
-
-
-@dataclass(frozen=True, slots=True)
-class TrailEntry:
-    """One transition of a document, chained to the one before by its hash."""
-
-    seq: int
-    at: datetime
-    actor: Actor
-    action: str
-    fence: int
-    previous: str
-    digest: str
-
-
-def next_entry(last: TrailEntry | None, at: datetime, actor: Actor, action: str, fence: int) -> TrailEntry:
-    """The entry that follows `last`; its digest covers every field and the digest before."""
-    seq = last.seq + 1 if last else 1
-    previous = last.digest if last else ""
-    body = json.dumps([seq, at.isoformat(timespec="milliseconds"), str(actor), action, fence, previous])
-    return TrailEntry(seq, at, actor, action, fence, previous, hashlib.sha256(body.encode()).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What we still owe to sell of one (account, follow, token), derived anew each time (orders.md 6)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from fractions import Fraction
@@ -91,3 +91,11 @@ def remaining(place: Place, steps: Sequence[Step]) -> Fraction:
 def owed_micros(lots: Sequence[Lot], steps: Sequence[Step]) -> int:
     """Σ lot × (1 − Π(1 − fraction)) over the steps after each lot's trade, in whole micro-shares, rounded down."""
     return sum(int(lot.shares_micros * (1 - remaining(lot.place, steps))) for lot in lots)
+
+
+def with_step(known: Exit, step: Step) -> Exit:
+    """The exit with one more step, in the leader's order; a step that it has changes nothing, a new one opens a closed exit again."""
+    if any(other.key == step.key for other in known.steps):
+        return known
+    steps = tuple(sorted((*known.steps, step), key=lambda item: (item.place.block, item.place.order)))
+    return replace(known, steps=steps, state=ExitState.OPEN, version=known.version + 1)

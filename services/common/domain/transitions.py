@@ -1,0 +1,209 @@
+"""What each transition does to a copy: pure functions that both stores apply, so that memory and MongoDB cannot differ.
+
+Each takes a copy and gives the copy after, or raises `ForbiddenTransition` when the lifecycle table does not have the step. Conditions
+that need a clock or another document (a live lease, the account's line) are the store's.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from services.common.domain.copy import Copy
+from services.common.domain.intent import Attempt, Intent, IntentState
+from services.common.domain.lifecycle import Actor, CopyState, check
+from services.common.domain.trail import lengthened
+from services.common.domain.verdict import Decision
+
+
+def moved(copy: Copy, state: CopyState, actor: Actor, action: str, now: datetime) -> Copy:
+    """The copy in its new state, with the entry that says so."""
+    check(copy.state, state, actor)
+    return noted(replace(copy, state=state), actor, action, now)
+
+
+def noted(copy: Copy, actor: Actor, action: str, now: datetime) -> Copy:
+    """The copy with one more trail entry; the eldest leave, the chain stays."""
+    return replace(copy, trail=lengthened(copy.trail, now, actor, action, copy.fence))
+
+
+def detected(copy: Copy) -> Copy:
+    """A new copy with its first entry."""
+    return noted(copy, Actor.MONITOR, "detected", copy.detected_at)
+
+
+def claimed(copy: Copy, worker: str, until: datetime) -> Copy:
+    """The copy in the hands of `worker`: fence + 1, lease `until`. A copy that is executing stays so."""
+    state = CopyState.EXECUTING if copy.state is CopyState.EXECUTING else CopyState.CLAIMED
+    check(copy.state, state, Actor.ENGINE)
+    return replace(copy, state=state, claimed_by=worker, fence=copy.fence + 1, claimable_at=until)
+
+
+def released(copy: Copy, claimable_at: datetime) -> Copy:
+    """The copy untouched, claimable again at `claimable_at`."""
+    check(copy.state, CopyState.DETECTED, Actor.ENGINE)
+    return replace(copy, state=CopyState.DETECTED, claimed_by="", claimable_at=claimable_at)
+
+
+def parked(copy: Copy, exit_id: str, now: datetime) -> Copy:
+    """A debt whose step is in its exit: it waits there, and is claimed no more."""
+    return replace(
+        moved(copy, CopyState.DETECTED, Actor.ENGINE, "parked", now), claimed_by="", claimable_at=None, exit_id=exit_id
+    )
+
+
+def skipped(copy: Copy, reason: str, decision: Decision | None, now: datetime) -> Copy:
+    """The copy refused by the guard `reason`, with the whole report where there is one."""
+    after = moved(copy, CopyState.SKIPPED, Actor.ENGINE, f"skipped:{reason}", now)
+    return replace(after, skip_reason=reason, decision=decision or copy.decision, claimable_at=None)
+
+
+def refused(copy: Copy, failure: str, now: datetime) -> Copy:
+    """The copy failed before any intent."""
+    return replace(
+        moved(copy, CopyState.FAILED, Actor.ENGINE, f"failed:{failure}", now), failure=failure, claimable_at=None
+    )
+
+
+def begun(copy: Copy, intent: Intent, decision: Decision, now: datetime) -> Copy:
+    """The copy with its stored intent and first attempt."""
+    past = (*copy.past_intents, copy.intent) if copy.intent else copy.past_intents
+    after = moved(copy, CopyState.EXECUTING, Actor.ENGINE, f"intent:{intent.order_hash}", now)
+    return replace(after, intent=intent, past_intents=past, decision=decision)
+
+
+def joined(debt: Copy, attempt: str, now: datetime) -> Copy:
+    """A parked debt that an exit attempt takes with it."""
+    return replace(moved(debt, CopyState.EXECUTING, Actor.ENGINE, f"joined:{attempt}", now), member_of=attempt)
+
+
+def signed(copy: Copy, signature: str) -> Copy:
+    """The copy with its stored intent signed."""
+    return _with_intent(copy, replace(_intent(copy), signature=signature))
+
+
+def journaled(copy: Copy, attempt: Attempt, now: datetime) -> Copy:
+    """The copy with one more attempt, before its bytes leave."""
+    intent = _intent(copy)
+    after = moved(copy, CopyState.EXECUTING, Actor.ENGINE, f"attempt:{attempt.number}", now)
+    return _with_intent(after, replace(intent, attempts=(*intent.attempts, attempt)))
+
+
+def recorded(copy: Copy, attempt: Attempt, claimable_at: datetime | None, now: datetime) -> Copy:
+    """The copy with what became of an attempt; it stays executing."""
+    after = moved(copy, CopyState.EXECUTING, Actor.ENGINE, f"outcome:{attempt.number}:{attempt.outcome}", now)
+    after = _with_intent(after, _outcome(_intent(copy), attempt))
+    return replace(after, claimable_at=claimable_at or copy.claimable_at)
+
+
+def looked(copy: Copy, empty: bool, claimable_at: datetime, now: datetime) -> Copy:
+    """The copy after a look-up of its unknown order; an empty one counts, evidence starts the count anew."""
+    check(copy.state, CopyState.EXECUTING, Actor.ENGINE)
+    intent = _intent(copy)
+    after = _with_intent(copy, replace(intent, looked_at=now, empty_looks=intent.empty_looks + 1 if empty else 0))
+    return replace(after, claimable_at=claimable_at)
+
+
+def executed(copy: Copy, actor: Actor, attempt: Attempt | None, sums: tuple[int, int, int], now: datetime) -> Copy:
+    """The copy with evidence of a match: shares, USDC and fee."""
+    after = moved(copy, CopyState.EXECUTED, actor, f"executed:{sums[0]}", now)
+    if after.intent is not None:
+        after = _with_intent(after, replace(_outcome(after.intent, attempt), state=IntentState.FINAL))
+    shares, usdc, fee = sums
+    return replace(
+        after,
+        filled_micros=shares,
+        paid_micros=usdc,
+        fee_micros=fee,
+        executed_at=copy.executed_at or now,
+        claimable_at=None,
+    )
+
+
+def failed(
+    copy: Copy,
+    attempt: Attempt | None,
+    failure: str,
+    review: bool,
+    final: bool,
+    watch_until: datetime | None,
+    now: datetime,
+) -> Copy:
+    """The copy whose order came to nothing: final, or given up and watched."""
+    after = moved(copy, CopyState.FAILED, Actor.ENGINE, f"failed:{failure}", now)
+    state = IntentState.FINAL if final else IntentState.PRESUMED_DEAD
+    intent = replace(_outcome(_intent(copy), attempt), state=state, watch_until=watch_until)
+    return replace(
+        _with_intent(after, intent), failure=failure, needs_review=copy.needs_review or review, claimable_at=None
+    )
+
+
+def settled(copy: Copy, state: CopyState, sums: tuple[int, int, int], review: bool, now: datetime) -> Copy:
+    """The copy as the reconciler found it to have ended, or to live again."""
+    shares, usdc, fee = sums
+    after = moved(copy, state, Actor.RECONCILER, f"{state}:{shares}", now)
+    failure = (
+        "settlement_failed" if state is CopyState.FAILED else copy.failure if state is not CopyState.EXECUTED else ""
+    )
+    return replace(
+        after,
+        fence=copy.fence + 1,
+        filled_micros=shares,
+        paid_micros=usdc,
+        fee_micros=fee,
+        failure=failure,
+        needs_review=copy.needs_review or review,
+        executed_at=copy.executed_at or now,
+        reconciled_at=now if state is CopyState.RECONCILED else copy.reconciled_at,
+        claimable_at=None,
+    )
+
+
+def followed(member: Copy, leader_state: CopyState, now: datetime) -> Copy | None:
+    """A debt that shares the fate of an attempt; None where it already has. A failed attempt leaves it waiting: its exit still owes."""
+    path = {
+        (CopyState.EXECUTING, CopyState.EXECUTED): Actor.ENGINE,
+        (CopyState.EXECUTED, CopyState.RECONCILED): Actor.RECONCILER,
+    }
+    actor = path.get((member.state, leader_state))
+    if actor is None:
+        return None
+    after = moved(member, leader_state, actor, f"followed:{leader_state}", now)
+    if leader_state is CopyState.EXECUTED:
+        return replace(after, executed_at=now)
+    return replace(after, reconciled_at=now)
+
+
+def closed(debt: Copy, state: CopyState, reason: str, now: datetime) -> Copy:
+    """A debt that ends with its exit."""
+    after = moved(debt, state, Actor.ENGINE, f"{state}:{reason}", now)
+    if state is CopyState.SKIPPED:
+        return replace(after, skip_reason=reason, claimable_at=None)
+    return replace(after, failure=reason if state is CopyState.FAILED else "", claimable_at=None)
+
+
+def blocks(other: Copy, copy: Copy) -> bool:
+    """`copy` waits for `other`: same account and token, earlier in the chain, and not yet past its decision (orders.md 5.3)."""
+    if (other.account_id, other.trade.token_id) != (
+        copy.account_id,
+        copy.trade.token_id,
+    ) or other.copy_id == copy.copy_id:
+        return False
+    if other.state not in {CopyState.DETECTED, CopyState.CLAIMED} or other.claimable_at is None:
+        return False
+    return (other.trade.block_number, other.trade.log_index) < (copy.trade.block_number, copy.trade.log_index)
+
+
+def _intent(copy: Copy) -> Intent:
+    if copy.intent is None:
+        raise ValueError(f"copy {copy.copy_id} has no intent")
+    return copy.intent
+
+
+def _with_intent(copy: Copy, intent: Intent) -> Copy:
+    return replace(copy, intent=intent)
+
+
+def _outcome(intent: Intent, attempt: Attempt | None) -> Intent:
+    if attempt is None:
+        return intent
+    attempts = tuple(attempt if known.number == attempt.number else known for known in intent.attempts)
+    return replace(intent, attempts=attempts)

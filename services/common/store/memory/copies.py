@@ -1,0 +1,352 @@
+"""`Copies` in memory."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from services.common.domain import transitions
+from services.common.domain.account import AccountState, ExposureChange, PauseScope
+from services.common.domain.copy import Copy, CopyKind, CopyRef
+from services.common.domain.fill import Fill, LedgerLine, Position
+from services.common.domain.intent import Attempt, Intent, IntentState
+from services.common.domain.lifecycle import Actor, CopyState
+from services.common.domain.verdict import Decision
+from services.common.ports.stores import Begun, Change, Page
+from services.common.store.memory.database import MemoryDatabase
+
+RANK = {CopyKind.DEBT: 0, CopyKind.EXIT: 1, CopyKind.ENTRY: 2}
+
+
+class MemoryCopies:
+    """`user_activities` in memory; the meaning of each method is in the port."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._db = database
+
+    async def insert(self, copies: Sequence[Copy]) -> tuple[str, ...]:
+        await self._db.turn()
+        return tuple(copy.copy_id for copy in copies if self._db.add(transitions.detected(copy)))
+
+    async def get(self, copy_id: str) -> Copy | None:
+        await self._db.turn()
+        return self._db.copies.get(copy_id)
+
+    async def claim(
+        self,
+        account_id: str,
+        worker: str,
+        lease: timedelta,
+        *,
+        fresh: bool,
+        barred_leaders: Sequence[str] = (),
+        barred_markets: Sequence[str] = (),
+        only_exits: bool = False,
+    ) -> Copy | None:
+        await self._db.turn()
+        now = self._db.now()
+        due = [
+            copy
+            for copy in self._db.of_account(account_id)
+            if copy.claimable_at is not None and copy.claimable_at <= now
+        ]
+        for copy in sorted(due, key=_urgency):
+            if _may(copy, fresh, barred_leaders, barred_markets, only_exits) and not self._waits(copy):
+                claimed = transitions.claimed(copy, worker, self._db.later(lease))
+                self._db.put(claimed)
+                return claimed
+        return None
+
+    def _waits(self, copy: Copy) -> bool:
+        if copy.kind is CopyKind.DEBT or copy.state is CopyState.EXECUTING:
+            return False
+        others = self._db.by_token.get((copy.account_id, copy.trade.token_id), ())
+        return any(transitions.blocks(self._db.copies[other], copy) for other in others)
+
+    async def renew(self, ref: CopyRef, lease: timedelta) -> bool:
+        await self._db.turn()
+        held = self._held(ref)
+        if held is None or held.state not in {CopyState.CLAIMED, CopyState.EXECUTING}:
+            return False
+        self._db.put(replace(held, claimable_at=self._db.later(lease)))
+        return True
+
+    async def release(self, ref: CopyRef, after: timedelta, now: datetime) -> bool:
+        return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.released(copy, self._db.later(after)))
+
+    async def park(self, ref: CopyRef, exit_id: str, now: datetime) -> bool:
+        return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.parked(copy, exit_id, now))
+
+    async def skip(self, ref: CopyRef, reason: str, decision: Decision | None, now: datetime) -> bool:
+        return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.skipped(copy, reason, decision, now))
+
+    async def refuse(self, ref: CopyRef, failure: str, now: datetime) -> bool:
+        return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.refused(copy, failure, now))
+
+    async def shrink_void(self, copy_id: str, reason: str, now: datetime) -> bool:
+        await self._db.turn()
+        copy = self._db.copies.get(copy_id)
+        if copy is None or copy.state is not CopyState.DETECTED:
+            return False
+        self._db.put(transitions.skipped(copy, reason, None, now))
+        return True
+
+    async def begin(
+        self,
+        ref: CopyRef,
+        account_seq: int,
+        intent: Intent,
+        decision: Decision,
+        change: ExposureChange,
+        members: Sequence[str],
+        now: datetime,
+    ) -> Begun:
+        await self._db.turn()
+        copy = self._held(ref)
+        if copy is not None and copy.intent is not None and copy.intent.order_hash == intent.order_hash:
+            return Begun.DONE
+        if copy is None or copy.state is not CopyState.CLAIMED or not self._alive(copy):
+            return Begun.CLAIM_LOST
+        if self._db.accounts[copy.account_id].seq != account_seq:
+            return Begun.ACCOUNT_MOVED
+        self._db.put(transitions.begun(copy, intent, decision, now))
+        self._db.expose(copy.account_id, change)
+        for debt in (self._db.copies.get(member) for member in members):
+            if debt is not None and debt.state is CopyState.DETECTED:
+                self._db.put(transitions.joined(debt, copy.copy_id, now))
+        return Begun.DONE
+
+    async def sign(self, ref: CopyRef, order_hash: str, signature: str) -> bool:
+        def signed(copy: Copy) -> Copy | None:
+            if copy.intent is None or copy.intent.order_hash != order_hash:
+                return None
+            return transitions.signed(copy, signature)
+
+        return await self._write(ref, CopyState.EXECUTING, signed)
+
+    async def journal(self, ref: CopyRef, attempt: Attempt, now: datetime) -> bool:
+        await self._db.turn()
+        copy = self._held(ref)
+        if copy is None or copy.intent is None or copy.state is not CopyState.EXECUTING or not self._alive(copy):
+            return False
+        if any(known.number == attempt.number for known in copy.intent.attempts):
+            return copy.intent.attempts[-1] == attempt
+        if _stopped(self._db, copy):
+            return False
+        self._db.put(transitions.journaled(copy, attempt, now))
+        self._db.expose(copy.account_id, ExposureChange(now))
+        return True
+
+    async def record(self, ref: CopyRef, attempt: Attempt, claimable_after: timedelta | None, now: datetime) -> bool:
+        due = None if claimable_after is None else self._db.later(claimable_after)
+        return await self._write(ref, CopyState.EXECUTING, lambda copy: transitions.recorded(copy, attempt, due, now))
+
+    async def looked(self, ref: CopyRef, empty: bool, claimable_after: timedelta, now: datetime) -> bool:
+        return await self._write(
+            ref, CopyState.EXECUTING, lambda copy: transitions.looked(copy, empty, self._db.later(claimable_after), now)
+        )
+
+    async def execute(
+        self,
+        ref: CopyRef,
+        attempt: Attempt | None,
+        filled_micros: int,
+        paid_micros: int,
+        fee_micros: int,
+        change: ExposureChange,
+        now: datetime,
+    ) -> bool:
+        sums = (filled_micros, paid_micros, fee_micros)
+        done = await self._write(
+            ref, CopyState.EXECUTING, lambda copy: transitions.executed(copy, Actor.ENGINE, attempt, sums, now)
+        )
+        if done:
+            self._db.expose(ref.account_id, change)
+            self._lead(ref.copy_id, CopyState.EXECUTED, now)
+        return done
+
+    async def fail(
+        self,
+        ref: CopyRef,
+        attempt: Attempt | None,
+        failure: str,
+        needs_review: bool,
+        final: bool,
+        change: ExposureChange | None,
+        watch_until: datetime | None,
+        now: datetime,
+    ) -> bool:
+        def gone(copy: Copy) -> Copy:
+            return transitions.failed(copy, attempt, failure, needs_review, final, watch_until, now)
+
+        done = await self._write(ref, CopyState.EXECUTING, gone)
+        if done and change is not None:
+            self._db.expose(ref.account_id, change)
+        return done
+
+    async def close_member(self, copy_id: str, state: CopyState, failure: str, now: datetime) -> bool:
+        await self._db.turn()
+        copy = self._db.copies.get(copy_id)
+        origin = CopyState.DETECTED if state is CopyState.SKIPPED else CopyState.EXECUTING
+        if copy is None or copy.state is not origin:
+            return False
+        self._db.put(transitions.closed(copy, state, failure, now))
+        return True
+
+    async def settle(
+        self,
+        copy_id: str,
+        fence: int,
+        state: CopyState,
+        fills: Sequence[Fill],
+        lines: Sequence[LedgerLine],
+        positions: Sequence[Position],
+        filled_micros: int,
+        paid_micros: int,
+        fee_micros: int,
+        change: ExposureChange,
+        needs_review: bool,
+        now: datetime,
+    ) -> bool:
+        await self._db.turn()
+        copy = self._db.copies.get(copy_id)
+        if copy is None or copy.fence != fence:
+            return False
+        self._db.put(transitions.settled(copy, state, (filled_micros, paid_micros, fee_micros), needs_review, now))
+        self._db.fills.update({(fill.account_id, fill.trade_id, fill.order_hash): fill for fill in fills})
+        self._db.lines.update({(line.account_id, line.trade_id, line.order_hash): line for line in lines})
+        for position in positions:
+            self._db.positions[position.account_id, position.token_id] = position
+            self._db.position_feed.tell(position)
+        self._db.expose(copy.account_id, change)
+        self._lead(copy_id, state, now)
+        return True
+
+    async def unsettled(self, account_id: str, limit: int) -> tuple[Copy, ...]:
+        await self._db.turn()
+        now = self._db.now()
+        found = [
+            copy
+            for copy in self._db.of_account(account_id)
+            if copy.intent is not None and _unsettled(copy, copy.intent, now)
+        ]
+        never = datetime.min.replace(tzinfo=now.tzinfo)
+        return tuple(sorted(found, key=lambda copy: self._db.touched.get(copy.copy_id, never))[:limit])
+
+    async def touch(self, copy_id: str, now: datetime) -> None:
+        await self._db.turn()
+        self._db.touched[copy_id] = now
+
+    async def of_exit(self, exit_id: str) -> tuple[Copy, ...]:
+        await self._db.turn()
+        found = [copy for copy in self._db.copies.values() if copy.exit_id == exit_id]
+        return tuple(sorted(found, key=lambda copy: (copy.kind is CopyKind.EXIT, copy.attempt_number, _place(copy))))
+
+    async def of_token(self, account_id: str, token_id: str, follow_id: str | None = None) -> tuple[Copy, ...]:
+        await self._db.turn()
+        found = [self._db.copies[copy_id] for copy_id in self._db.by_token.get((account_id, token_id), ())]
+        return tuple(
+            sorted((copy for copy in found if _counts(copy) and follow_id in {None, copy.follow_id}), key=_place)
+        )
+
+    async def recent_outcomes(self, account_id: str, since: datetime) -> tuple[Copy, ...]:
+        await self._db.turn()
+        return tuple(
+            copy
+            for copy in self._db.of_account(account_id)
+            if _last_sent(copy) is not None and _last_sent(copy) >= since
+        )  # type: ignore[operator]
+
+    async def page(self, accounts: Sequence[str], limit: int, offset: int) -> Page[Copy]:
+        await self._db.turn()
+        found = [copy for account in accounts for copy in self._db.of_account(account)]
+        newest = sorted(found, key=lambda copy: (copy.detected_at, copy.copy_id), reverse=True)
+        return Page(tuple(newest[offset : offset + limit]), len(found))
+
+    async def counts(self, accounts: Sequence[str]) -> Mapping[tuple[CopyKind, CopyState, str], int]:
+        await self._db.turn()
+        found = (copy for account in accounts for copy in self._db.of_account(account))
+        return Counter((copy.kind, copy.state, copy.skip_reason or copy.failure) for copy in found)
+
+    def watch(self, token: str | None) -> AsyncIterator[Change[Copy]]:
+        return self._db.copy_feed.watch(token)
+
+    def _held(self, ref: CopyRef) -> Copy | None:
+        copy = self._db.copies.get(ref.copy_id)
+        return copy if copy is not None and copy.fence == ref.fence else None
+
+    def _alive(self, copy: Copy) -> bool:
+        return copy.claimable_at is not None and copy.claimable_at > self._db.now()
+
+    async def _write(self, ref: CopyRef, origin: CopyState, change: Callable[[Copy], Copy | None]) -> bool:
+        await self._db.turn()
+        copy = self._held(ref)
+        if copy is None or copy.state is not origin:
+            return False
+        after = change(copy)
+        if after is not None:
+            self._db.put(after)
+        return after is not None
+
+    def _lead(self, copy_id: str, state: CopyState, now: datetime) -> None:
+        for member in self._members(copy_id):
+            after = transitions.followed(member, state, now)
+            if after is not None:
+                self._db.put(after)
+
+    def _members(self, copy_id: str) -> Iterable[Copy]:
+        leader = self._db.copies[copy_id]
+        if leader.kind is not CopyKind.EXIT:
+            return ()
+        return [
+            copy for copy in self._db.of_account(leader.account_id) if copy.member_of and copy.exit_id == leader.exit_id
+        ]
+
+
+def _urgency(copy: Copy) -> tuple[int, datetime, tuple[int, int]]:
+    assert copy.claimable_at is not None
+    return RANK[copy.kind], copy.claimable_at, _place(copy)
+
+
+def _place(copy: Copy) -> tuple[int, int]:
+    return copy.trade.block_number, copy.trade.log_index
+
+
+def _may(
+    copy: Copy, fresh: bool, barred_leaders: Sequence[str], barred_markets: Sequence[str], only_exits: bool
+) -> bool:
+    if copy.state is CopyState.EXECUTING:
+        return copy.intent is not None
+    if not fresh or copy.state not in {CopyState.DETECTED, CopyState.CLAIMED}:
+        return False
+    if copy.kind is not CopyKind.ENTRY:
+        return True
+    return not only_exits and copy.trade.leader not in barred_leaders and copy.trade.condition_id not in barred_markets
+
+
+def _stopped(database: MemoryDatabase, copy: Copy) -> bool:
+    account = database.accounts[copy.account_id]
+    if account.state is AccountState.HALTED:
+        return True
+    return any(pause.scope is PauseScope.ALL for pause in account.pauses)
+
+
+def _unsettled(copy: Copy, intent: Intent, now: datetime) -> bool:
+    if copy.state is CopyState.EXECUTED:
+        return True
+    watched = copy.state is CopyState.FAILED and intent.state is IntentState.PRESUMED_DEAD
+    return watched and intent.watch_until is not None and intent.watch_until > now
+
+
+def _counts(copy: Copy) -> bool:
+    if copy.kind is not CopyKind.ENTRY or copy.state is CopyState.SKIPPED:
+        return False
+    return copy.state is not CopyState.FAILED or copy.filled_micros > 0 or _presumed_dead(copy)
+
+
+def _presumed_dead(copy: Copy) -> bool:
+    return copy.intent is not None and copy.intent.state is IntentState.PRESUMED_DEAD
+
+
+def _sent_since(copy: Copy, since: datetime) -> bool:
+    return copy.intent is not None and any(attempt.at >= since for attempt in copy.intent.attempts[-1:])

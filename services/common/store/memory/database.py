@@ -1,0 +1,115 @@
+"""What the memory stores share: documents by collection, a clock, and the changes that watchers see."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from services.common.domain.account import Account, ExposureChange
+from services.common.domain.copy import Copy
+from services.common.domain.exit import Exit
+from services.common.domain.exposure import applied
+from services.common.domain.fill import Fill, LedgerLine, Position
+from services.common.ports.stores import Change, StoreUnavailable
+
+T = TypeVar("T")
+
+KEPT_CHANGES = 10_000
+
+
+class Feed(Generic[T]):
+    """The changes of one collection, numbered; the eldest are forgotten."""
+
+    def __init__(self, keep: int = KEPT_CHANGES) -> None:
+        self._keep = keep
+        self._changes: list[tuple[int, T]] = []
+        self._last = 0
+        self._wakes: set[asyncio.Event] = set()
+
+    def tell(self, value: T) -> None:
+        """Note a change."""
+        self._last += 1
+        self._changes.append((self._last, value))
+        del self._changes[: -self._keep]
+        for wake in self._wakes:
+            wake.set()
+
+    async def watch(self, token: str | None) -> AsyncIterator[Change[T]]:
+        """Changes after `token`, from now on where it is None; a resync change first when some after it were forgotten."""
+        after = self._last if token is None else int(token)
+        if after < self._last - len(self._changes):
+            after = self._last
+            yield Change(str(after), None)
+        wake = asyncio.Event()
+        self._wakes.add(wake)
+        try:
+            while True:
+                wake.clear()
+                for number, value in [change for change in self._changes if change[0] > after]:
+                    after = number
+                    yield Change(str(number), value)
+                await wake.wait()
+        finally:
+            self._wakes.discard(wake)
+
+
+class MemoryDatabase:
+    """Every operation runs between two awaits, so it is atomic; `unavailable` makes all of them fail as a lost database does."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self.now = now
+        self.unavailable = False
+        self.copies: dict[str, Copy] = {}
+        self.by_key: dict[tuple[str, str], str] = {}
+        self.by_account: dict[str, dict[str, None]] = {}
+        self.by_token: dict[tuple[str, str], list[str]] = {}
+        self.touched: dict[str, datetime] = {}
+        self.accounts: dict[str, Account] = {}
+        self.exits: dict[str, Exit] = {}
+        self.positions: dict[tuple[str, str], Position] = {}
+        self.fills: dict[tuple[str, str, str], Fill] = {}
+        self.lines: dict[tuple[str, str, str], LedgerLine] = {}
+        self.leases: dict[str, tuple[str, datetime]] = {}
+        self.copy_feed: Feed[Copy] = Feed()
+        self.position_feed: Feed[Position] = Feed()
+        self.others: dict[str, dict[Any, Any]] = {}
+
+    async def turn(self) -> None:
+        """Let others run, as a round trip would; then go on atomically."""
+        await asyncio.sleep(0)
+        if self.unavailable:
+            raise StoreUnavailable("memory database is away")
+
+    def later(self, after: timedelta) -> datetime:
+        """An instant from the database's clock."""
+        return self.now() + after
+
+    def add(self, copy: Copy) -> bool:
+        """Insert a copy unless its key is known."""
+        key = (copy.account_id, copy.idempotency_key)
+        if key in self.by_key or copy.copy_id in self.copies:
+            return False
+        self.by_key[key] = copy.copy_id
+        self.by_account.setdefault(copy.account_id, {})[copy.copy_id] = None
+        self.by_token.setdefault((copy.account_id, copy.trade.token_id), []).append(copy.copy_id)
+        self.put(copy)
+        return True
+
+    def put(self, copy: Copy) -> None:
+        """Replace a copy, and tell its watchers."""
+        self.copies[copy.copy_id] = copy
+        self.copy_feed.tell(copy)
+
+    def of_account(self, account_id: str) -> list[Copy]:
+        """The copies of an account, in the order they were inserted."""
+        return [self.copies[copy_id] for copy_id in self.by_account.get(account_id, ())]
+
+    def expose(self, account_id: str, change: ExposureChange) -> None:
+        """Move an account's exposure and its line."""
+        account = self.accounts[account_id]
+        self.accounts[account_id] = _moved(account, change)
+
+
+def _moved(account: Account, change: ExposureChange) -> Account:
+    return replace(account, seq=account.seq + 1, exposure=applied(account.exposure, change))

@@ -1,0 +1,57 @@
+"""`Users` and `Nonces` in memory."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from services.common.domain.user import Nonce, User
+from services.common.store.memory.database import MemoryDatabase
+
+
+class MemoryUsers:
+    """`users` in memory."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._db = database
+        self._users: dict[str, User] = {}
+
+    async def get(self, address: str) -> User | None:
+        await self._db.turn()
+        return self._users.get(address)
+
+    async def upsert(self, user: User) -> User:
+        await self._db.turn()
+        known = self._users.get(user.address, user)
+        self._users[user.address] = replace(known, role=user.role)
+        return self._users[user.address]
+
+    async def advance_epoch(self, address: str) -> User | None:
+        await self._db.turn()
+        known = self._users.get(address)
+        if known is None:
+            return None
+        self._users[address] = replace(known, token_epoch=known.token_epoch + 1)
+        return self._users[address]
+
+
+class MemoryNonces:
+    """`auth_nonces` in memory."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._db = database
+        self._nonces: dict[str, Nonce] = {}
+
+    async def add(self, nonce: Nonce) -> None:
+        await self._db.turn()
+        self._nonces[nonce.nonce] = nonce
+
+    async def open_for(self, address: str, now: datetime, limit: int = 5) -> tuple[Nonce, ...]:
+        await self._db.turn()
+        found = [nonce for nonce in self._nonces.values() if nonce.address == address and nonce.expires_at > now]
+        return tuple(sorted(found, key=lambda nonce: nonce.expires_at, reverse=True)[:limit])
+
+    async def consume(self, nonce: str, address: str, now: datetime) -> Nonce | None:
+        await self._db.turn()
+        known = self._nonces.get(nonce)
+        if known is None or known.address != address or known.expires_at <= now:
+            return None
+        return self._nonces.pop(nonce)

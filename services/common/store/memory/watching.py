@@ -1,0 +1,110 @@
+"""`Follows`, `Leaders`, `Leases` and `DeadLetters` in memory."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from services.common.domain.dead_letter import DeadLetter
+from services.common.domain.follow import Follow, FollowState, Policy
+from services.common.ports.stores import Leader
+from services.common.store.memory.database import MemoryDatabase
+
+
+class MemoryFollows:
+    """`follows` in memory."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._db = database
+        self._follows: dict[str, Follow] = {}
+
+    async def create(self, follow: Follow) -> bool:
+        await self._db.turn()
+        return self._follows.setdefault(follow.follow_id, follow) is follow
+
+    async def get(self, follow_id: str) -> Follow | None:
+        await self._db.turn()
+        return self._follows.get(follow_id)
+
+    async def all(self) -> tuple[Follow, ...]:
+        await self._db.turn()
+        return tuple(self._follows[follow_id] for follow_id in sorted(self._follows))
+
+    async def update(self, follow_id: str, policy: Policy, expected_version: int, now: datetime) -> Follow | None:
+        await self._db.turn()
+        known = self._follows.get(follow_id)
+        if known is None or known.version != expected_version:
+            return None
+        self._follows[follow_id] = replace(known, policy=policy, version=known.version + 1)
+        return self._follows[follow_id]
+
+    async def set_state(self, follow_id: str, state: FollowState, now: datetime) -> Follow | None:
+        await self._db.turn()
+        known = self._follows.get(follow_id)
+        if known is None:
+            return None
+        self._follows[follow_id] = replace(known, state=state)
+        return self._follows[follow_id]
+
+
+class MemoryLeaders:
+    """`leaders` in memory."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._db = database
+        self._leaders: dict[str, Leader] = {}
+
+    async def get(self, address: str) -> Leader | None:
+        await self._db.turn()
+        return self._leaders.get(address)
+
+    async def all(self) -> tuple[Leader, ...]:
+        await self._db.turn()
+        return tuple(self._leaders[address] for address in sorted(self._leaders))
+
+    async def start(self, leader: Leader) -> bool:
+        await self._db.turn()
+        return self._leaders.setdefault(leader.address, leader) is leader
+
+    async def advance(self, leader: Leader) -> bool:
+        await self._db.turn()
+        known = self._leaders.get(leader.address)
+        if known is None or known.cursor_block > leader.cursor_block:
+            return False
+        self._leaders[leader.address] = leader
+        return True
+
+
+class MemoryLeases:
+    """Leases in memory."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._db = database
+
+    async def take(self, name: str, holder: str, lease: timedelta) -> bool:
+        await self._db.turn()
+        known = self._db.leases.get(name)
+        if known is not None and known[0] != holder and known[1] > self._db.now():
+            return False
+        self._db.leases[name] = (holder, self._db.later(lease))
+        return True
+
+    async def give_back(self, name: str, holder: str) -> None:
+        await self._db.turn()
+        if self._db.leases.get(name, ("",))[0] == holder:
+            del self._db.leases[name]
+
+
+class MemoryDeadLetters:
+    """`dead_letters` in memory."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._db = database
+        self._letters: dict[str, DeadLetter] = {}
+
+    async def add(self, letter: DeadLetter) -> None:
+        await self._db.turn()
+        known = self._letters.get(letter.digest)
+        self._letters[letter.digest] = replace(known, count=known.count + 1) if known else letter
+
+    async def all(self) -> tuple[DeadLetter, ...]:
+        await self._db.turn()
+        return tuple(self._letters[digest] for digest in sorted(self._letters))

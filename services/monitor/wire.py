@@ -1,0 +1,40 @@
+"""Messages of MonitorService from what the domain knows."""
+
+from polycopy.monitor.v1 import monitor_pb2 as pb
+
+from services.common.domain.copy import Copy
+from services.common.domain.follow import Follow
+from services.common.ports.stores import Leader
+from services.common.rpc.messages import write_instant, write_optional_instant, write_trade
+
+
+def write_leader(leader: Leader) -> pb.Leader:
+    """How a leader is watched."""
+    return pb.Leader(
+        address=leader.address,
+        cursor_block=leader.cursor_block,
+        seen=leader.seen,
+        last_trade_at=write_optional_instant(leader.last_trade_at),
+        lag_ms=leader.lag_ms,
+    )
+
+
+def write_follow(follow: Follow) -> pb.Follow:
+    """Who follows whom."""
+    return pb.Follow(
+        follow_id=follow.follow_id,
+        account_id=follow.account_id,
+        leader=follow.leader,
+        state=str(follow.state),
+        policy_version=follow.version,
+        sizing_mode=str(follow.policy.mode),
+        ratio_bps=follow.policy.ratio_bps,
+        created_at=write_instant(follow.created_at),
+    )
+
+
+def write_announcement(token: str, copy: Copy) -> pb.WatchTradesResponse:
+    """One stored copy."""
+    return pb.WatchTradesResponse(
+        resume_token=token, account_id=copy.account_id, copy_id=copy.copy_id, trade=write_trade(copy.trade)
+    )

@@ -1,0 +1,69 @@
+"""The reconciler's work on one account: settle often, compare now and then, and never in two processes at once."""
+
+import asyncio
+from datetime import timedelta
+
+from services.common.domain.account import Account
+from services.common.domain.fill import ReconciliationResult
+from services.common.ports.clock import Clock
+from services.common.ports.stores import Stores
+from services.reconciler.compare import Comparison
+from services.reconciler.settle import Settler
+
+LEASE = timedelta(seconds=30)
+
+
+class Reconciliation:
+    """One account's turns. They are serial: a request for a comparison waits for the turn under way."""
+
+    def __init__(
+        self,
+        account: Account,
+        settler: Settler,
+        comparison: Comparison,
+        stores: Stores,
+        clock: Clock,
+        *,
+        holder: str,
+        every: timedelta,
+    ) -> None:
+        self.account = account
+        self._settler = settler
+        self._comparison = comparison
+        self._stores = stores
+        self._clock = clock
+        self._holder = holder
+        self._every = every
+        self._compared_at: float | None = None
+        self._settled = 0
+        self._line = asyncio.Lock()
+
+    async def turn(self) -> None:
+        """Settle what can be settled, and compare when it is time. Does nothing while another process has the lease."""
+        async with self._line:
+            if not await self._stores.leases.take(self._lease, self._holder, LEASE):
+                return
+            self._settled += await self._settler.turn()
+            if self._compared_at is None or self._clock.monotonic() - self._compared_at >= self._every.total_seconds():
+                await self._compare()
+
+    async def run_now(self) -> ReconciliationResult:
+        """Settle and compare at once. A comparison only reads, so it is made whoever has the lease."""
+        async with self._line:
+            if await self._stores.leases.take(self._lease, self._holder, LEASE):
+                self._settled += await self._settler.turn()
+            return await self._compare()
+
+    async def give_back(self) -> None:
+        """Let another process go on at once."""
+        await self._stores.leases.give_back(self._lease, self._holder)
+
+    async def _compare(self) -> ReconciliationResult:
+        settled, self._settled = self._settled, 0
+        result = await self._comparison.run(settled)
+        self._compared_at = self._clock.monotonic()
+        return result
+
+    @property
+    def _lease(self) -> str:
+        return f"reconcile:{self.account.account_id}"
