@@ -1,0 +1,187 @@
+"""What an exit is to do next, derived anew from the copies of its follow and token (orders.md 6)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import takewhile
+
+from services.common.domain.account import Account
+from services.common.domain.amounts import LOT_MICROS
+from services.common.domain.copy import Copy, CopyKind
+from services.common.domain.exit import Exit, ExitState, Lot, Place, owed_micros, remaining
+from services.common.domain.intent import Outcome
+from services.common.domain.lifecycle import CopyState
+from services.common.domain.market import Market, Side
+from services.engine.generation import exit_pause
+
+MATCHED = frozenset({CopyState.EXECUTED, CopyState.RECONCILED})
+UNSENT = frozenset({CopyState.DETECTED, CopyState.CLAIMED})
+PENDING = UNSENT | {CopyState.EXECUTING}
+
+
+class DueKind(StrEnum):
+    """`wait`: something is under way, look again later. `sell`: open an attempt. `end`: the exit is over."""
+
+    WAIT = "wait"
+    SELL = "sell"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What an exit is to do; `shares_micros` for a sale, `state` for an end, `until` where the wait has a known end."""
+
+    kind: DueKind
+    reason: str
+    shares_micros: int = 0
+    state: ExitState | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """The account's shares of the token: settled ones, those in sales that are not settled, and those of its other follows.
+
+    `settled_micros` is None where it is not known; `settling` says that some intent of the account in this token is not settled.
+    """
+
+    settled_micros: int | None
+    selling_micros: int
+    others_micros: int
+    settling: bool
+
+    @property
+    def free_micros(self) -> int:
+        """Settled shares that this exit may sell."""
+        return max((self.settled_micros or 0) - self.selling_micros - self.others_micros, 0)
+
+
+def stock(account: Account, token_id: str, settled_micros: int | None, others_micros: int) -> Stock:
+    """The stock of a token by the account's line."""
+    intents = [intent for intent in account.exposure.open.values() if intent.token_id == token_id]
+    selling = sum(intent.shares_micros for intent in intents if intent.side is Side.SELL)
+    return Stock(settled_micros, selling, others_micros, bool(intents))
+
+
+def place(copy: Copy) -> Place:
+    """Where a copy's trade stands in the leader's order of trades."""
+    return Place(copy.trade.block_number, copy.trade.log_index)
+
+
+def lots(copies: Sequence[Copy]) -> tuple[Lot, ...]:
+    """What the entries among these copies have bought and not lost to a failed settlement."""
+    return tuple(
+        Lot(copy.copy_id, place(copy), copy.filled_micros)
+        for copy in copies
+        if copy.kind is CopyKind.ENTRY and copy.state in MATCHED and copy.filled_micros > 0
+    )
+
+
+def sold_micros(copies: Sequence[Copy]) -> int:
+    """What the exit attempts among these copies have sold."""
+    return sum(c.filled_micros for c in copies if c.kind is CopyKind.EXIT and c.state in MATCHED)
+
+
+def holding_micros(entries: Sequence[Copy], attempts: Sequence[Copy]) -> int:
+    """What a follow holds of a token by its own copies; for the exits of others, which never sell it."""
+    return max(sum(lot.shares_micros for lot in lots(entries)) - sold_micros(attempts), 0)
+
+
+def due(
+    exit_: Exit, entries: Sequence[Copy], attempts: Sequence[Copy], stock: Stock, market: Market | None, now: datetime
+) -> Due:
+    """What the exit is to do now.
+
+    `entries` are the copies of kind entry of its follow and token, `attempts` its own of kind exit, in their order. What is owed but
+    smaller than the venue's minimum ends as dust and is not lost: the next step opens the exit again and owes the sum. Only where
+    the leader kept nothing is the whole rest tried, however small.
+    """
+    if any(attempt.state in PENDING for attempt in attempts):
+        return Due(DueKind.WAIT, "attempt_open")
+    held = lots(entries)
+    owed = owed_micros(held, exit_.steps) - sold_micros(attempts)
+    waiting = _overtaken(exit_, entries)
+    if owed < LOT_MICROS:
+        return Due(DueKind.WAIT, waiting) if waiting else _met(held)
+    if market is None:
+        return Due(DueKind.WAIT, "market_unknown")
+    if market.closed or market.uma_status == "resolved":
+        return Due(DueKind.END, "resolved", state=ExitState.RESOLVED)
+    if stock.settled_micros is None:
+        return Due(DueKind.WAIT, "balance_unknown")
+    return _sale(exit_, entries, attempts, stock, market, now, owed, waiting)
+
+
+def _sale(
+    exit_: Exit,
+    entries: Sequence[Copy],
+    attempts: Sequence[Copy],
+    stock: Stock,
+    market: Market,
+    now: datetime,
+    owed: int,
+    waiting: str,
+) -> Due:
+    """The next sale of what is owed: as much of it as is settled and free, if that is an order at all."""
+    free = min(owed, stock.free_micros) // LOT_MICROS * LOT_MICROS
+    least = (
+        LOT_MICROS if _whole(exit_, entries) and not waiting and free >= owed - LOT_MICROS else market.min_size_micros
+    )
+    if free < least:
+        return _short(owed, free, least, stock.settling, waiting)
+    if free < market.min_size_micros and _rejected(attempts, free):
+        return Due(DueKind.END, "dust", state=ExitState.DUST)
+    until = _rested_at(attempts)
+    if until is not None and until > now:
+        return Due(DueKind.WAIT, "resting", until=until)
+    return Due(DueKind.SELL, "owed", free)
+
+
+def _short(owed: int, free: int, least: int, settling: bool, waiting: str) -> Due:
+    """Too little is free: it settles later, was sold by someone else, or is too little to sell."""
+    if settling and free < owed - LOT_MICROS:
+        return Due(DueKind.WAIT, "settling")
+    if waiting:
+        return Due(DueKind.WAIT, waiting)
+    if owed >= least and free < LOT_MICROS:
+        return Due(DueKind.END, "sold_elsewhere", state=ExitState.EXTERNAL)
+    return Due(DueKind.END, "below_minimum", state=ExitState.DUST)
+
+
+def _met(held: Sequence[Lot]) -> Due:
+    return Due(DueKind.END, "met" if held else "nothing_held", state=ExitState.MET)
+
+
+def _overtaken(exit_: Exit, entries: Sequence[Copy]) -> str:
+    """Why an earlier BUY may still come to owe something: it is in flight, or not sent yet."""
+    earlier = [c for c in entries if any(place(c) < step.place for step in exit_.steps)]
+    if any(copy.state is CopyState.EXECUTING for copy in earlier):
+        return "entry_in_flight"
+    return "entry_unsent" if any(copy.state in UNSENT for copy in earlier) else ""
+
+
+def _whole(exit_: Exit, entries: Sequence[Copy]) -> bool:
+    """Whether the leader kept nothing of any lot."""
+    return all(remaining(lot.place, exit_.steps) == 0 for lot in lots(entries))
+
+
+def _sold_nothing(attempt: Copy) -> bool:
+    return attempt.state not in MATCHED or not attempt.filled_micros
+
+
+def _rested_at(attempts: Sequence[Copy]) -> datetime | None:
+    """When the next attempt may follow those that sold nothing; None where the last one sold something."""
+    failures = list(takewhile(_sold_nothing, reversed(attempts)))
+    if not failures or failures[0].intent is None:
+        return None
+    return failures[0].intent.attempts[-1].at + exit_pause(len(failures))
+
+
+def _rejected(attempts: Sequence[Copy], shares_micros: int) -> bool:
+    """Whether the venue has just rejected an order of this size."""
+    last = attempts[-1] if attempts else None
+    if last is None or last.intent is None or last.state is not CopyState.FAILED:
+        return False
+    rejected = all(attempt.outcome is Outcome.REJECTED for attempt in last.intent.attempts)
+    return rejected and last.intent.shares_micros == shares_micros
