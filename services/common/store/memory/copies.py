@@ -251,11 +251,7 @@ class MemoryCopies:
 
     async def recent_outcomes(self, account_id: str, since: datetime) -> tuple[Copy, ...]:
         await self._db.turn()
-        return tuple(
-            copy
-            for copy in self._db.of_account(account_id)
-            if _last_sent(copy) is not None and _last_sent(copy) >= since
-        )  # type: ignore[operator]
+        return tuple(copy for copy in self._db.of_account(account_id) if _sent_since(copy, since))
 
     async def page(self, accounts: Sequence[str], limit: int, offset: int) -> Page[Copy]:
         await self._db.turn()

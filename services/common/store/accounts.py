@@ -1,0 +1,76 @@
+"""`Accounts` in MongoDB."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from pymongo.errors import DuplicateKeyError
+
+from services.common.domain import control
+from services.common.domain.account import Account, AccountState, ExposureChange, Limits, Pause, PauseScope
+from services.common.store import codec, exposures
+from services.common.store.session import Database, guarded
+
+
+class MongoAccounts:
+    """`accounts`; the meaning of each method is in the port."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._accounts = database["accounts"]
+
+    async def create(self, account: Account) -> bool:
+        try:
+            async with guarded():
+                await self._accounts.insert_one(codec.document(account, exposures.ID))
+        except DuplicateKeyError:
+            return False
+        return True
+
+    async def get(self, account_id: str) -> Account | None:
+        async with guarded():
+            found = await self._accounts.find_one({"_id": account_id})
+        return exposures.read(found) if found else None
+
+    async def all(self) -> tuple[Account, ...]:
+        async with guarded():
+            return tuple([exposures.read(document) async for document in self._accounts.find(sort=[("_id", 1)])])
+
+    async def set_state(self, account_id: str, state: AccountState, by: str, now: datetime) -> Account | None:
+        return await self._change(account_id, lambda account: control.in_state(account, state, by, now))
+
+    async def pause(self, account_id: str, pause: Pause) -> Account | None:
+        return await self._change(account_id, lambda account: control.paused(account, pause))
+
+    async def resume(self, account_id: str, scope: PauseScope, subject: str, by: str, now: datetime) -> Account | None:
+        return await self._change(account_id, lambda account: control.resumed(account, scope, subject, by, now))
+
+    async def set_limits(
+        self, account_id: str, limits: Limits, expected_version: int, by: str, now: datetime
+    ) -> Account | None:
+        def limited(account: Account) -> Account | None:
+            return control.limited(account, limits, by, now) if account.limits_version == expected_version else None
+
+        return await self._change(account_id, limited)
+
+    async def set_active_version(self, account_id: str, version: str, by: str, now: datetime) -> Account | None:
+        return await self._change(account_id, lambda account: control.served_by(account, version, by, now))
+
+    async def apply(self, account_id: str, change: ExposureChange) -> bool:
+        async with guarded():
+            return await exposures.move(self._database, account_id, change)
+
+    async def _change(self, account_id: str, change: Callable[[Account], Account | None]) -> Account | None:
+        """Control fields alone are written, on the line that was read: exposure moves by its own updates."""
+        async with guarded():
+            while (found := await self._accounts.find_one({"_id": account_id})) is not None:
+                account = exposures.read(found)
+                after = change(account)
+                if after is None:
+                    return None
+                made = codec.document(after, exposures.ID)
+                del made["exposure"], made["_id"]
+                if (
+                    await self._accounts.update_one({"_id": account_id, "seq": account.seq}, {"$set": made})
+                ).matched_count:
+                    return after
+        return None

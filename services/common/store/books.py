@@ -1,0 +1,113 @@
+"""`Positions` and `Results` in MongoDB."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from pymongo.errors import DuplicateKeyError
+
+from services.common.domain.fill import Fill, LedgerLine, Position, ReconciliationResult
+from services.common.ports.stores import Change, Page
+from services.common.store import codec
+from services.common.store.session import Database, Session, guarded
+from services.common.store.watching import watched
+
+
+async def write(
+    database: Database,
+    fills: Sequence[Fill],
+    lines: Sequence[LedgerLine],
+    positions: Sequence[Position],
+    session: Session,
+) -> None:
+    """Book fills, their lines and the positions they make, inside the settlement's transaction."""
+    for fill in fills:
+        await database["fills"].replace_one(_of_trade(fill), codec.encode(fill), upsert=True, session=session)
+    for line in lines:
+        await database["ledger"].replace_one(_of_trade(line), codec.encode(line), upsert=True, session=session)
+    for position in positions:
+        await database["user_positions"].replace_one(
+            {"account": position.account_id, "tokenId": position.token_id},
+            codec.encode(position),
+            upsert=True,
+            session=session,
+        )
+
+
+def _of_trade(item: Fill | LedgerLine) -> dict[str, str]:
+    return {"account": item.account_id, "tradeId": item.trade_id, "orderHash": item.order_hash}
+
+
+def _position(document: Any) -> Position:
+    return codec.decode(Position, document)
+
+
+class MongoPositions:
+    """`user_positions`, `fills` and `ledger`; the meaning of each method is in the port."""
+
+    def __init__(self, database: Database) -> None:
+        self._positions = database["user_positions"]
+        self._fills = database["fills"]
+        self._ledger = database["ledger"]
+
+    async def get(self, account_id: str, token_id: str) -> Position | None:
+        async with guarded():
+            found = await self._positions.find_one({"account": account_id, "tokenId": token_id})
+        return _position(found) if found else None
+
+    async def of(self, accounts: Sequence[str]) -> tuple[Position, ...]:
+        async with guarded():
+            cursor = self._positions.find({"account": {"$in": list(accounts)}}, sort=[("account", 1), ("tokenId", 1)])
+            return tuple([_position(document) async for document in cursor])
+
+    async def mark(self, account_id: str, token_id: str, mark_micros: int, now: datetime) -> None:
+        async with guarded():
+            await self._positions.update_one(
+                {"account": account_id, "tokenId": token_id}, {"$set": {"markMicros": mark_micros}}
+            )
+
+    async def fills_of(self, copy_id: str) -> tuple[Fill, ...]:
+        return await self._fills_where({"copyId": copy_id})
+
+    async def fills(self, accounts: Sequence[str]) -> tuple[Fill, ...]:
+        return await self._fills_where({"account": {"$in": list(accounts)}})
+
+    async def ledger(self, account_id: str, token_id: str | None = None) -> tuple[LedgerLine, ...]:
+        wanted = {"account": account_id} | ({"tokenId": token_id} if token_id is not None else {})
+        async with guarded():
+            cursor = self._ledger.find(wanted, sort=[("tradeId", 1), ("orderHash", 1)])
+            return tuple([codec.decode(LedgerLine, document) async for document in cursor])
+
+    def watch(self, token: str | None) -> AsyncIterator[Change[Position]]:
+        return watched(self._positions, _position, token)
+
+    async def _fills_where(self, wanted: dict[str, Any]) -> tuple[Fill, ...]:
+        async with guarded():
+            cursor = self._fills.find(wanted, sort=[("account", 1), ("tradeId", 1), ("orderHash", 1)])
+            return tuple([codec.decode(Fill, document) async for document in cursor])
+
+
+class MongoResults:
+    """`reconciliation_results`."""
+
+    def __init__(self, database: Database) -> None:
+        self._results = database["reconciliation_results"]
+
+    async def add(self, result: ReconciliationResult) -> bool:
+        try:
+            async with guarded():
+                await self._results.insert_one(codec.document(result, "result_id"))
+        except DuplicateKeyError:
+            return False
+        return True
+
+    async def latest(self, account_id: str) -> ReconciliationResult | None:
+        newest = await self.page([account_id], 1, 0)
+        return newest.items[0] if newest.items else None
+
+    async def page(self, accounts: Sequence[str], limit: int, offset: int) -> Page[ReconciliationResult]:
+        wanted = {"account": {"$in": list(accounts)}}
+        async with guarded():
+            cursor = self._results.find(wanted, sort=[("finishedAt", -1), ("_id", -1)], skip=offset, limit=limit)
+            items = tuple([codec.record(ReconciliationResult, document, "result_id") async for document in cursor])
+            return Page(items, await self._results.count_documents(wanted))

@@ -1,0 +1,432 @@
+"""`Copies` in MongoDB."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING, ReturnDocument
+from pymongo.errors import BulkWriteError
+
+from services.common.domain import transitions
+from services.common.domain.account import ExposureChange
+from services.common.domain.copy import Copy, CopyKind, CopyRef
+from services.common.domain.fill import Fill, LedgerLine, Position
+from services.common.domain.intent import Attempt, Intent
+from services.common.domain.lifecycle import Actor, CopyState
+from services.common.domain.verdict import Decision
+from services.common.ports.stores import Begun, Change, Page
+from services.common.store import activities, books, exposures
+from services.common.store.indexes import EPOCH
+from services.common.store.session import Client, Conflict, Database, Session, guarded, transact
+from services.common.store.watching import watched
+
+Write = Callable[[Copy], Copy | None]
+
+# How far this host's clock may be ahead of the database's before a due copy waits a little longer.
+CLOCK_SLACK = timedelta(seconds=10)
+BLOCKED_FOR = timedelta(milliseconds=50)
+MOST_BLOCKED = 64
+DUPLICATE = 11000
+
+
+class MongoCopies:
+    """`user_activities`; the meaning of each method is in the port."""
+
+    def __init__(self, client: Client, database: Database, clock: Callable[[], datetime]) -> None:
+        self._client = client
+        self._database = database
+        self._copies = database["user_activities"]
+        self._clock = clock
+
+    async def insert(self, copies: Sequence[Copy]) -> tuple[str, ...]:
+        made = [activities.write(transitions.detected(copy), 1) for copy in copies]
+        if not made:
+            return ()
+        try:
+            async with guarded():
+                await self._copies.insert_many(made, ordered=False)
+        except BulkWriteError as error:
+            return _new(made, error)
+        return tuple(document["_id"] for document in made)
+
+    async def get(self, copy_id: str) -> Copy | None:
+        async with guarded():
+            found = await self._copies.find_one({"_id": copy_id})
+        return activities.read(found) if found else None
+
+    async def claim(
+        self,
+        account_id: str,
+        worker: str,
+        lease: timedelta,
+        *,
+        fresh: bool,
+        barred_leaders: Sequence[str] = (),
+        barred_markets: Sequence[str] = (),
+        only_exits: bool = False,
+    ) -> Copy | None:
+        wanted = _claimable(account_id, self._clock(), fresh, barred_leaders, barred_markets, only_exits)
+        async with guarded():
+            for _ in range(MOST_BLOCKED):
+                before = await self._take(wanted, worker, lease)
+                if before is None:
+                    return None
+                copy = activities.read(before)
+                if not await self._waits(copy):
+                    return await self.get(copy.copy_id)
+                await self._put_back(copy)
+        return None
+
+    async def _take(self, wanted: Mapping[str, Any], worker: str, lease: timedelta) -> dict[str, Any] | None:
+        change = {
+            "state": {"$cond": [{"$eq": ["$state", "executing"]}, "executing", "claimed"]},
+            "claimedBy": worker,
+            "fence": {"$add": ["$fence", 1]},
+            "claimableAt": _from_now(lease),
+            "rev": {"$add": ["$rev", 1]},
+        }
+        order = [("rank", ASCENDING), ("claimableAt", ASCENDING)]
+        return await self._copies.find_one_and_update(
+            wanted, [{"$set": change}], sort=order, return_document=ReturnDocument.BEFORE
+        )
+
+    async def _waits(self, copy: Copy) -> bool:
+        # Taken first and looked at after: of two neighbours that are taken at once, the later one sees the earlier and goes back.
+        if copy.kind is CopyKind.DEBT or copy.state is CopyState.EXECUTING:
+            return False
+        earlier = {
+            "account": copy.account_id,
+            "trade.tokenId": copy.trade.token_id,
+            "state": {"$in": ["detected", "claimed"]},
+            "claimableAt": {"$gt": EPOCH},
+            "_id": {"$ne": copy.copy_id},
+            "trade.blockNumber": {"$lte": copy.trade.block_number},
+        }
+        async for document in self._copies.find(earlier):
+            if transitions.blocks(activities.read(document), copy):
+                return True
+        return False
+
+    async def _put_back(self, copy: Copy) -> None:
+        change = {
+            "state": "detected",
+            "claimedBy": "",
+            "claimableAt": _from_now(BLOCKED_FOR),
+            "rev": {"$add": ["$rev", 1]},
+        }
+        await self._copies.update_one(
+            {"_id": copy.copy_id, "fence": copy.fence + 1, "state": "claimed"}, [{"$set": change}]
+        )
+
+    async def renew(self, ref: CopyRef, lease: timedelta) -> bool:
+        held = {"_id": ref.copy_id, "fence": ref.fence, "state": {"$in": ["claimed", "executing"]}}
+        async with guarded():
+            done = await self._copies.update_one(
+                held, [{"$set": {"claimableAt": _from_now(lease), "rev": {"$add": ["$rev", 1]}}}]
+            )
+        return done.matched_count == 1
+
+    async def release(self, ref: CopyRef, after: timedelta, now: datetime) -> bool:
+        return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.released(copy, self._clock() + after))
+
+    async def park(self, ref: CopyRef, exit_id: str, now: datetime) -> bool:
+        return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.parked(copy, exit_id, now))
+
+    async def skip(self, ref: CopyRef, reason: str, decision: Decision | None, now: datetime) -> bool:
+        return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.skipped(copy, reason, decision, now))
+
+    async def refuse(self, ref: CopyRef, failure: str, now: datetime) -> bool:
+        return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.refused(copy, failure, now))
+
+    async def shrink_void(self, copy_id: str, reason: str, now: datetime) -> bool:
+        return await self._update(
+            copy_id, CopyState.DETECTED, lambda copy: transitions.skipped(copy, reason, None, now)
+        )
+
+    async def begin(
+        self,
+        ref: CopyRef,
+        account_seq: int,
+        intent: Intent,
+        decision: Decision,
+        change: ExposureChange,
+        members: Sequence[str],
+        now: datetime,
+    ) -> Begun:
+        async def work(session: Session) -> Begun:
+            found = await self._read(ref.copy_id, session)
+            if found is None or found[0].fence != ref.fence:
+                return Begun.CLAIM_LOST
+            copy, revision = found
+            if copy.intent is not None and copy.intent.order_hash == intent.order_hash:
+                return Begun.DONE
+            if copy.state is not CopyState.CLAIMED:
+                return Begun.CLAIM_LOST
+            if not await exposures.move(self._database, copy.account_id, change, session, seq=account_seq):
+                return Begun.ACCOUNT_MOVED
+            if not await self._replace(transitions.begun(copy, intent, decision, now), revision, session, alive=True):
+                await session.abort_transaction()
+                return Begun.CLAIM_LOST
+            for member in members:
+                await self._join(member, copy.copy_id, now, session)
+            return Begun.DONE
+
+        return await transact(self._client, work)
+
+    async def _join(self, member: str, attempt: str, now: datetime, session: Session) -> None:
+        found = await self._read(member, session)
+        if found is not None and found[0].state is CopyState.DETECTED:
+            await self._replace(transitions.joined(found[0], attempt, now), found[1], session)
+
+    async def sign(self, ref: CopyRef, order_hash: str, signature: str) -> bool:
+        def signed(copy: Copy) -> Copy | None:
+            if copy.intent is None or copy.intent.order_hash != order_hash:
+                return None
+            return transitions.signed(copy, signature)
+
+        return await self._write(ref, CopyState.EXECUTING, signed)
+
+    async def journal(self, ref: CopyRef, attempt: Attempt, now: datetime) -> bool:
+        async def work(session: Session) -> bool:
+            found = await self._read(ref.copy_id, session)
+            if found is None or found[0].fence != ref.fence or found[0].state is not CopyState.EXECUTING:
+                return False
+            copy, revision = found
+            if copy.intent is None:
+                return False
+            if any(known.number == attempt.number for known in copy.intent.attempts):
+                return copy.intent.attempts[-1] == attempt
+            if not await exposures.move(
+                self._database, copy.account_id, ExposureChange(now), session, unless_stopped=True
+            ):
+                return False
+            if not await self._replace(transitions.journaled(copy, attempt, now), revision, session, alive=True):
+                await session.abort_transaction()
+                return False
+            return True
+
+        return await transact(self._client, work)
+
+    async def record(self, ref: CopyRef, attempt: Attempt, claimable_after: timedelta | None, now: datetime) -> bool:
+        due = None if claimable_after is None else self._clock() + claimable_after
+        return await self._write(ref, CopyState.EXECUTING, lambda copy: transitions.recorded(copy, attempt, due, now))
+
+    async def looked(self, ref: CopyRef, empty: bool, claimable_after: timedelta, now: datetime) -> bool:
+        due = self._clock() + claimable_after
+        return await self._write(ref, CopyState.EXECUTING, lambda copy: transitions.looked(copy, empty, due, now))
+
+    async def execute(
+        self,
+        ref: CopyRef,
+        attempt: Attempt | None,
+        filled_micros: int,
+        paid_micros: int,
+        fee_micros: int,
+        change: ExposureChange,
+        now: datetime,
+    ) -> bool:
+        sums = (filled_micros, paid_micros, fee_micros)
+        return await self._conclude(
+            ref, lambda copy: transitions.executed(copy, Actor.ENGINE, attempt, sums, now), change, now
+        )
+
+    async def fail(
+        self,
+        ref: CopyRef,
+        attempt: Attempt | None,
+        failure: str,
+        needs_review: bool,
+        final: bool,
+        change: ExposureChange | None,
+        watch_until: datetime | None,
+        now: datetime,
+    ) -> bool:
+        def gone(copy: Copy) -> Copy:
+            return transitions.failed(copy, attempt, failure, needs_review, final, watch_until, now)
+
+        return await self._conclude(ref, gone, change, now)
+
+    async def _conclude(
+        self, ref: CopyRef, change: Callable[[Copy], Copy], exposure: ExposureChange | None, now: datetime
+    ) -> bool:
+        async def work(session: Session) -> bool:
+            found = await self._read(ref.copy_id, session)
+            if found is None or found[0].fence != ref.fence or found[0].state is not CopyState.EXECUTING:
+                return False
+            after = change(found[0])
+            if not await self._replace(after, found[1], session):
+                raise Conflict
+            if exposure is not None:
+                await exposures.move(self._database, after.account_id, exposure, session)
+            await self._lead(after, now, session)
+            return True
+
+        return await transact(self._client, work)
+
+    async def close_member(self, copy_id: str, state: CopyState, failure: str, now: datetime) -> bool:
+        origin = CopyState.DETECTED if state is CopyState.SKIPPED else CopyState.EXECUTING
+        return await self._update(copy_id, origin, lambda copy: transitions.closed(copy, state, failure, now))
+
+    async def settle(
+        self,
+        copy_id: str,
+        fence: int,
+        state: CopyState,
+        fills: Sequence[Fill],
+        lines: Sequence[LedgerLine],
+        positions: Sequence[Position],
+        filled_micros: int,
+        paid_micros: int,
+        fee_micros: int,
+        change: ExposureChange,
+        needs_review: bool,
+        now: datetime,
+    ) -> bool:
+        async def work(session: Session) -> bool:
+            found = await self._read(copy_id, session)
+            if found is None or found[0].fence != fence:
+                return False
+            after = transitions.settled(found[0], state, (filled_micros, paid_micros, fee_micros), needs_review, now)
+            if not await self._replace(after, found[1], session):
+                raise Conflict
+            await books.write(self._database, fills, lines, positions, session)
+            await exposures.move(self._database, after.account_id, change, session)
+            await self._lead(after, now, session)
+            return True
+
+        return await transact(self._client, work)
+
+    async def unsettled(self, account_id: str, limit: int) -> tuple[Copy, ...]:
+        now = self._clock()
+        found = await self._find({"account": account_id, "unsettled": True}, [("lookedAt", ASCENDING)], limit)
+        return tuple(copy for copy in found if copy.state is CopyState.EXECUTED or _watched(copy, now))
+
+    async def touch(self, copy_id: str, now: datetime) -> None:
+        async with guarded():
+            await self._copies.update_one({"_id": copy_id}, {"$set": {"lookedAt": now}})
+
+    async def of_exit(self, exit_id: str) -> tuple[Copy, ...]:
+        found = await self._find({"exitId": exit_id}, [("kind", ASCENDING)])
+        return tuple(sorted(found, key=lambda copy: (copy.kind is CopyKind.EXIT, copy.attempt_number, _place(copy))))
+
+    async def of_token(self, account_id: str, token_id: str, follow_id: str | None = None) -> tuple[Copy, ...]:
+        wanted: dict[str, Any] = {
+            "account": account_id,
+            "trade.tokenId": token_id,
+            "kind": "entry",
+            "state": {"$ne": "skipped"},
+        }
+        if follow_id is not None:
+            wanted["follow"] = follow_id
+        wanted["$or"] = [{"state": {"$ne": "failed"}}, {"filledMicros": {"$gt": 0}}, {"intent.state": "presumed_dead"}]
+        return tuple(sorted(await self._find(wanted, []), key=_place))
+
+    async def recent_outcomes(self, account_id: str, since: datetime) -> tuple[Copy, ...]:
+        return await self._find({"account": account_id, "sentAt": {"$gte": since}}, [("sentAt", ASCENDING)])
+
+    async def page(self, accounts: Sequence[str], limit: int, offset: int) -> Page[Copy]:
+        wanted = {"account": {"$in": list(accounts)}}
+        found = await self._find(wanted, [("detectedAt", DESCENDING), ("_id", DESCENDING)], limit, offset)
+        async with guarded():
+            return Page(found, await self._copies.count_documents(wanted))
+
+    async def counts(self, accounts: Sequence[str]) -> Mapping[tuple[CopyKind, CopyState, str], int]:
+        why = {"$cond": [{"$ne": ["$skipReason", ""]}, "$skipReason", "$failure"]}
+        stages = [
+            {"$match": {"account": {"$in": list(accounts)}}},
+            {"$group": {"_id": {"kind": "$kind", "state": "$state", "why": why}, "count": {"$sum": 1}}},
+        ]
+        async with guarded():
+            groups = await self._copies.aggregate(stages).to_list(None)
+        return {
+            (CopyKind(one["_id"]["kind"]), CopyState(one["_id"]["state"]), one["_id"]["why"]): one["count"]
+            for one in groups
+        }
+
+    def watch(self, token: str | None) -> AsyncIterator[Change[Copy]]:
+        return watched(self._copies, activities.read, token)
+
+    async def _find(
+        self, wanted: Mapping[str, Any], order: list[tuple[str, int]], limit: int = 0, skip: int = 0
+    ) -> tuple[Copy, ...]:
+        async with guarded():
+            cursor = self._copies.find(wanted, skip=skip, limit=limit, sort=order or None)
+            return tuple([activities.read(document) async for document in cursor])
+
+    async def _read(self, copy_id: str, session: Session | None = None) -> tuple[Copy, int] | None:
+        found = await self._copies.find_one({"_id": copy_id}, session=session)
+        return (activities.read(found), found["rev"]) if found else None
+
+    async def _replace(
+        self, after: Copy, revision: int, session: Session | None = None, *, alive: bool = False
+    ) -> bool:
+        held: dict[str, Any] = {"_id": after.copy_id, "rev": revision}
+        if alive:
+            held["$expr"] = {"$gt": ["$claimableAt", "$$NOW"]}
+        done = await self._copies.replace_one(held, activities.write(after, revision + 1), session=session)
+        return done.matched_count == 1
+
+    async def _write(self, ref: CopyRef, origin: CopyState, change: Write) -> bool:
+        return await self._update(ref.copy_id, origin, lambda copy: change(copy) if copy.fence == ref.fence else None)
+
+    async def _update(self, copy_id: str, origin: CopyState, change: Write) -> bool:
+        """Read, change, replace what was read; again while another write (a renewal, a mark) comes between."""
+        async with guarded():
+            while (found := await self._read(copy_id)) is not None and found[0].state is origin:
+                after = change(found[0])
+                if after is None or await self._replace(after, found[1]):
+                    return after is not None
+        return False
+
+    async def _lead(self, leader: Copy, now: datetime, session: Session) -> None:
+        if leader.kind is not CopyKind.EXIT:
+            return
+        wanted = {"exitId": leader.exit_id, "kind": "debt", "memberOf": {"$ne": ""}}
+        for document in await self._copies.find(wanted, session=session).to_list(None):
+            after = transitions.followed(activities.read(document), leader.state, now)
+            if after is not None and not await self._replace(after, document["rev"], session):
+                raise Conflict
+
+
+def _new(made: Sequence[Mapping[str, Any]], error: BulkWriteError) -> tuple[str, ...]:
+    failures = error.details["writeErrors"]
+    if any(failure["code"] != DUPLICATE for failure in failures):
+        raise error
+    known = {failure["index"] for failure in failures}
+    return tuple(document["_id"] for index, document in enumerate(made) if index not in known)
+
+
+def _claimable(
+    account_id: str,
+    now: datetime,
+    fresh: bool,
+    barred_leaders: Sequence[str],
+    barred_markets: Sequence[str],
+    only_exits: bool,
+) -> dict[str, Any]:
+    kinds: list[dict[str, Any]] = [{"state": "executing", "intent": {"$ne": None}}]
+    if fresh:
+        waiting = {"state": {"$in": ["detected", "claimed"]}}
+        kinds.append({**waiting, "rank": {"$lt": activities.RANK[CopyKind.ENTRY]}})
+    if fresh and not only_exits:
+        barred = {"trade.leader": {"$nin": list(barred_leaders)}, "trade.conditionId": {"$nin": list(barred_markets)}}
+        kinds.append({"state": {"$in": ["detected", "claimed"]}, "rank": activities.RANK[CopyKind.ENTRY], **barred})
+    return {
+        "account": account_id,
+        # The bound lets the index serve it; the database's clock decides.
+        "claimableAt": {"$gt": EPOCH, "$lte": now + CLOCK_SLACK},
+        "$expr": {"$lte": ["$claimableAt", "$$NOW"]},
+        "$or": kinds,
+    }
+
+
+def _from_now(after: timedelta) -> dict[str, Any]:
+    return {"$add": ["$$NOW", int(after.total_seconds() * 1000)]}
+
+
+def _watched(copy: Copy, now: datetime) -> bool:
+    return copy.intent is not None and copy.intent.watch_until is not None and copy.intent.watch_until > now
+
+
+def _place(copy: Copy) -> tuple[int, int]:
+    return copy.trade.block_number, copy.trade.log_index

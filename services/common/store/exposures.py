@@ -1,0 +1,61 @@
+"""An account's exposure in its document: one change is one update of named entries, so nothing is read first."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.common.domain.account import Account, ExposureChange
+from services.common.store import codec
+from services.common.store.session import Database, Session
+
+ID = "account_id"
+
+
+def read(document: Mapping[str, Any]) -> Account:
+    """The account; a holding of zero shares is none."""
+    held = document["exposure"]["held"]
+    holdings = {token: holding for token, holding in held.items() if holding["sharesMicros"]}
+    return codec.record(Account, {**document, "exposure": {**document["exposure"], "held": holdings}}, ID)
+
+
+async def move(
+    database: Database,
+    account_id: str,
+    change: ExposureChange,
+    session: Session | None = None,
+    *,
+    seq: int | None = None,
+    unless_stopped: bool = False,
+) -> bool:
+    """Apply `change` and advance the line. False when the line is not at `seq`, or (`unless_stopped`) the account is halted or paused."""
+    held: dict[str, Any] = {"_id": account_id}
+    if seq is not None:
+        held["seq"] = seq
+    if unless_stopped:
+        held |= {"state": {"$ne": "halted"}, "pauses.scope": {"$ne": "all"}}
+    done = await database["accounts"].update_one(held, update(change), session=session)
+    return done.matched_count == 1
+
+
+def update(change: ExposureChange) -> dict[str, Any]:
+    """The update that `change` is."""
+    add: dict[str, int] = {"seq": 1}
+    put: dict[str, Any] = {}
+    made: dict[str, Any] = {"$inc": add}
+    if change.put is not None:
+        put[f"exposure.open.{change.put.copy_id}"] = codec.encode(change.put)
+    if change.drop is not None:
+        made["$unset"] = {f"exposure.open.{change.drop}": ""}
+    if change.held is not None:
+        path = f"exposure.held.{change.held.token_id}"
+        add |= {f"{path}.sharesMicros": change.held.shares_micros, f"{path}.costMicros": change.held.cost_micros}
+        put |= {
+            f"{path}.{name}": value for name, value in codec.encode(change.held).items() if not name.endswith("Micros")
+        }
+    day = f"exposure.days.{change.at.date().isoformat()}"
+    if change.spent_micros:
+        add |= {f"{day}.spentMicros": change.spent_micros, f"{day}.leaders.{change.spent_on}": change.spent_micros}
+    if change.lost_micros:
+        add[f"{day}.lostMicros"] = change.lost_micros
+    if change.high_water_micros:
+        made["$max"] = {"exposure.highWaterMicros": change.high_water_micros}
+    return made | ({"$set": put} if put else {})

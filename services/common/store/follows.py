@@ -1,0 +1,132 @@
+"""`Follows`, `Leaders`, `Leases` and `DeadLetters` in MongoDB."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from services.common.domain.dead_letter import DeadLetter
+from services.common.domain.follow import Follow, FollowState, Policy
+from services.common.ports.stores import Leader
+from services.common.store import codec
+from services.common.store.session import Database, guarded
+
+
+class MongoFollows:
+    """`follows`; `_id` names account and leader."""
+
+    def __init__(self, database: Database) -> None:
+        self._follows = database["follows"]
+
+    async def create(self, follow: Follow) -> bool:
+        try:
+            async with guarded():
+                await self._follows.insert_one(codec.document(follow, "follow_id"))
+        except DuplicateKeyError:
+            return False
+        return True
+
+    async def get(self, follow_id: str) -> Follow | None:
+        async with guarded():
+            found = await self._follows.find_one({"_id": follow_id})
+        return codec.record(Follow, found, "follow_id") if found else None
+
+    async def all(self) -> tuple[Follow, ...]:
+        async with guarded():
+            return tuple(
+                [
+                    codec.record(Follow, document, "follow_id")
+                    async for document in self._follows.find(sort=[("_id", 1)])
+                ]
+            )
+
+    async def update(self, follow_id: str, policy: Policy, expected_version: int, now: datetime) -> Follow | None:
+        change = {"$set": {"policy": codec.encode(policy)}, "$inc": {"version": 1}}
+        return await self._change({"_id": follow_id, "version": expected_version}, change)
+
+    async def set_state(self, follow_id: str, state: FollowState, now: datetime) -> Follow | None:
+        return await self._change({"_id": follow_id}, {"$set": {"state": state.value}})
+
+    async def _change(self, held: dict[str, Any], change: dict[str, Any]) -> Follow | None:
+        async with guarded():
+            found = await self._follows.find_one_and_update(held, change, return_document=ReturnDocument.AFTER)
+        return codec.record(Follow, found, "follow_id") if found else None
+
+
+class MongoLeaders:
+    """`leaders`."""
+
+    def __init__(self, database: Database) -> None:
+        self._leaders = database["leaders"]
+
+    async def get(self, address: str) -> Leader | None:
+        async with guarded():
+            found = await self._leaders.find_one({"_id": address})
+        return codec.record(Leader, found, "address") if found else None
+
+    async def all(self) -> tuple[Leader, ...]:
+        async with guarded():
+            return tuple(
+                [codec.record(Leader, document, "address") async for document in self._leaders.find(sort=[("_id", 1)])]
+            )
+
+    async def start(self, leader: Leader) -> bool:
+        try:
+            async with guarded():
+                await self._leaders.insert_one(codec.document(leader, "address"))
+        except DuplicateKeyError:
+            return False
+        return True
+
+    async def advance(self, leader: Leader) -> bool:
+        held = {"_id": leader.address, "cursorBlock": {"$lte": leader.cursor_block}}
+        async with guarded():
+            return (await self._leaders.replace_one(held, codec.document(leader, "address"))).matched_count == 1
+
+
+class MongoLeases:
+    """Leases on the database's clock."""
+
+    def __init__(self, database: Database) -> None:
+        self._leases = database["leases"]
+
+    async def take(self, name: str, holder: str, lease: timedelta) -> bool:
+        free = {"$or": [{"holder": holder}, {"$expr": {"$lte": ["$until", "$$NOW"]}}]}
+        until = {"$add": ["$$NOW", int(lease.total_seconds() * 1000)]}
+        try:
+            async with guarded():
+                await self._leases.update_one(
+                    {"_id": name, **free}, [{"$set": {"holder": holder, "until": until}}], upsert=True
+                )
+        except DuplicateKeyError:
+            return False
+        return True
+
+    async def give_back(self, name: str, holder: str) -> None:
+        async with guarded():
+            await self._leases.delete_one({"_id": name, "holder": holder})
+
+
+class MongoDeadLetters:
+    """`dead_letters`; `_id` is the digest."""
+
+    def __init__(self, database: Database) -> None:
+        self._letters = database["dead_letters"]
+
+    async def add(self, letter: DeadLetter) -> None:
+        made = codec.document(letter, "digest")
+        del made["_id"], made["count"]
+        async with guarded():
+            await self._letters.update_one(
+                {"_id": letter.digest}, {"$setOnInsert": made, "$inc": {"count": 1}}, upsert=True
+            )
+
+    async def all(self) -> tuple[DeadLetter, ...]:
+        async with guarded():
+            return tuple(
+                [
+                    codec.record(DeadLetter, document, "digest")
+                    async for document in self._letters.find(sort=[("_id", 1)])
+                ]
+            )

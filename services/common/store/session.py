@@ -1,0 +1,93 @@
+"""How MongoDB is asked: driver errors become `StoreUnavailable`, transactions are short and never repeated blindly."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar, cast
+
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorDatabase
+from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
+
+from services.common.ports.stores import StoreUnavailable
+
+T = TypeVar("T")
+
+Database = AsyncIOMotorDatabase[dict[str, Any]]
+Client = AsyncIOMotorClient[dict[str, Any]]
+Session = AsyncIOMotorClientSession
+
+TRIES = 8
+UNKNOWN_COMMIT = "UnknownTransactionCommitResult"
+TRANSIENT = "TransientTransactionError"
+
+
+class Conflict(Exception):
+    """Another write was first; the transaction left nothing behind and may be tried again."""
+
+
+@asynccontextmanager
+async def guarded() -> AsyncGenerator[None]:
+    """What the driver raises inside means that nothing is known."""
+    try:
+        yield
+    except (DuplicateKeyError, StoreUnavailable):
+        raise
+    except PyMongoError as error:
+        raise StoreUnavailable(f"{type(error).__name__}: {error}"[:200]) from error
+
+
+async def transact(client: Client, work: Callable[[Session], Awaitable[T]]) -> T:
+    """Run `work` in a transaction, again while others are first. `work` re-reads what it needs, so a repeat finds its own effect.
+
+    The driver's own helper is not used: it repeats far beyond a lease (orders.md 1.6). A commit whose answer was lost is committed
+    again; when that fails too, `StoreUnavailable` is raised and the caller reads back.
+    """
+    for _ in range(TRIES):
+        try:
+            return await _once(client, work)
+        except Conflict:
+            continue
+    raise StoreUnavailable("the transaction kept meeting others")
+
+
+async def _once(client: Client, work: Callable[[Session], Awaitable[T]]) -> T:
+    async with guarded(), await client.start_session() as session:
+        session.start_transaction()
+        try:
+            done = await work(session)
+            if _open(session):
+                await _commit(session)
+        except DuplicateKeyError as error:
+            await _abandon(session)
+            raise Conflict from error
+        except OperationFailure as error:
+            await _abandon(session)
+            if error.has_error_label(TRANSIENT):
+                raise Conflict from error
+            raise
+        except BaseException:
+            await _abandon(session)
+            raise
+        return done
+
+
+async def _commit(session: Session) -> None:
+    try:
+        await session.commit_transaction()
+    except PyMongoError as error:
+        if not error.has_error_label(UNKNOWN_COMMIT):
+            raise
+        await session.commit_transaction()
+
+
+async def _abandon(session: Session) -> None:
+    if _open(session):
+        try:
+            await session.abort_transaction()
+        except PyMongoError:
+            # The server ends it by itself within transactionLifetimeLimitSeconds.
+            return
+
+
+def _open(session: Session) -> bool:
+    # Motor's delegated property has no type of its own.
+    return bool(cast(Any, session).in_transaction)
