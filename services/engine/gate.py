@@ -8,7 +8,7 @@ from services.common.domain.account import Account, AccountState, PauseScope
 from services.common.domain.trade import LeaderTrade
 from services.common.domain.verdict import Verdict
 from services.engine.case import age_ms
-from services.engine.process_facts import GateLimits, Incident, ProcessFacts, Trouble
+from services.engine.process_facts import DEFAULTS, GateLimits, Incident, ProcessFacts, Trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Admission:
     closed: tuple[Verdict, ...]
 
 
-def conditions(facts: ProcessFacts, limits: GateLimits = GateLimits()) -> tuple[Verdict, ...]:
+def conditions(facts: ProcessFacts, limits: GateLimits = DEFAULTS) -> tuple[Verdict, ...]:
     """Every condition of the gate, in the order of its table."""
     return (
         _trading_state(facts.account),
@@ -39,12 +39,12 @@ def conditions(facts: ProcessFacts, limits: GateLimits = GateLimits()) -> tuple[
     )
 
 
-def closed(facts: ProcessFacts, limits: GateLimits = GateLimits()) -> tuple[Verdict, ...]:
+def closed(facts: ProcessFacts, limits: GateLimits = DEFAULTS) -> tuple[Verdict, ...]:
     """The conditions that fail; none where the gate is open."""
     return tuple(verdict for verdict in conditions(facts, limits) if not verdict.ok)
 
 
-def admission(facts: ProcessFacts, limits: GateLimits = GateLimits()) -> Admission:
+def admission(facts: ProcessFacts, limits: GateLimits = DEFAULTS) -> Admission:
     """What may be claimed now. A reducing account, brakes and a closed-only venue hold entries; everything else holds all new work."""
     failing = closed(facts, limits)
     entries_only = {"reducing", "brakes", "closed_only"}

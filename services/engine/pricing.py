@@ -128,9 +128,15 @@ def _limit(wanted: Entry, market: Market, book: Book, furthest_micros: int) -> i
     """
     needed = spend(book.asks, wanted.spend_micros, furthest_micros).worst_micros or furthest_micros
     limits = range(furthest_micros, needed - 1, -market.tick_micros)
-    values = {limit: mul_div(wanted.shares_at(market, limit), limit, MICRO) for limit in limits}
     enough = mul_div_up(wanted.spend_micros, BPS - LOSS_BPS, BPS)
-    return next((limit for limit in limits if values[limit] >= enough), max(limits, key=values.__getitem__))
+    ranks = {limit: _rank(wanted, market, limit) for limit in limits}
+    return next((limit for limit in limits if ranks[limit] >= (True, enough)), max(limits, key=ranks.__getitem__))
+
+
+def _rank(wanted: Entry, market: Market, limit_micros: int) -> tuple[bool, int]:
+    """Whether the order at this limit reaches the venue's minimum, and what it spends."""
+    shares = wanted.shares_at(market, limit_micros)
+    return shares >= least_entry(market, limit_micros), mul_div(shares, limit_micros, MICRO)
 
 
 def _highest_fee(market: Market, book: Book, side: Side, usdc_micros: int, limit_micros: int) -> int:

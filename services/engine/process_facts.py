@@ -42,6 +42,9 @@ class GateLimits:
     account_reviews: int = 5
 
 
+DEFAULTS = GateLimits()
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessFacts:
     """What the engine knows of itself and its surroundings at `now` (the database's clock), for one account; None is not known.

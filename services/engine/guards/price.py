@@ -1,9 +1,9 @@
 """Guards of the price: the band, the edge, the slippage, and the collar around mid."""
 
-from services.common.domain.market import Side
+from services.common.domain.market import Market, Side
 from services.common.domain.money import BPS, MICRO, mul_div, mul_div_up, text
 from services.common.domain.verdict import Verdict
-from services.engine.case import Case
+from services.engine.case import Case, Draft
 from services.engine.guards.answer import entry_guard, guard, missing, unless
 from services.engine.pricing import collar_bound, reach, slippage_bound, slippage_micros
 from services.engine.sizing import least_entry
@@ -33,7 +33,7 @@ def edge(case: Case) -> Verdict:
     if draft is None or market is None or book is None or book.mid_micros is None:
         return missing("mid")
     bought = reach(draft, book, MICRO)
-    if not bought.shares_micros or case.age_ms < -case.account.limits.max_clock_ahead_ms:
+    if not bought.shares_micros:
         return missing("vwap")
     fair = _fair(case, book.mid_micros)
     gain = mul_div(bought.shares_micros, fair, MICRO) - bought.usdc_micros - draft.fee_micros
@@ -59,10 +59,17 @@ def slippage(case: Case) -> Verdict:
     bound, got = slippage_bound(case, market.tick_micros), reach(draft, book, draft.limit_micros)
     buys = case.side is Side.BUY
     observed = {"limit_price": text(draft.limit_micros), "vwap": text(got.vwap_micros), "depth": text(got.usdc_micros)}
-    least = mul_div(least_entry(market, draft.limit_micros), draft.limit_micros, MICRO) if buys else 1
+    least = _least_depth(draft, market)
     limit = {"bound": text(bound), "leader": text(case.trade.price_micros), "depth": text(least)}
     beyond = draft.limit_micros > bound if buys else draft.limit_micros < bound
     return unless({"beyond_bound": beyond, "no_depth": got.usdc_micros < least}, observed, limit)
+
+
+def _least_depth(draft: Draft, market: Market) -> int:
+    """What the book must hold inside the limit: the venue's minimum of a BUY (the order itself, if that is less), anything for a SELL."""
+    if draft.side is Side.SELL:
+        return 1
+    return max(min(mul_div(least_entry(market, draft.limit_micros), draft.limit_micros, MICRO), draft.usdc_micros), 1)
 
 
 @guard
