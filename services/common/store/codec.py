@@ -21,7 +21,7 @@ INT64 = 2**63
 
 def encode(value: Any) -> dict[str, Any]:
     """A dataclass as a document."""
-    return _writer(cast(Any, value).__class__)(value)
+    return _writer(value.__class__)(value)
 
 
 def decode(kind: type[T], document: Mapping[str, Any]) -> T:

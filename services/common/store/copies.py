@@ -14,7 +14,7 @@ from services.common.domain.fill import Fill, LedgerLine, Position
 from services.common.domain.intent import Attempt, Intent
 from services.common.domain.lifecycle import Actor, CopyState
 from services.common.domain.verdict import Decision
-from services.common.ports.stores import Begun, Change, Page
+from services.common.ports.stores import Begun, Change, Page, StoreUnavailable
 from services.common.store import activities, books, exposures
 from services.common.store.indexes import EPOCH
 from services.common.store.session import Client, Conflict, Database, Session, guarded, transact
@@ -390,8 +390,8 @@ class MongoCopies:
 
 def _new(made: Sequence[Mapping[str, Any]], error: BulkWriteError) -> tuple[str, ...]:
     failures = error.details["writeErrors"]
-    if any(failure["code"] != DUPLICATE for failure in failures):
-        raise error
+    if error.details.get("writeConcernErrors") or any(failure["code"] != DUPLICATE for failure in failures):
+        raise StoreUnavailable("an insert may not have been applied") from error
     known = {failure["index"] for failure in failures}
     return tuple(document["_id"] for index, document in enumerate(made) if index not in known)
 

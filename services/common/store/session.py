@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorDatabase
-from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
 
 from services.common.ports.stores import StoreUnavailable
 
@@ -29,7 +29,8 @@ async def guarded() -> AsyncGenerator[None]:
     """What the driver raises inside means that nothing is known."""
     try:
         yield
-    except (DuplicateKeyError, StoreUnavailable):
+    except (DuplicateKeyError, BulkWriteError, StoreUnavailable):
+        # Their details say what was applied; the caller reads them.
         raise
     except PyMongoError as error:
         raise StoreUnavailable(f"{type(error).__name__}: {error}"[:200]) from error

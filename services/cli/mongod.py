@@ -1,0 +1,66 @@
+"""A real mongod as a replica set of one: from the PATH, or from its wheel."""
+
+import asyncio
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+from services.cli.child import Child, free_port, start
+from services.common.store.replica import initiate
+
+REPLICA_SET = "rs0"
+
+
+class NoServer(Exception):
+    """A server that is needed is neither on the PATH nor installed as a wheel."""
+
+
+def binary() -> Path:
+    """Where mongod is."""
+    if found := shutil.which("mongod"):
+        return Path(found)
+    spec = find_spec("fiftyone")
+    for folder in spec.submodule_search_locations or () if spec else ():
+        wheel = Path(folder, "db", "bin", "mongod")
+        if wheel.exists():
+            return wheel
+    raise NoServer("mongod: not on the PATH, and the extra `local` is not installed; or set MONGODB_URI")
+
+
+def uri(port: int) -> str:
+    """How a client connects."""
+    return f"mongodb://127.0.0.1:{port}/?replicaSet={REPLICA_SET}"
+
+
+async def run(folder: Path, port: int | None = None) -> tuple[Child, str]:
+    """Start mongod on `folder` and wait until it is primary; the child and its URI. Raises `ChildDied`, `NoServer` or TimeoutError."""
+    chosen = port or free_port()
+    data = folder / "mongod"
+    data.mkdir(parents=True, exist_ok=True)
+    child = await start(
+        "mongod",
+        [
+            binary(),
+            *("--dbpath", data, "--port", str(chosen), "--bind_ip", "127.0.0.1", "--replSet", REPLICA_SET),
+            *("--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "256", "--nounixsocket", "--quiet"),
+            *(
+                "--setParameter",
+                "transactionLifetimeLimitSeconds=3",
+                "--setParameter",
+                "diagnosticDataCollectionEnabled=false",
+            ),
+        ],
+        folder / "mongod.log",
+    )
+    try:
+        await asyncio.wait_for(_primary(child, chosen), 40)
+    except BaseException:
+        await child.stop()
+        raise
+    return child, uri(chosen)
+
+
+async def _primary(child: Child, port: int) -> None:
+    while not await asyncio.to_thread(initiate, port, REPLICA_SET):
+        child.check()
+        await asyncio.sleep(0.05)

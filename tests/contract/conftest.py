@@ -1,0 +1,26 @@
+"""Every suite here runs on memory and on a real mongod: the twin must not differ."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from services.common.store.memory import MemoryStores
+from tests.fixtures.servers import stores_at
+
+
+@pytest.fixture(params=["memory", "mongo"])
+async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
+    if request.param == "memory":
+        yield MemoryStores(lambda: datetime.now(UTC))
+        return
+    async with stores_at(request.getfixturevalue("mongo_uri")) as stores:
+        yield stores
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The present, as exact as a database keeps it."""
+    present = datetime.now(UTC)
+    return present.replace(microsecond=present.microsecond // 1000 * 1000)
