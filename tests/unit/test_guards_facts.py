@@ -1,0 +1,211 @@
+"""What guards do with facts that are missing or impossible, and with exits."""
+
+from dataclasses import fields, replace
+from datetime import timedelta
+
+import pytest
+
+from services.common.domain.account import Limits
+from services.common.domain.market import Level
+from services.engine.case import Case, Funds
+from services.engine.guards import GUARDS
+from services.engine.pipeline import Approved, Refused, decide
+from tests.builders_case import (
+    DOLLAR,
+    NO,
+    NOON,
+    SHARE,
+    YES,
+    a_book,
+    a_case,
+    a_holding,
+    a_market,
+    an_account,
+    an_exit_case,
+    an_open_intent,
+    levels,
+    seconds,
+)
+
+ORDER = [
+    "trade_time",
+    "idempotency",
+    "parties",
+    "viability",
+    "price_band",
+    "market_data",
+    "edge",
+    "position",
+    "sizing",
+    "venue_validity",
+    "slippage",
+    "price_collar",
+    "order_size",
+    "event_exposure",
+    "leader_day",
+    "account_exposure",
+    "daily_spend",
+    "daily_loss",
+    "drawdown",
+    "in_flight",
+    "message_rate",
+    "repetition",
+    "credit",
+    "self_trade",
+    "fee_bound",
+    "deadline",
+]
+JUDGES_EXITS = [
+    "idempotency",
+    "viability",
+    "market_data",
+    "position",
+    "sizing",
+    "venue_validity",
+    "slippage",
+    "price_collar",
+    "message_rate",
+    "credit",
+    "self_trade",
+    "deadline",
+]
+
+
+def refusals(case: Case) -> dict[str, str]:
+    return {verdict.guard: verdict.reason for verdict in decide(case).decision.refusals}
+
+
+def test_guards_stand_in_the_order_that_names_a_skip():
+    assert [guard.__name__ for guard in GUARDS] == ORDER
+
+
+@pytest.mark.parametrize(
+    ("fact", "guard"),
+    [
+        ("follow", "trade_time"),
+        ("market", "viability"),
+        ("book", "market_data"),
+        ("funds", "credit"),
+        ("recent_orders", "message_rate"),
+        ("repetitions", "repetition"),
+        ("own_wallets", "parties"),
+        ("marks", "daily_loss"),
+        ("deadline_at", "deadline"),
+        ("draft", "sizing"),
+    ],
+)
+def test_a_fact_that_is_missing_refuses(fact, guard):
+    assert refusals(replace(a_case(), **{fact: None}))[guard] == "missing"
+
+
+def test_every_fact_that_may_be_unknown_refuses_an_entry_or_an_exit():
+    unknown = {field.name for field in fields(Case) if field.default is None}
+
+    let_pass = {
+        fact
+        for fact in unknown
+        if all(isinstance(decide(replace(case, **{fact: None})), Approved) for case in (a_case(), an_exit_case()))
+    }
+
+    assert let_pass == {"exit_opened_at"}
+
+
+def test_an_exit_of_unknown_age_is_held_to_its_narrowest_bound():
+    aged = an_exit_case(exit_opened_at=NOON - timedelta(minutes=5))
+
+    assert aged.draft
+    assert refusals(replace(aged, exit_opened_at=None)) == {"slippage": "beyond_bound"}
+
+
+@pytest.mark.parametrize(
+    ("case", "guard"),
+    [
+        (lambda: a_case(market=a_market(ends_at=None)), "viability"),
+        (lambda: a_case(book=a_book(asks=())), "viability"),
+        (lambda: a_case(book=a_book(bids=())), "price_collar"),
+        (lambda: a_case(book=a_book(token_id=NO)), "market_data"),
+        (lambda: a_case(book=a_book(asks=(Level(500_000, -1),))), "market_data"),
+        (lambda: a_case(book=a_book(asks=(Level(1_000_000, 1),))), "market_data"),
+        (lambda: a_case(funds=Funds(-1, 9, NOON)), "credit"),
+        (lambda: a_case(funds=Funds(9 * DOLLAR, 9 * DOLLAR, NOON + seconds(3))), "credit"),
+        (lambda: a_case(repetitions=-1), "repetition"),
+        (lambda: a_case(account=an_account({"max_order_micros": -1})), "order_size"),
+        (lambda: a_case(account=an_account(high_water_micros=-1)), "drawdown"),
+        (lambda: a_case(draft={"fee_micros": -1}), "fee_bound"),
+        (lambda: a_case(draft={"limit_micros": 0}), "sizing"),
+        (lambda: a_case(draft={"shares_micros": -5 * SHARE}), "venue_validity"),
+        (lambda: a_case(funds=Funds(float("nan"), 9, NOON)), "account_exposure"),
+        (lambda: a_case(repetitions=float("nan")), "repetition"),
+        (lambda: a_case(marks={YES: float("nan")}, account=an_account(held={YES: a_holding()})), "daily_loss"),
+        (lambda: a_case(trade={"shares_micros": 0}), "sizing"),
+        (lambda: a_case(market=a_market(tick_micros=3)), "sizing"),
+        (lambda: an_exit_case(others_micros=None), "position"),
+        (lambda: an_exit_case(settled_micros=None), "position"),
+        (lambda: an_exit_case(book=None), "viability"),
+    ],
+)
+def test_an_impossible_figure_refuses(case, guard):
+    assert guard in refusals(case())
+
+
+def test_limits_on_entries_never_trap_a_position():
+    nothing = {field.name: 0 for field in fields(Limits)}
+    kept = {
+        "max_mid_jump_bps",
+        "max_orders_per_second",
+        "max_orders_per_minute",
+        "intent_lifetime_ms",
+        "send_budget_ms",
+    }
+    shut = an_account({name: limit for name, limit in nothing.items() if name not in kept}, high_water_micros=10**15)
+
+    outcome = decide(
+        an_exit_case(account=shut, follow=None, own_wallets=None, funds=None, marks=None, repetitions=None)
+    )
+
+    assert isinstance(outcome, Approved), outcome.decision.refusals
+
+
+def test_what_else_is_asked_of_entries_is_asked_of_exits_too():
+    passed_unasked = {v.guard for v in decide(an_exit_case()).decision.verdicts if v.observed.get("kind") == "exit"}
+
+    assert [name for name in ORDER if name not in passed_unasked] == JUDGES_EXITS
+
+
+def test_an_exit_may_be_sold_where_nothing_is_offered():
+    outcome = decide(an_exit_case(book=a_book(asks=(), bids=levels(("49", 99)), mid_then_micros=None)))
+
+    assert isinstance(outcome, Approved)
+
+
+@pytest.mark.parametrize(
+    ("held", "cost"),
+    [
+        ({"a": a_holding(token_id="a")}, 5_000_000),
+        ({"a": a_holding(token_id="a"), "b": a_holding(token_id="b", shares_micros=4 * SHARE)}, 6_000_000),
+        ({"a": a_holding(token_id="a"), "b": a_holding(token_id="b", condition_id="0xd")}, 10_000_000),
+        ({"a": a_holding(token_id="a"), "b": a_holding(token_id="b", condition_id="0xd", event_id="else")}, 5_000_000),
+    ],
+    ids=["one outcome", "both outcomes pay a dollar a pair", "two markets of an event", "another event"],
+)
+def test_an_event_is_held_to_its_worst_case_at_resolution(held, cost):
+    limit = {"max_event_micros": cost + 5 * DOLLAR}
+    marks = dict.fromkeys(held, 500_000)
+
+    assert isinstance(decide(a_case(account=an_account(limit, held=held), marks=marks)), Approved)
+    limit = {"max_event_micros": cost + 5 * DOLLAR - 1}
+    assert refusals(a_case(account=an_account(limit, held=held), marks=marks)) == {"event_exposure": "event_cap"}
+
+
+def test_a_copys_own_intent_never_counts_against_it():
+    own = an_open_intent(copy_id="copy-1", usdc_micros=10**12, side=an_exit_case().side, price_micros=1)
+
+    assert isinstance(decide(a_case(account=an_account(open={"copy-1": own}))), Approved)
+
+
+def test_the_reason_is_the_first_refusal_in_order():
+    outcome = decide(a_case(repetitions=60, deadline_at=NOON, book=a_book(live=False)))
+
+    assert isinstance(outcome, Refused)
+    assert outcome.skip_reason == "market_data"
+    assert [verdict.guard for verdict in outcome.decision.refusals] == ["market_data", "repetition", "deadline"]
