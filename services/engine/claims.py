@@ -1,0 +1,62 @@
+"""A claim on one copy: its lease is renewed while the work lasts, and bytes leave only while it is fresh."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import structlog
+
+from services.common.domain.copy import Copy, CopyRef
+from services.common.ports.clock import Clock
+from services.common.ports.stores import Copies, StoreUnavailable
+from services.engine.timing import Timing
+
+log = structlog.get_logger()
+
+
+class Claim:
+    """What a worker holds of a copy. `since` is the monotonic time just before the copy was claimed."""
+
+    def __init__(self, ref: CopyRef, since: float, clock: Clock, timing: Timing) -> None:
+        self.ref = ref
+        self.lost = False
+        self._clock = clock
+        self._timing = timing
+        self._lease_ends = since + timing.lease.total_seconds()
+        self._journaled_at: float | None = None
+
+    def journaled(self) -> None:
+        """A write that journaled an attempt under this fence was acknowledged just now."""
+        self._journaled_at = self._clock.monotonic()
+
+    @property
+    def may_send(self) -> bool:
+        """The journaling write is fresh and the lease stands: a process that was frozen in between goes to the resend path."""
+        now = self._clock.monotonic()
+        if self.lost or self._journaled_at is None or now >= self._lease_ends:
+            return False
+        return now - self._journaled_at <= self._timing.fresh.total_seconds()
+
+    async def keep(self, copies: Copies) -> None:
+        """Renew until cancelled, or until another has the copy."""
+        while not self.lost:
+            await self._clock.sleep(self._timing.renew_every)
+            asked = self._clock.monotonic()
+            try:
+                self.lost = not await copies.renew(self.ref, self._timing.lease)
+            except StoreUnavailable:
+                log.warning("renewal_unanswered", copy=self.ref.copy_id)
+                continue
+            self._lease_ends = asked + self._timing.lease.total_seconds()
+
+
+@asynccontextmanager
+async def held(copies: Copies, copy: Copy, since: float, clock: Clock, timing: Timing) -> AsyncGenerator[Claim]:
+    """The claim on `copy` for as long as the work on it lasts."""
+    claim = Claim(copy.ref, since, clock, timing)
+    keeper = asyncio.create_task(claim.keep(copies))
+    try:
+        yield claim
+    finally:
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)

@@ -1,0 +1,146 @@
+"""Decides on one copy after the other: look, judge, keep. Decisions of an account are serial, whatever comes after is not."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from services.common.crashpoints import crashpoint
+from services.common.domain.copy import Copy, CopyKind
+from services.common.domain.exit import remaining
+from services.common.ports.stores import Begun, Stores
+from services.engine import metrics
+from services.engine.case import Case
+from services.engine.claims import Claim
+from services.engine.debts import Debts, Sale
+from services.engine.executor import Executor
+from services.engine.exits import place
+from services.engine.gatekeeper import Gatekeeper, Lookout
+from services.engine.pipeline import Approved, Refused, decide
+from services.engine.planner import Planner, Unbuildable
+from services.engine.pricing import drafted
+from services.engine.snapshot import Snapshot
+from services.engine.timing import Timing
+
+log = structlog.get_logger()
+
+TRIES = 50
+VOIDED = "voided_by_exit"
+
+
+class Decider:
+    """The decisions of one account."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        snapshot: Snapshot,
+        gatekeeper: Gatekeeper,
+        debts: Debts,
+        planner: Planner,
+        executor: Executor,
+        lookout: Lookout,
+        timing: Timing,
+    ) -> None:
+        self._stores = stores
+        self._snapshot = snapshot
+        self._gatekeeper = gatekeeper
+        self._debts = debts
+        self._planner = planner
+        self._executor = executor
+        self._lookout = lookout
+        self._timing = timing
+        self._line = asyncio.Lock()
+
+    async def decide(self, claim: Claim, copy: Copy) -> Copy | None:
+        """The copy with its stored intent, ready to be sent; None where there is nothing to send, and that is written.
+
+        Raises `VenueUnavailable` and `ChainUnavailable` before anything is written: then the claim is to be given back.
+        """
+        async with self._line:
+            for _ in range(TRIES):
+                begun = await self._once(claim, copy)
+                if begun is not Begun.ACCOUNT_MOVED:
+                    return begun if isinstance(begun, Copy) else None
+        await self._put_back(claim, "account_moved", self._timing.sweep)
+        return None
+
+    async def _once(self, claim: Claim, copy: Copy) -> Copy | Begun | None:
+        case = await self._snapshot.case(copy)
+        members: tuple[str, ...] = ()
+        if copy.kind is CopyKind.EXIT:
+            sale = await self._debts.sale(case.account, copy)
+            if isinstance(sale, str):
+                await self._without_sale(claim, sale)
+                return None
+            case, members = _selling(case, sale), sale.members
+        crashpoint("mid_decide")
+        held_up = await self._held_up(case)
+        if held_up:
+            await self._put_back(claim, held_up, self._timing.put_back)
+            return None
+        outcome = decide(drafted(case))
+        crashpoint("after_decide")
+        self._count(outcome)
+        if isinstance(outcome, Refused):
+            await self._refused(claim, outcome)
+            return None
+        return await self._begin(claim, outcome, members)
+
+    async def _without_sale(self, claim: Claim, reason: str) -> None:
+        if reason == "wait":
+            await self._put_back(claim, "exit_waits", self._timing.put_back)
+        else:
+            await self._stores.copies.skip(claim.ref, reason, None, self._lookout.now())
+
+    async def _held_up(self, case: Case) -> str:
+        """The process condition that holds this copy back on the decision's own snapshot; empty where none does."""
+        market = case.market.condition_id if case.market else case.trade.condition_id
+        failing = self._gatekeeper.standing(case.account, case.trade, market, entry=case.is_entry)
+        if failing:
+            return failing[0].reason
+        admission = await self._gatekeeper.admission()
+        barred = market in admission.barred_markets or admission.only_exits
+        return "brakes" if case.is_entry and barred else ""
+
+    async def _begin(self, claim: Claim, approved: Approved, members: tuple[str, ...]) -> Copy | Begun | None:
+        try:
+            plan = self._planner.plan(approved)
+        except Unbuildable as error:
+            await self._stores.copies.refuse(claim.ref, error.reason, self._lookout.now())
+            return None
+        begun = await self._executor.begin(claim, approved, plan, members)
+        if isinstance(begun, Copy):
+            self._snapshot.sent(begun)
+        return begun
+
+    async def _refused(self, claim: Claim, refused: Refused) -> None:
+        if not refused.case.is_entry:
+            log.info("exit_held_back", copy=claim.ref.copy_id, guard=refused.skip_reason)
+            await self._put_back(claim, refused.skip_reason, self._timing.put_back)
+            return
+        reason = skip_reason(refused)
+        if await self._stores.copies.skip(claim.ref, reason, refused.decision, self._lookout.now()):
+            metrics.ENDS.labels(reason).inc()
+
+    async def _put_back(self, claim: Claim, reason: str, after: timedelta) -> None:
+        metrics.PUT_BACK.labels(reason).inc()
+        await self._stores.copies.release(claim.ref, after, self._lookout.now())
+
+    def _count(self, outcome: Approved | Refused) -> None:
+        copy, verdict = outcome.case.copy, "approved" if isinstance(outcome, Approved) else outcome.skip_reason
+        metrics.DECISIONS.labels(copy.kind, verdict).inc()
+        metrics.DETECT_TO_DECIDE.observe(max((outcome.case.now - copy.detected_at).total_seconds(), 0.0))
+
+
+def _selling(case: Case, sale: Sale) -> Case:
+    copy = replace(case.copy, owed_micros=sale.shares_micros)
+    return replace(case, copy=copy, settled_micros=sale.settled_micros, others_micros=sale.others_micros)
+
+
+def skip_reason(refused: Refused) -> str:
+    """Why an entry is skipped: an exit overtook it, or the first guard that refused."""
+    left = remaining(place(refused.case.copy), refused.case.steps or ())
+    shrunk_away = left < 1 and any(verdict.guard == "sizing" for verdict in refused.decision.refusals)
+    return VOIDED if left == 0 or shrunk_away else refused.skip_reason

@@ -1,0 +1,179 @@
+"""Builds the snapshot that a decision is made on: the account's line read now, everything around it kept warm."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.common.domain.account import Account
+from services.common.domain.copy import Copy, CopyKind
+from services.common.domain.exit import Exit, exit_id
+from services.common.domain.market import Side
+from services.common.ports.clock import Clock
+from services.common.ports.stores import Stores
+from services.common.ports.venue import Clob, Markets, VenueUnavailable
+from services.engine.case import Case, Funds
+from services.engine.gatekeeper import Lookout
+from services.engine.warm import Warm
+
+FUNDS_KEPT = timedelta(seconds=4)
+JOURNAL_KEPT = timedelta(seconds=3)
+MARKS_KEPT = timedelta(seconds=10)
+WALLETS_KEPT = timedelta(seconds=30)
+MINUTE = timedelta(minutes=1)
+
+
+class AccountGone(Exception):
+    """The copy's account is not stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """What the wallet may spend, and which intents were open just before it was read."""
+
+    funds: Funds
+    open_then: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The last known prices of held tokens, and which tokens were asked for."""
+
+    asked: frozenset[str]
+    micros: Mapping[str, int]
+
+
+class Snapshot:
+    """Cases of one account. Raises `StoreUnavailable` and `VenueUnavailable`: a fact that is away releases the copy, it never skips it."""
+
+    def __init__(
+        self, account_id: str, stores: Stores, clob: Clob, markets: Markets, lookout: Lookout, clock: Clock
+    ) -> None:
+        self._account_id = account_id
+        self._stores = stores
+        self._clob = clob
+        self._markets = markets
+        self._lookout = lookout
+        self._purse = Warm(self._read_purse, FUNDS_KEPT, clock)
+        self._journal = Warm(self._read_journal, JOURNAL_KEPT, clock)
+        self._marks = Warm(self._read_marks, MARKS_KEPT, clock)
+        self._wallets = Warm(self._read_wallets, WALLETS_KEPT, clock)
+        self._sent: dict[str, Sent] = {}
+
+    async def case(self, copy: Copy) -> Case:
+        """The case of an entry or an exit attempt, without what only exits need, and without a draft."""
+        token_id = copy.trade.token_id
+        account, follow, kept, market, book = await asyncio.gather(
+            self._stores.accounts.get(copy.account_id),
+            self._stores.follows.get(copy.follow_id),
+            self._stores.exits.get(exit_id(copy.follow_id, token_id)),
+            self._markets.by_token(token_id),
+            self._markets.book(token_id),
+        )
+        if account is None:
+            raise AccountGone(copy.account_id)
+        purse, marks, wallets = await asyncio.gather(
+            self._covering(account), self._marked(account), self._wallets.get()
+        )
+        sent = await self._recently()
+        now = self._lookout.now()
+        return Case(
+            now=now,
+            copy=copy,
+            account=account,
+            follow=follow,
+            market=market,
+            book=book,
+            funds=purse.funds,
+            recent_orders=tuple(sorted(at for one in sent for at in one.at if at > now - MINUTE)),
+            repetitions=_repetitions(sent, account, token_id, now),
+            own_wallets=wallets,
+            marks=marks,
+            steps=kept.steps if kept else (),
+            exit_opened_at=_opened_at(copy, kept),
+            deadline_at=now + timedelta(milliseconds=account.limits.intent_lifetime_ms),
+        )
+
+    def sent(self, copy: Copy) -> None:
+        """An order of this copy was journaled by this process: it counts from now on, without being read."""
+        self._sent[copy.copy_id] = sent_of(copy)
+
+    async def refresh(self) -> None:
+        """Read ahead what decisions need."""
+        await asyncio.gather(self._purse.refresh(), self._journal.refresh(), self._marks.refresh())
+
+    async def _covering(self, account: Account) -> Purse:
+        # An intent that has left the line since the wallet was read may have moved its balance: read again.
+        purse = await self._purse.get()
+        return purse if purse.open_then <= set(account.exposure.open) else await self._purse.refresh()
+
+    async def _recently(self) -> tuple["Sent", ...]:
+        known = {**await self._journal.get(), **self._sent}
+        return tuple(known.values())
+
+    async def _read_purse(self) -> Purse:
+        account = await self._stores.accounts.get(self._account_id)
+        wallet = await self._clob.wallet()
+        open_then = frozenset(account.exposure.open) if account else frozenset[str]()
+        return Purse(Funds(wallet.balance_micros, wallet.allowance_micros, wallet.read_at), open_then)
+
+    async def _read_journal(self) -> Mapping[str, "Sent"]:
+        account = await self._stores.accounts.get(self._account_id)
+        window = timedelta(milliseconds=account.limits.repetition_window_ms) if account else MINUTE
+        since = self._lookout.now() - max(window, MINUTE)
+        found = await self._stores.copies.recent_outcomes(self._account_id, since)
+        self._sent = {copy_id: one for copy_id, one in self._sent.items() if one.at[-1] > since}
+        return {copy.copy_id: sent_of(copy) for copy in found if copy.intent is not None}
+
+    async def _marked(self, account: Account) -> Mapping[str, int]:
+        # A token that was booked since the marks were read has to be marked before it counts as worthless.
+        marks = await self._marks.get()
+        return (marks if marks.asked >= set(account.exposure.held) else await self._marks.refresh()).micros
+
+    async def _read_marks(self) -> "Marks":
+        account = await self._stores.accounts.get(self._account_id)
+        stored = {p.token_id: p.mark_micros for p in await self._stores.positions.of([self._account_id])}
+        held = tuple(account.exposure.held) if account else ()
+        mids = dict(zip(held, await asyncio.gather(*(self._mid(token) for token in held)), strict=True))
+        best = {token: mids[token] or stored.get(token) for token in held}
+        return Marks(frozenset(held), {token: mark for token, mark in best.items() if mark is not None})
+
+    async def _mid(self, token_id: str) -> int | None:
+        try:
+            book = await self._markets.book(token_id)
+        except VenueUnavailable:
+            return None
+        return book.mid_micros if book else None
+
+    async def _read_wallets(self) -> frozenset[str]:
+        accounts = await self._stores.accounts.all()
+        return frozenset(wallet.lower() for account in accounts for wallet in (account.wallet, account.signer))
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """When the orders of one copy were journaled, and what it buys (empty for an exit)."""
+
+    at: tuple[datetime, ...]
+    entry_in: str
+
+
+def sent_of(copy: Copy) -> Sent:
+    """What a copy with an intent has sent."""
+    attempts = copy.intent.attempts if copy.intent else ()
+    return Sent(tuple(one.at for one in attempts), copy.trade.token_id if copy.kind is CopyKind.ENTRY else "")
+
+
+def _repetitions(sent: tuple[Sent, ...], account: Account, token_id: str, now: datetime) -> int:
+    since = now - timedelta(milliseconds=account.limits.repetition_window_ms)
+    return sum(1 for one in sent if one.entry_in == token_id and one.at[0] > since)
+
+
+def _opened_at(copy: Copy, kept: Exit | None) -> datetime | None:
+    return kept.opened_at if kept and copy.kind is CopyKind.EXIT else None
+
+
+def matched_sales(account: Account, token_id: str) -> int:
+    """Shares of a token that matched sales have taken and that the books still hold."""
+    mine = (intent for intent in account.exposure.open.values() if intent.token_id == token_id)
+    return sum(intent.shares_micros for intent in mine if intent.side is Side.SELL and intent.matched)

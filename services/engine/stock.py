@@ -1,0 +1,92 @@
+"""Reads what an exit works with: the copies of its follow and token, and what of the token is ours to sell."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import cast
+
+from services.common.domain.account import Account
+from services.common.domain.copy import Copy, CopyKind
+from services.common.domain.exit import Exit, exit_id
+from services.common.domain.market import Side
+from services.common.ports.chain import Chain, ChainUnavailable
+from services.common.ports.stores import Stores
+from services.engine import exits
+from services.engine.exits import Stock
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Everything that says what an exit is to do; `entries` carry the place from which steps count against them."""
+
+    exit: Exit
+    entries: tuple[Copy, ...]
+    attempts: tuple[Copy, ...]
+    debts: tuple[Copy, ...]
+    stock: Stock
+
+    def without(self, copy_id: str) -> "Ground":
+        """As it would be without one attempt."""
+        return replace(self, attempts=tuple(one for one in self.attempts if one.copy_id != copy_id))
+
+
+async def read_ground(stores: Stores, chain: Chain, account: Account, exit_: Exit) -> Ground:
+    """The ground of one exit; the balance is not known while the chain is away."""
+    members, entries, balance = await asyncio.gather(
+        stores.copies.of_exit(exit_.exit_id),
+        stores.copies.of_token(account.account_id, exit_.token_id),
+        _balance(chain, account, exit_.token_id),
+    )
+    mine = tuple(counted(copy) for copy in entries if copy.follow_id == exit_.follow_id)
+    others = await _others(stores, exit_, [copy for copy in entries if copy.follow_id != exit_.follow_id])
+    return Ground(
+        exit_,
+        mine,
+        tuple(copy for copy in members if copy.kind is CopyKind.EXIT),
+        tuple(copy for copy in members if copy.kind is CopyKind.DEBT),
+        exits.stock(account, exit_.token_id, settled_micros(account, exit_.token_id, balance), others),
+    )
+
+
+def settled_micros(account: Account, token_id: str, balance_micros: int | None) -> int | None:
+    """Settled shares by the books, or by the chain where it has less. A matched sale has left the chain before it leaves the books."""
+    if balance_micros is None:
+        return None
+    holding = account.exposure.held.get(token_id)
+    mine = (intent for intent in account.exposure.open.values() if intent.token_id == token_id and intent.matched)
+    leaving = sum(intent.shares_micros for intent in mine if intent.side is Side.SELL)
+    return min(holding.shares_micros if holding else 0, balance_micros + leaving)
+
+
+def counted(entry: Copy) -> Copy:
+    """The entry from where steps count against it: a BUY that shrank by the steps it was decided under owes nothing for them again."""
+    known = _decided_under(entry)
+    latest = max(known, default=None)
+    if latest is None or latest <= (entry.trade.block_number, entry.trade.log_index):
+        return entry
+    return replace(entry, trade=replace(entry.trade, block_number=latest[0], log_index=latest[1]))
+
+
+def _decided_under(entry: Copy) -> list[tuple[int, int]]:
+    if entry.intent is None or entry.decision is None:
+        return []
+    steps = cast("Sequence[Mapping[str, Mapping[str, int]]]", entry.decision.case.get("steps") or ())
+    return [(step["place"]["block"], step["place"]["order"]) for step in steps]
+
+
+async def _others(stores: Stores, exit_: Exit, entries: Sequence[Copy]) -> int:
+    """What the account's other follows hold of the token."""
+    ordered = sorted(entries, key=lambda copy: copy.follow_id)
+    held = 0
+    for follow, group in groupby(ordered, key=lambda copy: copy.follow_id):
+        attempts = await stores.copies.of_exit(exit_id(follow, exit_.token_id))
+        held += exits.holding_micros(tuple(group), attempts)
+    return held
+
+
+async def _balance(chain: Chain, account: Account, token_id: str) -> int | None:
+    try:
+        return await chain.token_balance(account.wallet, token_id)
+    except ChainUnavailable:
+        return None

@@ -1,0 +1,40 @@
+"""A fact that is read ahead of its use, so that a decision seldom waits for it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Generic, TypeVar
+
+from services.common.ports.clock import Clock
+
+T = TypeVar("T")
+
+
+class Warm(Generic[T]):
+    """The last reading of a fact. Whoever asks for one that is older than `keep` waits for a new one."""
+
+    def __init__(self, read: Callable[[], Awaitable[T]], keep: timedelta, clock: Clock) -> None:
+        self._read = read
+        self._keep = keep.total_seconds()
+        self._clock = clock
+        self._line = asyncio.Lock()
+        self._known: tuple[float, T] | None = None
+
+    async def get(self) -> T:
+        """The fact; raises what reading it raises."""
+        known = self._known
+        if known is not None and self._clock.monotonic() - known[0] <= self._keep:
+            return known[1]
+        return await self.refresh()
+
+    async def refresh(self) -> T:
+        """Read it now. Those who ask at the same time share one reading."""
+        asked = self._clock.monotonic()
+        async with self._line:
+            if self._known is None or self._known[0] < asked:
+                self._known = (self._clock.monotonic(), await self._read())
+            return self._known[1]
+
+    def forget(self) -> None:
+        """The next one who asks reads anew."""
+        self._known = None

@@ -1,0 +1,181 @@
+"""Takes the work of one account as it comes: exits first, as much at once as is allowed, and nothing while the gate is closed."""
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from services.common.crashpoints import crashpoint
+from services.common.domain.copy import Copy, CopyKind
+from services.common.domain.lifecycle import CopyState
+from services.common.loop import one_turn
+from services.common.ports.chain import ChainUnavailable
+from services.common.ports.clock import Clock
+from services.common.ports.stores import Stores, StoreUnavailable
+from services.common.ports.venue import VenueUnavailable
+from services.engine import metrics
+from services.engine.claims import Claim, held
+from services.engine.debts import Debts
+from services.engine.decider import Decider
+from services.engine.executor import Executor
+from services.engine.gate import Admission
+from services.engine.gatekeeper import Gatekeeper, Lookout
+from services.engine.resolve import Resolver
+from services.engine.snapshot import Snapshot
+from services.engine.timing import Timing
+
+log = structlog.get_logger()
+
+CONDITIONS = ("trading_state", "readiness", "clock", "chain", "version", "signer", "venue", "brakes")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Everything that works on one account."""
+
+    account_id: str
+    gatekeeper: Gatekeeper
+    snapshot: Snapshot
+    decider: Decider
+    executor: Executor
+    resolver: Resolver
+    debts: Debts
+
+
+class Worker:
+    """One account's worker in one process; other processes may have theirs for the same account."""
+
+    def __init__(self, desk: Desk, stores: Stores, lookout: Lookout, clock: Clock, timing: Timing, name: str) -> None:
+        self.desk = desk
+        self._stores = stores
+        self._lookout = lookout
+        self._clock = clock
+        self._timing = timing
+        self._name = name
+        self._woken = asyncio.Event()
+        self._stopping = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._exits_seen: float | None = None
+        self._exits_due = True
+
+    @property
+    def busy(self) -> int:
+        """Copies in hand."""
+        return len(self._tasks)
+
+    def wake(self) -> None:
+        """There may be work."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Turn after turn, until `stop`."""
+        while not self._stopping:
+            self._woken.clear()
+            await one_turn("worker", self.turn)
+            await self._rest()
+
+    async def stop(self) -> None:
+        """Claim nothing more, and wait for what is in flight; untouched claims are given back by their own tasks."""
+        self._stopping = True
+        self.wake()
+        crashpoint("mid_shutdown")
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=self._timing.drain.total_seconds())
+
+    async def turn(self) -> None:
+        """Claim whatever may be claimed, then see to the exits."""
+        admission = await self.desk.gatekeeper.admission()
+        self._tell(admission)
+        while len(self._tasks) < self._timing.at_once and not self._stopping:
+            if not await self._take(admission):
+                break
+        if admission.fresh and self._exits_are_due():
+            await self._see_to_exits()
+
+    async def idle(self) -> None:
+        """Wait until nothing is in hand."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    async def _take(self, admission: Admission) -> bool:
+        since = self._clock.monotonic()
+        crashpoint("before_claim")
+        copy = await self._stores.copies.claim(
+            self.desk.account_id,
+            self._name,
+            self._timing.lease,
+            fresh=admission.fresh,
+            barred_leaders=admission.barred_leaders,
+            barred_markets=admission.barred_markets,
+            only_exits=admission.only_exits,
+        )
+        if copy is None:
+            return False
+        crashpoint("after_claim")
+        task = asyncio.create_task(one_turn("copy", lambda: self._work(copy, since)))
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return True
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self.wake()
+
+    async def _work(self, copy: Copy, since: float) -> None:
+        async with held(self._stores.copies, copy, since, self._clock, self._timing) as claim:
+            if copy.state is CopyState.EXECUTING:
+                await self.desk.resolver.resume(claim, copy)
+            elif self._stopping:
+                await self._give_back(claim, "shutdown")
+            else:
+                await self._begin(claim, copy)
+        self._exits_due = self._exits_due or copy.kind is not CopyKind.ENTRY
+
+    async def _begin(self, claim: Claim, copy: Copy) -> None:
+        try:
+            if copy.kind is CopyKind.DEBT:
+                await self.desk.debts.owe(claim, copy)
+                return
+            chosen = await self.desk.decider.decide(claim, copy)
+        except (VenueUnavailable, ChainUnavailable) as error:
+            log.warning("fact_away", copy=copy.copy_id, error=type(error).__name__, text=str(error)[:200])
+            await self._give_back(claim, type(error).__name__)
+            return
+        if chosen is not None and chosen.intent is not None:
+            await self.desk.executor.send(claim, chosen, chosen.intent)
+
+    async def _give_back(self, claim: Claim, reason: str) -> None:
+        crashpoint("mid_release")
+        metrics.PUT_BACK.labels(reason).inc()
+        await self._stores.copies.release(claim.ref, self._timing.sweep, self._lookout.now())
+
+    def _exits_are_due(self) -> bool:
+        now = self._clock.monotonic()
+        rested = self._exits_seen is None or now - self._exits_seen >= self._timing.sweep.total_seconds()
+        return self._exits_due or rested
+
+    async def _see_to_exits(self) -> None:
+        self._exits_due, self._exits_seen = False, self._clock.monotonic()
+        account = await self._stores.accounts.get(self.desk.account_id)
+        if account is None:
+            raise StoreUnavailable(f"account {self.desk.account_id} is not stored")
+        if await self.desk.debts.turn(account):
+            self._exits_due = True
+            self.wake()
+
+    async def _rest(self) -> None:
+        """Until someone wakes us, or it is time to sweep."""
+        waits = {
+            asyncio.ensure_future(self._woken.wait()),
+            asyncio.ensure_future(self._clock.sleep(self._timing.sweep)),
+        }
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    def _tell(self, admission: Admission) -> None:
+        closed = {verdict.guard for verdict in admission.closed}
+        for condition in CONDITIONS:
+            metrics.GATE_CLOSED.labels(self.desk.account_id, condition).set(condition in closed)
