@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from services.common.domain.account import AccountState, Day
@@ -106,27 +106,34 @@ def test_a_verdict_bears_the_name_of_its_guard():
     assert decide(a_case(), [someone]).decision.verdicts[0].guard == "someone"
 
 
+small = st.integers(0, 6).map(lambda dollars: dollars * DOLLAR)
 amount = st.integers(0, 40).map(lambda dollars: dollars * DOLLAR)
-price = st.integers(1, 99)
+price = st.integers(4, 97)
 
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     """Copies near their limits: small limits, books around the leader's price, something already at risk."""
-    cents, shares = draw(price), draw(st.integers(1, 4_000))
-    asks = draw(st.lists(st.tuples(st.integers(cents, min(cents + 4, 99)), st.integers(1, 400)), max_size=4))
-    bids = draw(st.lists(st.tuples(st.integers(max(cents - 4, 1), cents), st.integers(1, 400)), max_size=4))
+    cents, shares = draw(price), draw(st.integers(50, 4_000))
+    asks = draw(
+        st.lists(st.tuples(st.integers(cents, min(cents + 3, 99)), st.integers(1, 400)), min_size=1, max_size=4)
+    )
+    bids = draw(st.lists(st.tuples(st.integers(cents - 3, cents - 1), st.integers(1, 400)), min_size=1, max_size=4))
     sells = draw(st.booleans())
     limits = {
-        name: draw(st.sampled_from([DOLLAR, 9 * DOLLAR, 90 * DOLLAR, 900 * DOLLAR]))
+        name: draw(st.sampled_from([9 * DOLLAR, 90 * DOLLAR, 900 * DOLLAR, 900 * DOLLAR]))
         for name in ("max_market_micros", "max_order_micros", "max_event_micros", "max_leader_day_micros")
     }
-    limits |= {"max_daily_spend_micros": draw(amount) + 30 * DOLLAR, "max_spread_ticks": draw(st.integers(1, 9))}
+    limits |= {"max_daily_spend_micros": draw(amount) + 30 * DOLLAR, "max_spread_ticks": draw(st.integers(3, 9))}
     account = an_account(
         limits,
-        open={"other": an_open_intent(token_id=draw(st.sampled_from([YES, NO])), usdc_micros=draw(amount))},
-        held={YES: a_holding(cost_micros=draw(amount), shares_micros=60 * SHARE)},
-        days={TODAY: Day(draw(amount), {LEADER: draw(amount)}, draw(amount))},
+        open={
+            "other": an_open_intent(
+                token_id=draw(st.sampled_from([YES, NO])), usdc_micros=draw(small), price_micros=30_000
+            )
+        },
+        held={YES: a_holding(cost_micros=draw(small), shares_micros=60 * SHARE)},
+        days={TODAY: Day(draw(amount), {LEADER: draw(small)}, draw(amount))},
     )
     facts = {
         "trade": {"shares_micros": shares * 100_000, "usdc_micros": shares * cents * 1_000},
@@ -142,18 +149,32 @@ def cases(draw: st.DrawFn) -> Case:
             mid_then_micros=None,
         ),
         "account": account,
-        "funds": Funds(draw(amount) * 9, 999 * DOLLAR, NOON),
+        "funds": Funds(draw(st.sampled_from([30, 300, 3_000])) * DOLLAR, 9_999 * DOLLAR, NOON),
         "marks": {YES: cents * 10_000},
         "settled_micros": draw(st.integers(0, 60)) * SHARE,
         "others_micros": draw(st.integers(0, 9)) * SHARE,
     }
-    return an_exit_case(owed=draw(st.integers(1, 40_000_000)), **facts) if sells else a_case(**facts)
+    return an_exit_case(owed=draw(st.integers(10_000, 40_000_000)), **facts) if sells else a_case(**facts)
+
+
+def test_the_cases_at_random_are_neither_all_approved_nor_all_refused():
+    seen: set[tuple[type, Side]] = set()
+
+    @settings(max_examples=200, deadline=None, database=None, derandomize=True)
+    @given(cases())
+    def look(case: Case) -> None:
+        seen.add((type(decide(case)), case.side))
+
+    look()
+
+    assert seen == {(kind, side) for kind in (Approved, Refused) for side in Side}
 
 
 @settings(max_examples=250, deadline=None)
 @given(cases())
 def test_whatever_is_approved_is_within_every_limit(case):
     outcome = decide(case)
+    event(f"{type(outcome).__name__} {case.side}")
     if isinstance(outcome, Refused):
         return
 
