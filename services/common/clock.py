@@ -10,7 +10,9 @@ class SystemClock:
     """`Clock` of production."""
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        # Whole milliseconds: what the database keeps, so that an instant read back is the instant written.
+        now = datetime.now(UTC)
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
     def monotonic(self) -> float:
         return time.monotonic()

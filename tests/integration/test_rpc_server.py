@@ -64,7 +64,7 @@ async def served() -> AsyncIterator[tuple[Server, Engine]]:
     server = await serve(
         "127.0.0.1:0",
         [SERVICE],
-        lambda grpc_server: engine_pb2_grpc.add_EngineServiceServicer_to_server(engine, grpc_server),
+        lambda grpc_server, _: engine_pb2_grpc.add_EngineServiceServicer_to_server(engine, grpc_server),
         Identity(Verifier(), SECRET),
     )
     engine.stopping = server.stopping

@@ -387,17 +387,38 @@ class Nonces(Protocol):
 class Stores(Protocol):
     """Everything a service may ask of the database. `now` is the database's clock; `ping` answers or raises `StoreUnavailable`."""
 
-    copies: Copies
-    accounts: Accounts
-    follows: Follows
-    leaders: Leaders
-    exits: Exits
-    positions: Positions
-    results: Results
-    leases: Leases
-    dead_letters: DeadLetters
-    users: Users
-    nonces: Nonces
+    @property
+    def copies(self) -> Copies: ...
+
+    @property
+    def accounts(self) -> Accounts: ...
+
+    @property
+    def follows(self) -> Follows: ...
+
+    @property
+    def leaders(self) -> Leaders: ...
+
+    @property
+    def exits(self) -> Exits: ...
+
+    @property
+    def positions(self) -> Positions: ...
+
+    @property
+    def results(self) -> Results: ...
+
+    @property
+    def leases(self) -> Leases: ...
+
+    @property
+    def dead_letters(self) -> DeadLetters: ...
+
+    @property
+    def users(self) -> Users: ...
+
+    @property
+    def nonces(self) -> Nonces: ...
 
     async def now(self) -> datetime: ...
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -57,7 +57,7 @@ class Server:
     services: tuple[str, ...]
     port: int
     health: Any
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    stopping: asyncio.Event
 
     async def set_serving(self, serving: bool) -> None:
         """Say whether this service can do its work now, to health checks by its names and as a whole."""
@@ -75,16 +75,20 @@ class Server:
 async def serve(
     listen: str,
     services: Sequence[str],
-    register: Callable[[aio.Server], None],
+    register: Callable[[aio.Server, asyncio.Event], None],
     identity: Identity,
     *,
     quota: Quota | None = None,
     tls: Tls | None = None,
 ) -> Server:
-    """Start serving `services` (full names) on `listen` (`host:port`, port 0 takes a free one). Raises OSError when it is taken."""
+    """Start serving `services` (full names) on `listen` (`host:port`, port 0 takes a free one). Raises OSError when it is taken.
+
+    `register` adds their servicers, which end their streams when the event they are given is set.
+    """
     around = (request_log, error_status, gate(identity, quota), timed)
     server = aio.server(interceptors=[Wrapping(one) for one in around], options=OPTIONS)
-    register(server)
+    stopping = asyncio.Event()
+    register(server, stopping)
     checks = _introspection(server)
     reflection.enable_server_reflection((*services, HEALTH, *INTROSPECTION), server)
     try:
@@ -92,7 +96,7 @@ async def serve(
     except RuntimeError as error:
         raise OSError(f"cannot listen on {listen}") from error
     await server.start()
-    running = Server(server, tuple(services), port, checks)
+    running = Server(server, tuple(services), port, checks, stopping)
     await running.set_serving(True)
     return running
 

@@ -1,0 +1,49 @@
+"""Rate limits as exact moving windows over all processes (security.md 7); a refused call consumes nothing of its class."""
+
+import time
+from collections.abc import Mapping
+from math import ceil
+
+from limits import RateLimitItem, RateLimitItemPerMinute
+from limits.aio.storage import RedisStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+from limits.errors import StorageError
+from polycopy.common.v1 import error_pb2
+from polycopy.options.v1 import access_pb2
+from redis.exceptions import RedisError
+
+from services.common.rpc.errors import Away, RateLimited
+
+GENERAL = access_pb2.RATE_CLASS_GENERAL
+
+LIMITS: Mapping[int, RateLimitItem] = {
+    GENERAL: RateLimitItemPerMinute(100, 15),
+    access_pb2.RATE_CLASS_TRADING: RateLimitItemPerMinute(10),
+    access_pb2.RATE_CLASS_ANALYTICS: RateLimitItemPerMinute(30),
+    access_pb2.RATE_CLASS_ADMIN: RateLimitItemPerMinute(5),
+}
+
+
+class RedisQuota:
+    """Counts calls in Redis. Without it reads are let through, and what changes something is refused."""
+
+    def __init__(self, url: str, limits: Mapping[int, RateLimitItem] = LIMITS) -> None:
+        self._storage = RedisStorage(f"async+{url}", wrap_exceptions=True, implementation="redispy")
+        self._window = MovingWindowRateLimiter(self._storage)
+        self._limits = limits
+
+    async def take(self, who: str, rate_class: "access_pb2.RateClass.ValueType", *, reads_only: bool) -> None:
+        """Count one call in its class and in general. Raises `RateLimited`, or `Away`."""
+        try:
+            for one in dict.fromkeys((rate_class, GENERAL)):
+                await self._hit(who, one)
+        except (StorageError, RedisError, OSError, TimeoutError) as error:
+            if not reads_only:
+                raise Away("limiter", error_pb2.ERROR_REASON_LIMITER_UNAVAILABLE) from error
+
+    async def _hit(self, who: str, rate_class: int) -> None:
+        item = self._limits[rate_class]
+        name = access_pb2.RateClass.Name(rate_class).removeprefix("RATE_CLASS_").lower()  # type: ignore[arg-type]
+        if not await self._window.hit(item, who, name):
+            stats = await self._window.get_window_stats(item, who, name)
+            raise RateLimited(name, max(1, ceil(stats.reset_time - time.time())))

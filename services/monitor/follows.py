@@ -1,0 +1,28 @@
+"""The first follows: what the settings name is stored once; afterwards the database is the truth."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.common.config_file import read_config
+from services.common.domain.follow import Follow, FollowState, Policy, follow_id
+from services.common.ports.stores import Follows
+from services.common.settings import AccountSettings, addresses
+
+
+def named(settings: AccountSettings, now: datetime) -> tuple[Follow, ...]:
+    """The follows of the configuration file, or of USER_ADDRESSES by the one wallet. Raises `ConfigError`."""
+    if settings.polycopy_config is not None:
+        tables = read_config(settings.polycopy_config).accounts
+        return tuple(follow for table in tables for follow in table.followed(now))
+    if settings.proxy_wallet is None:
+        return ()
+    account = settings.proxy_wallet.lower()
+    return tuple(
+        Follow(follow_id(account, leader), account, leader, Policy(), 1, FollowState.ACTIVE, now)
+        for leader in addresses(settings.user_addresses)
+    )
+
+
+async def import_first(follows: Follows, wanted: Sequence[Follow]) -> int:
+    """Store what is not stored yet; how many were new."""
+    return sum([await follows.create(follow) for follow in wanted])
