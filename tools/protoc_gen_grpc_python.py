@@ -16,7 +16,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         schema = Path(folder, "schema.binpb")
         schema.write_bytes(FileDescriptorSet(file=request.proto_file).SerializeToString())
-        code = protoc.main(["protoc", f"--descriptor_set_in={schema}", f"--grpc_python_out={folder}", *request.file_to_generate])
+        code = protoc.main(
+            ["protoc", f"--descriptor_set_in={schema}", f"--grpc_python_out={folder}", *request.file_to_generate]
+        )
         if code:
             response.error = f"grpc_python ended with {code}"
         for path in sorted(Path(folder).rglob("*_pb2_grpc.py")):

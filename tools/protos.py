@@ -40,7 +40,10 @@ def compile_to(folder: Path) -> None:
     buf("generate", "--output", str(folder.parent) if folder.name == "gen" else str(folder))
     made = folder if folder.name == "gen" else folder / "gen"
     buf("build", "--path", "proto/polycopy", "--as-file-descriptor-set", "--output", str(made / DESCRIPTORS))
-    for package in (made / "polycopy", *(path for path in (made / "polycopy").rglob("*") if path.is_dir() and path.name != "__pycache__")):
+    for package in (
+        made / "polycopy",
+        *(path for path in (made / "polycopy").rglob("*") if path.is_dir() and path.name != "__pycache__"),
+    ):
         (package / "__init__.py").touch()
 
 
@@ -69,14 +72,18 @@ def check() -> None:
     if RELEASED.exists():
         buf("breaking", "proto", "--against", str(RELEASED.relative_to(ROOT)))
     if changed := drift():
-        raise SystemExit("gen/ is not what proto/ makes; run `make protos`:\n" + "\n".join(f"  {name}" for name in changed))
+        raise SystemExit(
+            "gen/ is not what proto/ makes; run `make protos`:\n" + "\n".join(f"  {name}" for name in changed)
+        )
 
 
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m tools.protos", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when something is off")
-    parser.add_argument("--release", action="store_true", help="keep the current contract as what later ones must not break")
+    parser.add_argument(
+        "--release", action="store_true", help="keep the current contract as what later ones must not break"
+    )
     args = parser.parse_args()
     if args.check:
         return check()

@@ -67,7 +67,9 @@ def _private(path: Path) -> EllipticCurvePrivateKey:
 
 
 def _pem(key: EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def _public_pem(key: EllipticCurvePrivateKey) -> bytes:
@@ -102,7 +104,13 @@ def read(held: Keys, token: str) -> dict[str, Any]:
         if key is None or header.get("typ") != TYPE:
             raise Unauthenticated
         claims: dict[str, Any] = jwt.decode(
-            token, key, [held.algorithm], audience=AUDIENCE, issuer=ISSUER, leeway=LEEWAY, options={"require": list(REQUIRED)}
+            token,
+            key,
+            [held.algorithm],
+            audience=AUDIENCE,
+            issuer=ISSUER,
+            leeway=LEEWAY,
+            options={"require": list(REQUIRED)},
         )
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
         raise Unauthenticated from error

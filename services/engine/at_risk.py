@@ -1,6 +1,7 @@
 """What an account already has at stake where one case would add to it. Sums of cost, in micro-USDC, over every leader."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 from services.common.domain.account import Holding
 from services.common.domain.market import Side
@@ -20,9 +21,11 @@ def event_micros(case: Case, condition_id: str, event_id: str) -> int:
     Markets of a neg-risk group add up as if they were independent, which is never too little. A market without an event is its own.
     """
     name = event_id or condition_id
-    held = [holding for holding in _held(case) if name in (holding.event_id, holding.condition_id)]
-    markets = {holding.condition_id for holding in held}
-    worst = sum(_worst(h for h in held if h.condition_id == market) for market in markets)
+    markets: defaultdict[str, list[Holding]] = defaultdict(list)
+    for holding in _held(case):
+        if name in (holding.event_id, holding.condition_id):
+            markets[holding.condition_id].append(holding)
+    worst = sum(map(_worst, markets.values()))
     buying = sum(i.usdc_micros for i in case.in_flight(Side.BUY) if name in (i.event_id, i.condition_id))
     return worst + buying
 
@@ -53,8 +56,7 @@ def _held(case: Case) -> Iterable[Holding]:
     return case.account.exposure.held.values()
 
 
-def _worst(holdings: Iterable[Holding]) -> int:
+def _worst(holdings: Sequence[Holding]) -> int:
     """One market's cost, less a dollar for every pair of its two outcomes."""
-    kept = tuple(holdings)
-    pairs = min(holding.shares_micros for holding in kept) if len(kept) > 1 else 0
-    return max(sum(holding.cost_micros for holding in kept) - pairs, 0)
+    pairs = min(holding.shares_micros for holding in holdings) if len(holdings) > 1 else 0
+    return max(sum(holding.cost_micros for holding in holdings) - pairs, 0)

@@ -72,8 +72,16 @@ def _writer(kind: Any) -> Write:
 
 def _write_fields(kind: Any) -> Write:
     hints = get_type_hints(kind)
-    writers = [(field.name, _writer(hints[field.name])) for field in fields(kind)]
-    return lambda value: {name: write(getattr(value, name)) for name, write in writers}
+    names = [field.name for field in fields(kind)]
+    writers = [(name, write) for name in names if (write := _writer(hints[name])) is not _same]
+
+    def write_fields(value: Any) -> object:
+        record = {name: getattr(value, name) for name in names}
+        for name, write in writers:
+            record[name] = write(record[name])
+        return record
+
+    return write_fields
 
 
 def _write_many(kind: Any) -> Write:

@@ -59,9 +59,13 @@ class Worker:
         self._exits_due = True
 
     @property
-    def busy(self) -> int:
-        """Copies in hand."""
-        return len(self._tasks)
+    def tasks(self) -> frozenset[asyncio.Task[None]]:
+        """The work in hand, one task for each copy."""
+        return frozenset(self._tasks)
+
+    @property
+    def lookout(self) -> Lookout:
+        return self._lookout
 
     def wake(self) -> None:
         """There may be work."""

@@ -57,7 +57,10 @@ def test_an_order_is_approved_in_the_pipeline_only() -> None:
 def test_orders_are_posted_by_the_executor_only() -> None:
     def posts(tree: ast.Module) -> bool:
         return any(
-            isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "post" and "clob" in ast.unparse(node.func.value).lower()
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "post"
+            and "clob" in ast.unparse(node.func.value).lower()
             for node in ast.walk(tree)
         )
 
@@ -71,7 +74,9 @@ def test_every_crashpoint_is_named_and_passed_once_at_the_most() -> None:
         node.args[0].value
         for _, tree in modules()
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "crashpoint" and isinstance(node.args[0], ast.Constant)
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", "") == "crashpoint"
+        and isinstance(node.args[0], ast.Constant)
     ]
 
     assert sorted(passed) == sorted(set(passed))

@@ -111,7 +111,9 @@ async def test_a_peer_with_the_wrong_secret_is_nobody(served: Any) -> None:
     server, _ = served
 
     with pytest.raises(aio.AioRpcError) as caught:
-        await stub(server.port, secret="guess").GetTradingStatus(engine_pb2.GetTradingStatusRequest(), metadata=token("user"))
+        await stub(server.port, secret="guess").GetTradingStatus(
+            engine_pb2.GetTradingStatusRequest(), metadata=token("user")
+        )
 
     assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
@@ -134,7 +136,9 @@ async def test_a_user_gets_in_and_an_operator_on_loopback_needs_no_token(served:
         ("StopTrading", grpc.StatusCode.INTERNAL, "internal error", "INTERNAL"),
     ],
 )
-async def test_an_error_keeps_its_reason_and_nothing_else_leaves(served: Any, method: str, code: Any, text: str, reason: str) -> None:
+async def test_an_error_keeps_its_reason_and_nothing_else_leaves(
+    served: Any, method: str, code: Any, text: str, reason: str
+) -> None:
     server, _ = served
 
     with pytest.raises(aio.AioRpcError) as caught:
@@ -179,12 +183,22 @@ async def test_health_can_be_watched(served: Any) -> None:
         second = await watching.read()
         watching.cancel()
 
-    assert [first.status, second.status] == [health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING]
+    assert [first.status, second.status] == [
+        health_pb2.HealthCheckResponse.SERVING,
+        health_pb2.HealthCheckResponse.NOT_SERVING,
+    ]
 
 
 async def buf_curl(*args: str) -> str:
     made = await asyncio.create_subprocess_exec(
-        Path(sys.prefix, "bin", "buf"), "curl", "--protocol", "grpc", "--http2-prior-knowledge", *args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        Path(sys.prefix, "bin", "buf"),
+        "curl",
+        "--protocol",
+        "grpc",
+        "--http2-prior-knowledge",
+        *args,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     out, _ = await made.communicate()
     return out.decode()

@@ -6,8 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.domain.market import Side
-from services.common.domain.money import MICRO
 from services.common.domain.amounts import (
     TICKS_MICROS,
     PriceOffTick,
@@ -21,6 +19,8 @@ from services.common.domain.amounts import (
     sell_amounts,
     share_step_micros,
 )
+from services.common.domain.market import Side
+from services.common.domain.money import MICRO
 
 
 @pytest.mark.parametrize(

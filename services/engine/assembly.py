@@ -1,0 +1,64 @@
+"""Puts the parts of one account's work together, out of ports: the engine's process, replay and simulation all do it here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from services.common.domain.market import Market
+from services.common.polymarket.order import Contract
+from services.common.ports.chain import Chain
+from services.common.ports.clock import Clock
+from services.common.ports.signer import Signer
+from services.common.ports.stores import Stores
+from services.common.ports.venue import Clob, Markets
+from services.engine.breaker import Breaker
+from services.engine.debts import Debts
+from services.engine.decider import Decider
+from services.engine.executor import Executor
+from services.engine.gatekeeper import Gatekeeper, Lookout
+from services.engine.planner import Planner
+from services.engine.process_facts import GateLimits
+from services.engine.resolve import Resolver
+from services.engine.snapshot import Snapshot
+from services.engine.timing import Timing
+from services.engine.worker import Desk, Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What one account's work needs of the outside; `clob` and `signer` are the account's own."""
+
+    stores: Stores
+    clob: Clob
+    markets: Markets
+    chain: Chain
+    signer: Signer
+    clock: Clock
+
+
+def assemble(
+    ports: Ports,
+    account_id: str,
+    contract: Callable[[Market], Contract],
+    *,
+    chain_id: int,
+    version: str,
+    timing: Timing,
+    name: str,
+    config_hash: str = "",
+    gate_limits: GateLimits | None = None,
+) -> Worker:
+    """The worker of one account. `name` tells this process from others; `contract` names the exchange of a market."""
+    stores, clock = ports.stores, ports.clock
+    breaker = Breaker(clock)
+    lookout = Lookout(stores, ports.clob, ports.chain, breaker, clock)
+    gatekeeper = Gatekeeper(
+        account_id, stores, lookout, breaker, clock, engine_version=version, chain_id=chain_id, limits=gate_limits
+    )
+    snapshot = Snapshot(account_id, stores, ports.clob, ports.markets, lookout, clock)
+    debts = Debts(stores, ports.chain, ports.markets, lookout, timing)
+    executor = Executor(stores, ports.clob, ports.markets, ports.signer, breaker, lookout, clock, timing)
+    planner = Planner(contract, clock, engine_version=version, config_hash=config_hash)
+    decider = Decider(stores, snapshot, gatekeeper, debts, planner, executor, lookout, timing)
+    resolver = Resolver(stores, ports.clob, ports.chain, executor, lookout, timing, gatekeeper.may_resend)
+    desk = Desk(account_id, gatekeeper, snapshot, decider, executor, resolver, debts)
+    return Worker(desk, stores, lookout, clock, timing, name)

@@ -1,0 +1,136 @@
+"""The chain adapter against a real EVM: the same figures that the contracts hold."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+
+import pytest
+from eth_account import Account
+from eth_utils.crypto import keccak
+
+from services.common.chain.web3_chain import Web3Chain
+from services.common.domain.market import Side
+from services.common.polymarket.environment import PRODUCTION
+from services.common.ports.chain import ChainUnavailable
+from services.venue.bank import Bank, Funding
+from services.venue.node import addresses
+from services.venue.node.client import Node
+from services.venue.settlement import Settlement
+from tests.venue_chain import BUY, SELL, SHARE, USDC, a_match, an_order, node_process
+
+LEADER = Account.from_key(keccak(text="chain leader"))
+OTHER = Account.from_key(keccak(text="chain other"))
+
+
+@pytest.fixture(scope="module")
+def url():
+    with node_process("--block-ms", "150") as url:
+        yield url
+
+
+@dataclass
+class Scene:
+    chain: Web3Chain
+    node: Node
+    bank: Bank
+    condition: str
+    yes: int
+
+    async def fill(self, side: int, shares: int, salt: int) -> str:
+        """The leader takes `shares` at 0.50 from the other, or gives them; the transaction."""
+        taker = an_order(LEADER, side, self.yes, shares, 500_000, salt=salt)
+        maker = an_order(OTHER, SELL if side == BUY else BUY, self.yes, shares, 500_000, salt=salt)
+        settlement = Settlement(self.node, addresses.OPERATOR)
+        tx_hash = await settlement.submit(a_match(taker, maker, match_id=f"m{salt}"))
+        await self.node.call("evm_mine")
+        await settlement.close()
+        return tx_hash
+
+
+@pytest.fixture
+async def scene(url: str, request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
+    endpoints = replace(PRODUCTION, rpc_url=url, rpc_ws_url=url.replace("http", "ws"))
+    chain = Web3Chain(endpoints)
+    async with Node(url) as node:
+        bank = Bank(node)
+        condition, yes, _ = await bank.create_market(keccak(text=request.node.name))
+        await bank.fund_many([Funding(LEADER.address, 1_000 * USDC, True), Funding(OTHER.address, 1_000 * USDC, True)])
+        await bank.split(OTHER.address, condition, 100 * SHARE)
+        yield Scene(chain, node, bank, condition, yes)
+    await chain.close()
+
+
+async def test_a_receipt_holds_the_fills_and_the_transfers(scene: Scene) -> None:
+    tx_hash = await scene.fill(BUY, 10 * SHARE, 1)
+
+    receipt = await scene.chain.receipt(tx_hash)
+
+    assert receipt is not None
+    assert receipt.ok
+    mine = [fill for fill in receipt.fills if fill.maker == LEADER.address.lower()]
+    assert [(fill.side, fill.token_id, fill.shares_micros, fill.usdc_micros) for fill in mine] == [
+        (Side.BUY, str(scene.yes), 10 * SHARE, 5 * USDC)
+    ]
+    assert mine[0].taker == mine[0].exchange
+    assert (
+        sum(move.shares_micros for move in receipt.transfers if move.receiver == LEADER.address.lower()) == 10 * SHARE
+    )
+
+
+async def test_a_transaction_that_is_not_mined_has_no_receipt(scene: Scene) -> None:
+    assert await scene.chain.receipt("0x" + "9" * 64) is None
+
+
+async def test_balances_are_read_now_and_at_earlier_blocks(scene: Scene) -> None:
+    receipt = await scene.chain.receipt(await scene.fill(BUY, 10 * SHARE, 2))
+    assert receipt is not None
+    await scene.fill(SELL, 4 * SHARE, 3)
+
+    wallet, token = LEADER.address, str(scene.yes)
+    before = await scene.chain.token_balance(wallet, token, receipt.block_number - 1)
+    after = await scene.chain.token_balance(wallet, token, receipt.block_number)
+
+    assert (before, after, await scene.chain.token_balance(wallet, token)) == (0, 10 * SHARE, 6 * SHARE)
+
+
+async def test_fills_are_found_by_maker_and_by_order_and_transfers_by_block(scene: Scene) -> None:
+    receipt = await scene.chain.receipt(await scene.fill(BUY, 10 * SHARE, 4))
+    assert receipt is not None
+    here = receipt.block_number
+
+    by_maker = await scene.chain.fills_of([LEADER.address.lower()], here, here)
+    by_order = await scene.chain.fills_of_order(by_maker[0].fill.order_hash, here)
+    moved = await scene.chain.transfers_in_block(LEADER.address, str(scene.yes), here)
+    status = await scene.chain.order_status(PRODUCTION.exchange_address, by_maker[0].fill.order_hash)
+
+    assert by_maker == by_order
+    assert [transfer.shares_micros for transfer in moved] == [10 * SHARE]
+    assert (status.filled, status.remaining) == (True, 0)
+
+
+async def test_the_head_tells_what_is_final(scene: Scene) -> None:
+    head = await scene.chain.head()
+
+    assert head.chain_id == 137
+    assert head.number - 3 <= head.finalized < head.number
+
+
+async def test_new_fills_arrive_by_subscription(scene: Scene) -> None:
+    coming = asyncio.ensure_future(anext(scene.chain.subscribe_fills([LEADER.address.lower()])))
+    await asyncio.sleep(0.5)
+
+    tx_hash = await scene.fill(BUY, 10 * SHARE, 5)
+    fill = await asyncio.wait_for(coming, 5)
+
+    assert fill.tx_hash == tx_hash
+    assert fill.block_at is not None
+
+
+async def test_a_chain_that_is_away_says_so() -> None:
+    away = Web3Chain(replace(PRODUCTION, rpc_url="http://127.0.0.1:9", rpc_ws_url="ws://127.0.0.1:9"))
+
+    with pytest.raises(ChainUnavailable):
+        await away.head()
+    with pytest.raises(ChainUnavailable):
+        await anext(away.subscribe_fills([LEADER.address]))
+    await away.close()
