@@ -3,6 +3,7 @@
 import secrets
 import socket
 
+from services.common.cache import RedisCache
 from services.common.polymarket.environment import Endpoints, endpoints
 from services.common.rpc.caller import Identity
 from services.common.rpc.channel import Mesh
@@ -35,6 +36,11 @@ def stores_of(settings: StoreSettings, name: str) -> MongoStores:
 def endpoints_of(settings: VenueSettings) -> Endpoints:
     """The network's endpoints, with those replaced that are set."""
     return endpoints(settings.polycopy_network, {name: getattr(settings, name) for name in VENUE_FIELDS})
+
+
+def cache_of(settings: StoreSettings) -> RedisCache:
+    """The read cache that the services share."""
+    return RedisCache(settings.redis_url.get_secret_value(), f"{settings.mongodb_database}:cache")
 
 
 def keys_of(settings: CommonSettings) -> Keys:

@@ -9,7 +9,7 @@ from grpc import aio
 from polycopy.monitor.v1 import monitor_pb2_grpc
 
 from services.common import telemetry
-from services.common.assembly import endpoints_of, identity_of, stores_of, tls_of
+from services.common.assembly import cache_of, endpoints_of, identity_of, stores_of, tls_of
 from services.common.chain.web3_chain import Web3Chain
 from services.common.clock import SystemClock
 from services.common.config_file import ConfigError
@@ -56,7 +56,9 @@ async def main(stop: asyncio.Event) -> None:
         open_parts.push_async_callback(stores.close)
         chain = Web3Chain(endpoints)
         open_parts.push_async_callback(chain.close)
-        markets = GammaMarkets(endpoints, clock, stores.dead_letters)
+        cache = cache_of(settings)
+        open_parts.push_async_callback(cache.close)
+        markets = GammaMarkets(endpoints, clock, stores.dead_letters, cache)
         open_parts.push_async_callback(markets.close)
         activity = DataApiActivity(endpoints, clock, stores.dead_letters)
         open_parts.push_async_callback(activity.close)

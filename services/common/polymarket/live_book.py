@@ -1,0 +1,77 @@
+"""One token's book as the market channel tells it: a whole book first, then the new total at single prices."""
+
+from collections import deque
+from datetime import datetime
+
+from services.common.domain.market import Book, Level, Side
+from services.common.domain.money import MICRO
+from services.common.polymarket.parse.streams import LevelChange
+
+MID_BACK_S = 5.0
+
+
+class LiveBook:
+    """Applies frames. `live` falls with the first one that contradicts what was built so far: then only a whole book helps."""
+
+    def __init__(self, token_id: str) -> None:
+        self._token_id = token_id
+        self._sides: dict[Side, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}
+        self._mids: deque[tuple[float, int]] = deque()
+        self.live = False
+
+    def whole(self, book: Book, monotonic: float) -> None:
+        """Start from a whole book."""
+        self._sides = {
+            Side.BUY: {level.price_micros: level.size_micros for level in book.bids},
+            Side.SELL: {level.price_micros: level.size_micros for level in book.asks},
+        }
+        self.live = True
+        self._remember(monotonic)
+
+    def change(self, change: LevelChange, monotonic: float) -> None:
+        """Apply one change; the best prices that come with it prove that none was missed."""
+        if not self.live:
+            return
+        side = self._sides[change.side]
+        if change.size_micros:
+            side[change.price_micros] = change.size_micros
+        else:
+            side.pop(change.price_micros, None)
+        self._remember(monotonic)
+
+    def agrees(self, change: LevelChange) -> bool:
+        """Whether the best prices of the book are those that the frame's last change names."""
+        bid, ask = self._best()
+        named_bid, named_ask = change.best_bid_micros, change.best_ask_micros
+        return (named_bid is None or named_bid == (bid or 0)) and (named_ask is None or named_ask == (ask or MICRO))
+
+    def book(self, now: datetime, monotonic: float) -> Book:
+        """The book, best first, with the mid of about five seconds ago."""
+        return Book(
+            token_id=self._token_id,
+            bids=_levels(self._sides[Side.BUY], best_high=True),
+            asks=_levels(self._sides[Side.SELL], best_high=False),
+            read_at=now,
+            live=self.live,
+            mid_then_micros=self._then(monotonic),
+        )
+
+    def _best(self) -> tuple[int | None, int | None]:
+        return max(self._sides[Side.BUY], default=None), min(self._sides[Side.SELL], default=None)
+
+    def _remember(self, monotonic: float) -> None:
+        bid, ask = self._best()
+        if bid is None or ask is None:
+            return
+        mid = (bid + ask) // 2
+        if not self._mids or self._mids[-1][1] != mid:
+            self._mids.append((monotonic, mid))
+        while len(self._mids) > 1 and self._mids[1][0] <= monotonic - MID_BACK_S:
+            self._mids.popleft()
+
+    def _then(self, monotonic: float) -> int | None:
+        return next((mid for at, mid in reversed(self._mids) if at <= monotonic - MID_BACK_S), None)
+
+
+def _levels(side: dict[int, int], *, best_high: bool) -> tuple[Level, ...]:
+    return tuple(Level(price, side[price]) for price in sorted(side, reverse=best_high))
