@@ -9,7 +9,6 @@ ATTEMPTS = Counter("polycopy_engine_attempts_total", "Times that orders were sen
 ENDS = Counter("polycopy_engine_ends_total", "Copies that left the engine, by how", ["end"])
 PUT_BACK = Counter("polycopy_engine_put_back_total", "Claims that were given back untouched, by why", ["reason"])
 GATE_CLOSED = Gauge("polycopy_engine_gate_closed", "1 while a condition of the gate fails", ["account", "condition"])
-DEPENDENCY_AWAY = Gauge("polycopy_engine_dependency_away", "1 while something that new work needs is away", ["name"])
 EXIT_OPEN_SECONDS = Gauge("polycopy_engine_oldest_exit_seconds", "Age of the oldest exit that is not met", ["account"])
 DETECT_TO_DECIDE = Histogram("polycopy_engine_decide_seconds", "From a stored copy to its decision", buckets=_STEPS)
 DECIDE_TO_SEND = Histogram("polycopy_engine_send_seconds", "From the decision to the venue's answer", buckets=_STEPS)

@@ -54,18 +54,22 @@ class Worker:
         self._name = name
         self._woken = asyncio.Event()
         self._stopping = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[bool]] = set()
         self._exits_seen: float | None = None
         self._exits_due = True
 
     @property
-    def tasks(self) -> frozenset[asyncio.Task[None]]:
+    def tasks(self) -> frozenset[asyncio.Task[bool]]:
         """The work in hand, one task for each copy."""
         return frozenset(self._tasks)
 
     @property
     def lookout(self) -> Lookout:
         return self._lookout
+
+    async def warm(self) -> None:
+        """Read ahead what the next decisions will need."""
+        await asyncio.gather(self._lookout.refresh(), self.desk.snapshot.refresh())
 
     def wake(self) -> None:
         """There may be work."""
@@ -96,6 +100,14 @@ class Worker:
         if admission.fresh and self._exits_are_due():
             await self._see_to_exits()
 
+    async def exhaust(self) -> None:
+        """Turn after turn until there is nothing left to do at this instant; for a virtual clock, which only moves in between."""
+        self.wake()
+        while self._woken.is_set():
+            self._woken.clear()
+            await one_turn("worker", self.turn)
+            await self.idle()
+
     async def idle(self) -> None:
         """Wait until nothing is in hand."""
         while self._tasks:
@@ -121,7 +133,7 @@ class Worker:
         task.add_done_callback(self._done)
         return True
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, task: asyncio.Task[bool]) -> None:
         self._tasks.discard(task)
         self.wake()
 

@@ -13,6 +13,7 @@ from services.common.assembly import cache_of, endpoints_of, identity_of, stores
 from services.common.chain.web3_chain import Web3Chain
 from services.common.clock import SystemClock
 from services.common.config_file import ConfigError
+from services.common.health import Health
 from services.common.limits import RedisQuota
 from services.common.loop import forever, until_done
 from services.common.polymarket.activity import DataApiActivity
@@ -23,7 +24,6 @@ from services.common.settings import load, refuse
 from services.common.store.client import MongoStores
 from services.monitor.announce import Announcements
 from services.monitor.follows import import_first, named
-from services.monitor.health import Health
 from services.monitor.listen import Listening
 from services.monitor.roster import Roster
 from services.monitor.servicer import MonitorServicer
@@ -70,7 +70,7 @@ async def main(stop: asyncio.Event) -> None:
         source = ChainSource(chain, stores, roster, watch, clock, overlap_blocks=settings.monitor_overlap_blocks)
         polled = ActivitySource(activity, roster, watch, clock, overlap=ACTIVITY_OVERLAP)
         firehose = FirehoseSource(RtdsFirehose(endpoints, clock, stores.dead_letters), watch)
-        health = Health(stores, chain, server)
+        health = Health(server, {"store": stores.ping, "chain": chain.head})
         await server.set_serving(False)
 
         async def prepare() -> None:

@@ -1,0 +1,45 @@
+"""Whether a service can do its work now: everything that it needs answers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+from prometheus_client import Gauge
+
+from services.common.ports.chain import ChainUnavailable
+from services.common.ports.stores import StoreUnavailable
+from services.common.ports.venue import VenueUnavailable
+from services.common.rpc.server import Server
+
+PATIENCE_S = 3.0
+AWAY = Gauge("polycopy_dependency_away", "1 while something that this service needs is away", ["name"])
+
+log = structlog.get_logger()
+
+
+class Health:
+    """Tells health checks, the metrics and the log what is away. The service itself stays up, and goes on when it is back."""
+
+    def __init__(self, server: Server, needs: Mapping[str, Callable[[], Awaitable[object]]]) -> None:
+        self._server = server
+        self._needs = needs
+        self._away: frozenset[str] = frozenset()
+
+    async def check(self) -> None:
+        """One look at everything that is needed."""
+        answers = await asyncio.gather(*(_answers(ask()) for ask in self._needs.values()))
+        away = frozenset(name for name, well in zip(self._needs, answers, strict=True) if not well)
+        for name in self._needs:
+            AWAY.labels(name).set(name in away)
+        if away != self._away:
+            log.warning("dependencies_away", names=sorted(away))
+            self._away = away
+        await self._server.set_serving(not away)
+
+
+async def _answers(call: Awaitable[object]) -> bool:
+    try:
+        await asyncio.wait_for(call, PATIENCE_S)
+    except (StoreUnavailable, ChainUnavailable, VenueUnavailable, TimeoutError):
+        return False
+    return True

@@ -1,0 +1,77 @@
+"""Our wallets as the settings name them: the accounts of a first start, each with the file of its signer's key."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from services.common.config_file import read_config
+from services.common.domain.account import Account
+from services.common.ports.stores import Accounts
+from services.common.settings import AccountSettings
+from services.common.signing.key_file import KeyFileRejected, KeyFileSigner
+
+EOA = 0
+
+
+class WalletRejected(Exception):
+    """A wallet cannot be used; `problems` has one line for each thing wrong."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """An account as it is first stored, and who signs for it."""
+
+    account: Account
+    signer: KeyFileSigner
+
+
+def wallets(settings: AccountSettings, chain_id: int) -> tuple[Wallet, ...]:
+    """The wallets of the configuration file, or the one of PROXY_WALLET. Raises `ConfigError` and `WalletRejected`."""
+    named = list(_named(settings))
+    if not named:
+        raise WalletRejected(["POLYCOPY_CONFIG, or PROXY_WALLET and PRIVATE_KEY_FILE: one of them is required"])
+    problems: list[str] = []
+    found: list[Wallet] = []
+    for account, key_file in named:
+        try:
+            found.append(_held(account, KeyFileSigner.read(key_file, chain_id)))
+        except (KeyFileRejected, WalletRejected) as error:
+            problems.append(str(error))
+    if problems:
+        raise WalletRejected(problems)
+    return tuple(found)
+
+
+async def import_first(accounts: Accounts, wanted: Sequence[Wallet]) -> int:
+    """Store the accounts that are not stored yet; how many were new. Afterwards the database is the truth."""
+    return sum([await accounts.create(wallet.account) for wallet in wanted])
+
+
+def config_hash(settings: AccountSettings) -> str:
+    """Names the configuration file's content; empty without one."""
+    path = settings.polycopy_config
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path is not None else ""
+
+
+def _named(settings: AccountSettings) -> list[tuple[Account, Path]]:
+    if settings.polycopy_config is not None:
+        return [(table.account(), table.key_file) for table in read_config(settings.polycopy_config).accounts]
+    if settings.proxy_wallet is None or settings.private_key_file is None:
+        return []
+    wallet = settings.proxy_wallet
+    return [(Account(wallet.lower(), wallet, wallet, EOA, wallet.lower()), settings.private_key_file)]
+
+
+def _held(account: Account, signer: KeyFileSigner) -> Wallet:
+    if account.signature_type != EOA:
+        raise WalletRejected(
+            [f"{account.wallet}: signature_type {account.signature_type} is not served yet, only 0 (EOA)"]
+        )
+    if not account.signer.lower() == account.wallet.lower() == signer.address.lower():
+        raise WalletRejected([f"{account.wallet}: its key file holds the key of {signer.address}"])
+    return Wallet(replace(account, wallet=signer.address, signer=signer.address), signer)

@@ -1,0 +1,135 @@
+"""Where the engine's real parts meet."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from importlib.metadata import version
+
+import structlog
+from grpc import aio
+from polycopy.engine.v1 import engine_pb2_grpc
+
+from services.common import telemetry
+from services.common.assembly import cache_of, endpoints_of, identity_of, instance, mesh_of, stores_of, tls_of
+from services.common.chain.web3_chain import Web3Chain
+from services.common.clock import SystemClock
+from services.common.config_file import ConfigError
+from services.common.health import Health
+from services.common.limits import RedisQuota
+from services.common.loop import forever, until_done
+from services.common.polymarket.clob import ClobRest
+from services.common.polymarket.environment import Endpoints
+from services.common.polymarket.markets import GammaMarkets
+from services.common.rpc.server import Server, serve
+from services.common.settings import load, refuse
+from services.common.store.client import MongoStores
+from services.common.wallets import Wallet, WalletRejected, config_hash, import_first, wallets
+from services.engine.alarm import Alarm
+from services.engine.assembly import Ports, assemble
+from services.engine.servicer import EngineServicer
+from services.engine.settings import EngineSettings
+from services.engine.status import Status
+from services.engine.timing import Timing
+from services.engine.worker import Worker
+
+SERVICE = "polycopy.engine.v1.EngineService"
+MONITOR = "polycopy.monitor.v1.MonitorService"
+CHECK = timedelta(milliseconds=500)
+WARM = timedelta(seconds=2)
+RECONNECT = timedelta(milliseconds=500)
+
+log = structlog.get_logger()
+
+
+async def main(stop: asyncio.Event) -> None:
+    """Run the engine until `stop`."""
+    settings = load(EngineSettings)
+    telemetry.configure("engine", settings.log_level)
+    telemetry.serve_metrics(settings.metrics_port)
+    clock = SystemClock()
+    endpoints = endpoints_of(settings)
+    ours = _wallets(settings, endpoints.chain_id)
+    async with AsyncExitStack() as open_parts:
+        stores = stores_of(settings, "engine")
+        open_parts.push_async_callback(stores.close)
+        chain = Web3Chain(endpoints)
+        open_parts.push_async_callback(chain.close)
+        cache = cache_of(settings)
+        open_parts.push_async_callback(cache.close)
+        markets = GammaMarkets(endpoints, clock, stores.dead_letters, cache)
+        open_parts.push_async_callback(markets.close)
+        clobs = {wallet.account.account_id: _clob(wallet, endpoints, clock, stores) for wallet in ours}
+        for clob in clobs.values():
+            open_parts.push_async_callback(clob.close)
+        workers = {
+            wallet.account.account_id: _worker(
+                settings, wallet, Ports(stores, clobs[wallet.account.account_id], markets, chain, wallet.signer, clock)
+            )
+            for wallet in ours
+        }
+        status = Status(stores, workers, clock, version("polycopy"))
+        server = await _server(settings, stores, status, clock)
+        open_parts.push_async_callback(server.stop)
+        await server.set_serving(False)
+        channel = mesh_of(settings, "engine").channel(settings.monitor_target, [MONITOR])
+        open_parts.push_async_callback(channel.close)
+        health = Health(
+            server,
+            {"store": stores.ping, "chain": chain.head, "venue": next(iter(clobs.values())).server_time},
+        )
+
+        async def prepare() -> None:
+            await stores.prepare()
+            await import_first(stores.accounts, ours)
+
+        checking = asyncio.create_task(forever("health", health.check, CHECK, clock))
+        await until_done("prepare", prepare, CHECK, clock, stop)
+        log.info("engine_ready", accounts=sorted(workers), port=server.port)
+        alarm = Alarm(channel, workers)
+        work = [
+            checking,
+            asyncio.create_task(forever("announcements", alarm.listen, RECONNECT, clock)),
+            *(asyncio.create_task(forever("warm", worker.warm, WARM, clock)) for worker in workers.values()),
+        ]
+        working = [asyncio.create_task(worker.run()) for worker in workers.values()]
+        await stop.wait()
+        await asyncio.gather(*(worker.stop() for worker in workers.values()))
+        for task in (*work, *working):
+            task.cancel()
+        await asyncio.gather(*work, *working, return_exceptions=True)
+
+
+def _wallets(settings: EngineSettings, chain_id: int) -> tuple[Wallet, ...]:
+    try:
+        return wallets(settings, chain_id)
+    except (ConfigError, WalletRejected) as error:
+        refuse(error.problems)
+
+
+def _clob(wallet: Wallet, endpoints: Endpoints, clock: SystemClock, stores: MongoStores) -> ClobRest:
+    return ClobRest(endpoints, wallet.signer, clock, stores.dead_letters, wallet.account.signature_type)
+
+
+def _worker(settings: EngineSettings, wallet: Wallet, ports: Ports) -> Worker:
+    endpoints = endpoints_of(settings)
+    lease = timedelta(milliseconds=settings.engine_lease_ms)
+    return assemble(
+        ports,
+        wallet.account.account_id,
+        endpoints.contract,
+        chain_id=endpoints.chain_id,
+        version=version("polycopy"),
+        timing=Timing(lease=lease, renew_every=lease * 0.3, at_once=settings.engine_at_once),
+        name=instance("engine"),
+        config_hash=config_hash(settings),
+    )
+
+
+async def _server(settings: EngineSettings, stores: MongoStores, status: Status, clock: SystemClock) -> Server:
+    def register(server: aio.Server, stopping: asyncio.Event) -> None:
+        engine_pb2_grpc.add_EngineServiceServicer_to_server(EngineServicer(stores, status, clock, stopping), server)
+
+    quota = RedisQuota(settings.redis_url.get_secret_value())
+    return await serve(
+        settings.engine_listen, [SERVICE], register, identity_of(settings, stores), quota=quota, tls=tls_of(settings)
+    )

@@ -1,0 +1,90 @@
+"""Messages of EngineService from what the domain knows."""
+
+from collections.abc import Iterable, Iterator
+
+from polycopy.engine.v1 import engine_pb2 as pb
+
+from services.common.domain.account import Account
+from services.common.domain.copy import Copy
+from services.common.domain.lifecycle import CopyState
+from services.common.domain.verdict import Verdict
+from services.common.ports.stores import Change
+from services.common.rpc.messages import write_copy, write_instant
+
+TOLD = frozenset({CopyState.EXECUTED, CopyState.RECONCILED, CopyState.SKIPPED, CopyState.FAILED})
+"""The states that people hear of."""
+
+
+def write_account(account: Account) -> pb.AccountStatus:
+    """One account's state."""
+    return pb.AccountStatus(
+        account_id=account.account_id,
+        wallet=account.wallet,
+        state=account.state,
+        seq=account.seq,
+        open_intents=len(account.exposure.open),
+    )
+
+
+def write_conditions(closed: Iterable[Verdict]) -> Iterator[pb.GateCondition]:
+    """The conditions that keep new work waiting, each once."""
+    for name, verdict in {verdict.guard: verdict for verdict in closed}.items():
+        yield pb.GateCondition(name=name, observed={**verdict.observed, "reason": verdict.reason})
+
+
+def write_explanation(copy: Copy) -> pb.ExplainCopyResponse:
+    """The decision on a copy as it was kept, what it did since, and every time that its orders were sent."""
+    intents = (*copy.past_intents, copy.intent) if copy.intent else copy.past_intents
+    explained = pb.ExplainCopyResponse(
+        copy=write_copy(copy),
+        trail=[
+            pb.TrailEntry(
+                seq=entry.seq,
+                at=write_instant(entry.at),
+                actor=entry.actor,
+                action=entry.action,
+                fence=entry.fence,
+                digest=entry.digest,
+            )
+            for entry in copy.trail
+        ],
+        attempts=[
+            pb.Attempt(
+                order_hash=intent.order_hash,
+                number=attempt.number,
+                at=write_instant(attempt.at),
+                outcome=attempt.outcome,
+                code=attempt.code,
+            )
+            for intent in intents
+            for attempt in intent.attempts
+        ],
+    )
+    if copy.decision is not None:
+        explained.decided_at.CopyFrom(write_instant(copy.decision.at))
+        explained.account_seq = copy.decision.account_seq
+        explained.verdicts.extend(map(write_verdict, copy.decision.verdicts))
+    return explained
+
+
+def write_verdict(verdict: Verdict) -> pb.Verdict:
+    """What one guard said."""
+    return pb.Verdict(
+        guard=verdict.guard,
+        ok=verdict.ok,
+        reason=verdict.reason,
+        observed=verdict.observed,
+        limit=verdict.limit,
+        age_ms=verdict.age_ms,
+    )
+
+
+def write_change(change: Change[Copy]) -> pb.WatchEventsResponse | None:
+    """A change of a copy as an event; None for one that people do not hear of."""
+    copy = change.value
+    if copy is None:
+        return pb.WatchEventsResponse(resume_token=change.token, resync=pb.Resync(reason="the resume token is too old"))
+    if copy.state not in TOLD:
+        return None
+    told = pb.TradeExecuted(trade_id=copy.copy_id, status=copy.state, details=write_copy(copy))
+    return pb.WatchEventsResponse(resume_token=change.token, trade_executed=told)

@@ -1,0 +1,125 @@
+"""Where the reconciler's real parts meet."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+import structlog
+from grpc import aio
+from polycopy.reconciler.v1 import reconciler_pb2_grpc
+
+from services.common import telemetry
+from services.common.assembly import cache_of, endpoints_of, identity_of, instance, stores_of, tls_of
+from services.common.chain.web3_chain import Web3Chain
+from services.common.clock import SystemClock
+from services.common.config_file import ConfigError
+from services.common.health import Health
+from services.common.limits import RedisQuota
+from services.common.loop import forever, until_done
+from services.common.polymarket.activity import DataApiActivity
+from services.common.polymarket.clob import ClobRest
+from services.common.polymarket.markets import GammaMarkets
+from services.common.ports.chain import Chain
+from services.common.ports.venue import Activity, Clob, Markets
+from services.common.rpc.server import Server, serve
+from services.common.settings import load, refuse
+from services.common.store.client import MongoStores
+from services.common.wallets import Wallet, WalletRejected, wallets
+from services.reconciler.compare import Comparison
+from services.reconciler.loop import Reconciliation
+from services.reconciler.servicer import ReconcilerServicer
+from services.reconciler.settings import ReconcilerSettings
+from services.reconciler.settle import Settler
+
+SERVICE = "polycopy.reconciler.v1.ReconcilerService"
+CHECK = timedelta(milliseconds=500)
+
+log = structlog.get_logger()
+
+
+async def main(stop: asyncio.Event) -> None:
+    """Run the reconciler until `stop`."""
+    settings = load(ReconcilerSettings)
+    telemetry.configure("reconciler", settings.log_level)
+    telemetry.serve_metrics(settings.metrics_port)
+    clock = SystemClock()
+    endpoints = endpoints_of(settings)
+    ours = _wallets(settings, endpoints.chain_id)
+    async with AsyncExitStack() as open_parts:
+        stores = stores_of(settings, "reconciler")
+        open_parts.push_async_callback(stores.close)
+        chain = Web3Chain(endpoints)
+        open_parts.push_async_callback(chain.close)
+        cache = cache_of(settings)
+        open_parts.push_async_callback(cache.close)
+        markets = GammaMarkets(endpoints, clock, stores.dead_letters, cache)
+        open_parts.push_async_callback(markets.close)
+        activity = DataApiActivity(endpoints, clock, stores.dead_letters)
+        open_parts.push_async_callback(activity.close)
+        running: dict[str, Reconciliation] = {}
+        for wallet in ours:
+            clob = ClobRest(endpoints, wallet.signer, clock, stores.dead_letters, wallet.account.signature_type)
+            open_parts.push_async_callback(clob.close)
+            running[wallet.account.account_id] = _reconciliation(
+                settings, wallet, stores, clob, chain, activity, markets, clock
+            )
+        server = await _server(settings, stores, running)
+        open_parts.push_async_callback(server.stop)
+        await server.set_serving(False)
+        health = Health(server, {"store": stores.ping, "chain": chain.head})
+        checking = asyncio.create_task(forever("health", health.check, CHECK, clock))
+        await until_done("prepare", stores.prepare, CHECK, clock, stop)
+        log.info("reconciler_ready", accounts=sorted(running), port=server.port)
+        every = timedelta(milliseconds=settings.reconciler_settle_ms)
+        work = [checking]
+        work += [asyncio.create_task(forever("reconcile", one.turn, every, clock)) for one in running.values()]
+        await stop.wait()
+        for task in work:
+            task.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
+        await asyncio.gather(*(one.give_back() for one in running.values()), return_exceptions=True)
+
+
+def _wallets(settings: ReconcilerSettings, chain_id: int) -> tuple[Wallet, ...]:
+    try:
+        return wallets(settings, chain_id)
+    except (ConfigError, WalletRejected) as error:
+        refuse(error.problems)
+
+
+def _reconciliation(
+    settings: ReconcilerSettings,
+    wallet: Wallet,
+    stores: MongoStores,
+    clob: Clob,
+    chain: Chain,
+    activity: Activity,
+    markets: Markets,
+    clock: SystemClock,
+) -> Reconciliation:
+    lag = timedelta(milliseconds=settings.reconciler_api_lag_ms)
+    return Reconciliation(
+        wallet.account,
+        Settler(wallet.account, stores, clob, chain, markets, clock),
+        Comparison(wallet.account, stores, chain, activity, markets, clock, api_lag=lag),
+        stores,
+        clock,
+        holder=instance("reconciler"),
+        every=timedelta(milliseconds=settings.reconciler_compare_ms),
+    )
+
+
+async def _server(settings: ReconcilerSettings, stores: MongoStores, running: dict[str, Reconciliation]) -> Server:
+    def register(server: aio.Server, stopping: asyncio.Event) -> None:
+        servicer = ReconcilerServicer(stores, lambda: running, stopping)
+        reconciler_pb2_grpc.add_ReconcilerServiceServicer_to_server(servicer, server)
+
+    quota = RedisQuota(settings.redis_url.get_secret_value())
+    return await serve(
+        settings.reconciler_listen,
+        [SERVICE],
+        register,
+        identity_of(settings, stores),
+        quota=quota,
+        tls=tls_of(settings),
+    )
