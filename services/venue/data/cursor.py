@@ -1,0 +1,41 @@
+"""Version 2's cursors: where a page ended, as base64url JSON with a signature."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from typing import Any, cast
+
+import orjson
+
+from services.venue.data.query import BadQuery
+
+_KEY = b"the local venue's cursors"
+
+
+def write_cursor(kind: str, params: dict[str, Any]) -> str:
+    """An opaque text for `params`, good for lists of that kind only."""
+    data = {"type": kind, "params": params}
+    return base64.urlsafe_b64encode(orjson.dumps({"data": data, "sig": _sign(data)})).decode().rstrip("=")
+
+
+def read_cursor(kind: str, cursor: str) -> dict[str, Any]:
+    """The params of a cursor; BadQuery for one that this venue did not write for that kind."""
+    try:
+        payload = cast(object, orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))))
+    except (binascii.Error, ValueError) as error:
+        raise BadQuery("invalid cursor", "cursor") from error
+    fields = cast(dict[str, Any], payload) if isinstance(payload, dict) else {}
+    data = fields.get("data")
+    if not isinstance(data, dict) or not hmac.compare_digest(_sign(cast(dict[str, Any], data)), str(fields.get("sig"))):
+        raise BadQuery("invalid cursor", "cursor")
+    known = cast(dict[str, Any], data)
+    if known["type"] != kind:
+        raise BadQuery("invalid cursor", "cursor")
+    return cast(dict[str, Any], known["params"])
+
+
+def _sign(data: dict[str, Any]) -> str:
+    return hmac.new(_KEY, orjson.dumps(data, option=orjson.OPT_SORT_KEYS), hashlib.sha256).hexdigest()[:32]

@@ -1,0 +1,51 @@
+"""What a wallet holds: the chain's balances beside what its fills cost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from services.venue.data.feed import Feed
+from services.venue.data.holdings import Holding, holdings
+from services.venue.data.positions import Position
+from services.venue.model import Market
+
+Balance = Callable[[str, int], Awaitable[int]]
+
+
+class Portfolio:
+    """Reads balances (wallet, token id) from the chain and prices (token id) from the books."""
+
+    def __init__(
+        self, feed: Feed, markets: Mapping[str, Market], balance: Balance, price_micros: Callable[[Market, str], int]
+    ) -> None:
+        self._feed = feed
+        self._markets = markets
+        self._balance = balance
+        self._price_micros = price_micros
+
+    async def of(self, wallet: str) -> list[Position]:
+        """Every token that the wallet ever traded, and both tokens of such a market where it holds some."""
+        fills = [entry.fill for entry in self._feed.of_wallet(wallet)]
+        book = holdings(fills)
+        for condition in {fill.condition_id for fill in fills}:
+            for token in self._markets[condition].tokens:
+                book.setdefault(token, Holding(token, condition))
+        balances = await asyncio.gather(*(self._balance(wallet, int(token)) for token in book))
+        held = dict(zip(book, balances, strict=True))
+        return [
+            self._position(wallet, holding, held) for token, holding in book.items() if held[token] or holding.first_at
+        ]
+
+    def _position(self, wallet: str, holding: Holding, held: Mapping[str, int]) -> Position:
+        market = self._markets[holding.condition_id]
+        return Position(
+            wallet=wallet,
+            name=self._feed.name(wallet),
+            market=market,
+            holding=holding,
+            shares_micros=held[holding.token_id],
+            price_micros=self._price_micros(market, holding.token_id),
+            resolved=market.closed,
+            mergeable=all(held[token] for token in market.tokens),
+        )

@@ -1,0 +1,136 @@
+"""Fills as the Data API and RTDS show them, field by field in the recorded order."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from services.venue.model import Fill, Market
+
+MICRO = 1_000_000
+PRICE_PLACES = 10
+ICON = "https://polymarket-upload.s3.us-east-2.amazonaws.com/{slug}.png"
+
+Row = dict[str, Any]
+
+
+def paid_micros(fill: Fill) -> int:
+    """What `usdcSize` says: a BUY includes its fee (venue.md 1.4)."""
+    return fill.usdc_micros + (fill.fee_micros if str(fill.side) == "BUY" else 0)
+
+
+def price(fill: Fill) -> float:
+    """Money over shares, which can be off the grid in the last digits."""
+    return round(float(Decimal(fill.usdc_micros) / fill.size_micros), PRICE_PLACES)
+
+
+def whole(micros: int) -> int | float:
+    """Millionths as version 1 prints them: whole numbers without a fraction."""
+    return micros // MICRO if micros % MICRO == 0 else micros / MICRO
+
+
+def outcome_index(market: Market, token_id: str) -> int:
+    return market.tokens.index(token_id)
+
+
+def icon(market: Market) -> str:
+    return ICON.format(slug=market.event_slug)
+
+
+def activity_v1(fill: Fill, market: Market, name: str) -> Row:
+    """A TRADE row of `/activity`."""
+    index = outcome_index(market, fill.token_id)
+    return {
+        "proxyWallet": fill.wallet.lower(),
+        "timestamp": fill.block_timestamp,
+        "conditionId": fill.condition_id,
+        "type": "TRADE",
+        "size": whole(fill.size_micros),
+        "usdcSize": whole(paid_micros(fill)),
+        "transactionHash": fill.tx_hash,
+        "price": price(fill),
+        "asset": fill.token_id,
+        "side": str(fill.side),
+        "outcomeIndex": index,
+        **_labels(market, index, name),
+    }
+
+
+def trade_v1(fill: Fill, market: Market, name: str) -> Row:
+    """A row of `/trades`."""
+    index = outcome_index(market, fill.token_id)
+    labels = _labels(market, index, name)
+    return {
+        "proxyWallet": fill.wallet.lower(),
+        "side": str(fill.side),
+        "asset": fill.token_id,
+        "conditionId": fill.condition_id,
+        "size": whole(fill.size_micros),
+        "price": price(fill),
+        "timestamp": fill.block_timestamp,
+        **{key: labels.pop(key) for key in ("title", "slug", "icon", "eventSlug", "outcome")},
+        "outcomeIndex": index,
+        **labels,
+        "transactionHash": fill.tx_hash,
+    }
+
+
+_V2_NAMES = {
+    "proxyWallet": "proxy_wallet",
+    "conditionId": "condition_id",
+    "usdcSize": "usdc_size",
+    "transactionHash": "transaction_hash",
+    "asset": "token_id",
+    "outcomeIndex": "outcome_index",
+    "eventSlug": "event_slug",
+    "profileImage": "profile_image",
+    "profileImageOptimized": "profile_image_optimized",
+}
+_V2_FLOATS = frozenset({"size", "usdcSize", "price"})
+
+
+def as_v2(row: Row) -> Row:
+    """A version 1 row in version 2's spelling; fractions keep their `.0`."""
+    return {_V2_NAMES.get(key, key): float(value) if key in _V2_FLOATS else value for key, value in row.items()}
+
+
+def rtds_payload(fill: Fill, market: Market, name: str, wallet: str, timestamp: int) -> Row:
+    """The payload of an RTDS frame; `wallet` is checksummed there, and a fee of zero is left out."""
+    index = outcome_index(market, fill.token_id)
+    fee = {"fee": whole(fill.fee_micros)} if fill.fee_micros else {}
+    return {
+        "asset": fill.token_id,
+        "bio": "",
+        "conditionId": fill.condition_id,
+        "eventSlug": market.event_slug,
+        **fee,
+        "icon": icon(market),
+        "name": name,
+        "outcome": market.outcomes[index],
+        "outcomeIndex": index,
+        "price": price(fill),
+        "profileImage": "",
+        "proxyWallet": wallet,
+        "pseudonym": name.title(),
+        "side": str(fill.side),
+        "size": whole(fill.size_micros),
+        "slug": market.slug,
+        "timestamp": timestamp,
+        "title": market.question,
+        "transactionHash": fill.tx_hash,
+    }
+
+
+def _labels(market: Market, index: int, name: str) -> Row:
+    return {
+        "title": market.question,
+        "slug": market.slug,
+        "icon": icon(market),
+        "eventSlug": market.event_slug,
+        "outcome": market.outcomes[index],
+        "name": name,
+        "pseudonym": name.title(),
+        "bio": "",
+        "profileImage": "",
+        "profileImageOptimized": "",
+    }

@@ -1,0 +1,49 @@
+"""Who trades on the local venue: named wallets whose keys follow from the seed alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from eth_utils.crypto import keccak
+
+LEADERS = 3
+MAKERS = 2
+COUNTERPARTY = "counterparty"
+
+
+@dataclass(frozen=True)
+class Trader:
+    """One wallet. `name` is what scripts and the admin surface call it."""
+
+    name: str
+    account: LocalAccount
+
+    @cached_property
+    def address(self) -> str:
+        """Checksummed."""
+        return str(self.account.address)
+
+    @property
+    def is_leader(self) -> bool:
+        return self.name.startswith("leader-")
+
+    @property
+    def is_maker(self) -> bool:
+        return self.name.startswith("maker-")
+
+
+def trader(seed: int, name: str) -> Trader:
+    """The wallet of that name: the same seed and name give the same key, everywhere and always."""
+    key = keccak(text=f"polycopy venue trader {seed} {name}")
+    account: LocalAccount = Account.from_key(key)  # pyright: ignore[reportUnknownMemberType]
+    return Trader(name, account)
+
+
+def cast_of(seed: int) -> dict[str, Trader]:
+    """Everyone, by name: leaders, market makers, and the counterparty that sweeps resting orders."""
+    names = [f"leader-{number + 1}" for number in range(LEADERS)]
+    names += [f"maker-{number + 1}" for number in range(MAKERS)]
+    return {name: trader(seed, name) for name in [*names, COUNTERPARTY]}
