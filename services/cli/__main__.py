@@ -1,0 +1,120 @@
+"""`polycopy`: one command for everything that a person does with PolyCopy."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+from eth_account import Account
+from eth_account.messages import encode_defunct
+from grpc import aio
+from rich.console import Console
+
+from services.cli import demo as demonstration
+from services.cli import operator
+from services.cli import up as running
+from services.cli.addresses import Addresses
+from services.cli.child import ChildDied
+from services.cli.mongod import NoServer
+from services.cli.replay.command import replay_command
+from services.cli.summary import ok
+from services.common.signing.key_file import KeyFileRejected, read_key
+
+T = TypeVar("T")
+
+EXIT_NOT_PROVEN, EXIT_CANNOT = 1, 2
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
+console = Console(stderr=True)
+
+Target = Annotated[str, typer.Option(envvar="ENGINE_TARGET", help="The engine's host:port.")]
+Folder = Annotated[Path, typer.Option(help="Where logs, keys and the database go.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same leaders and trades.")]
+
+
+@app.command()
+def demo(
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the summary to this file.")] = None,
+    seed: Seed = 1,
+    folder: Folder = Path("run/demo"),
+    keep: Annotated[bool, typer.Option("--keep/--no-keep", help="Keep the database's files.")] = False,
+) -> None:
+    """Copy scripted leaders on this machine, end to end. Exits 0 only if nothing is duplicated, lost or unreconciled."""
+    found = _run(demonstration.demo(folder.absolute(), seed, console, keep=keep))
+    demonstration.show(found, console)
+    if json_file is not None:
+        demonstration.write(found, json_file)
+    raise typer.Exit(0 if ok(found) else EXIT_NOT_PROVEN)
+
+
+@app.command()
+def up(
+    seed: Seed = 1,
+    folder: Folder = Path("run/up"),
+    script: Annotated[
+        str, typer.Option(help="What the venue's leaders do once all is up; `none` leaves them idle.")
+    ] = "demo",
+    free_ports: Annotated[
+        bool, typer.Option("--free-ports", help="Take free ports instead of the usual ones.")
+    ] = False,
+) -> None:
+    """Run the mesh until Ctrl-C, paper trading against the local venue."""
+    addresses = Addresses.free() if free_ports else Addresses()
+    _run(running.up(folder.absolute(), addresses, seed, script, console))
+
+
+app.command("replay")(replay_command)
+
+
+@app.command()
+def status(target: Target = "127.0.0.1:50052") -> None:
+    """What the engine does, and what keeps it waiting."""
+    _run(operator.status(target, Console()))
+
+
+@app.command()
+def explain(copy_id: Annotated[str, typer.Argument(help="The copy's id.")], target: Target = "127.0.0.1:50052") -> None:
+    """Why a copy was ordered, skipped or failed: every guard, what it saw, and what it wanted."""
+    _run(operator.explain(target, copy_id, Console()))
+
+
+@app.command()
+def sign(
+    key_file: Annotated[Path, typer.Argument(help="File with the wallet's key, readable by its owner alone.")],
+) -> None:
+    """Sign the message on standard input, as logging in asks for; prints the signature."""
+    try:
+        key = read_key(key_file)
+    except KeyFileRejected as error:
+        _cannot(str(error))
+    signed = Account.from_key(key).sign_message(encode_defunct(text=sys.stdin.read()))
+    typer.echo("0x" + signed.signature.hex().removeprefix("0x"))
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        return asyncio.run(work)
+    except (ChildDied, NoServer) as error:
+        _cannot(str(error))
+    except TimeoutError:
+        _cannot("a part did not come up in time; its log says why")
+    except aio.AioRpcError as error:
+        _cannot(f"the engine answered {error.code().name}: {error.details()}")
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _cannot(text: str) -> NoReturn:
+    console.print(text, style="red", highlight=False)
+    raise typer.Exit(EXIT_CANNOT)
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

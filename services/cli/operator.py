@@ -1,0 +1,67 @@
+"""The operator's verbs over the mesh: gRPC from loopback, like grpcurl."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from grpc import aio
+from polycopy.common.v1 import trade_pb2
+from polycopy.engine.v1 import engine_pb2 as pb
+from polycopy.engine.v1 import engine_pb2_grpc
+from rich.console import Console
+from rich.table import Table
+
+TIMEOUT_S = 5.0
+
+
+@asynccontextmanager
+async def engine(target: str) -> "AsyncGenerator[engine_pb2_grpc.EngineServiceAsyncStub]":
+    """The engine at `target`."""
+    async with aio.insecure_channel(target) as channel:
+        yield engine_pb2_grpc.EngineServiceStub(channel)
+
+
+async def status(target: str, console: Console) -> None:
+    """What the engine does, and what keeps it waiting. Raises `AioRpcError`."""
+    async with engine(target) as stub:
+        answer = await stub.GetTradingStatus(pb.GetTradingStatusRequest(), timeout=TIMEOUT_S)
+    console.print(
+        f"{'trading' if answer.is_running else 'stopped'}, up {answer.uptime_ms // 1000} s, "
+        f"{answer.active_trades} trades under way, version {answer.version}",
+        highlight=False,
+    )
+    table = Table("account", "state", "line", "open intents")
+    for account in answer.accounts:
+        table.add_row(account.wallet, account.state, str(account.seq), str(account.open_intents))
+    console.print(table)
+    for condition in answer.waiting_for:
+        observed = ", ".join(f"{name} {value}" for name, value in sorted(condition.observed.items()))
+        console.print(f"waiting for {condition.name}: {observed}", highlight=False)
+
+
+async def explain(target: str, copy_id: str, console: Console) -> None:
+    """Why a copy was ordered, skipped or failed: every guard with what it saw and what it wanted. Raises `AioRpcError`."""
+    async with engine(target) as stub:
+        answer = await stub.ExplainCopy(pb.ExplainCopyRequest(copy_id=copy_id), timeout=TIMEOUT_S)
+    copy = answer.copy
+    reason = copy.skip_reason or copy.failure
+    console.print(f"{copy.copy_id}: {_word(copy.state)}{': ' + reason if reason else ''}", highlight=False)
+    table = Table("guard", "says", "observed", "limit", "age, ms")
+    for verdict in answer.verdicts:
+        says = "ok" if verdict.ok else f"refuses: {verdict.reason}"
+        age = str(verdict.age_ms) if verdict.HasField("age_ms") else ""
+        table.add_row(verdict.guard, says, _figures(verdict.observed), _figures(verdict.limit), age)
+    console.print(table if answer.verdicts else "nothing was decided yet")
+    for entry in answer.trail:
+        console.print(f"{entry.at.ToJsonString()}  {entry.actor}  {entry.action}", highlight=False)
+    for attempt in answer.attempts:
+        console.print(
+            f"order {attempt.order_hash} attempt {attempt.number}: {attempt.outcome} {attempt.code}", highlight=False
+        )
+
+
+def _word(state: int) -> str:
+    return trade_pb2.CopyState.Name(state).removeprefix("COPY_STATE_").lower()  # type: ignore[arg-type]
+
+
+def _figures(figures: object) -> str:
+    return ", ".join(f"{name} {value}" for name, value in sorted(dict(figures).items()))  # type: ignore[call-overload]

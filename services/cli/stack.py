@@ -1,0 +1,201 @@
+"""The whole mesh on this machine: database, cache, chain, venue and the four services, started together and left behind by none."""
+
+import asyncio
+import secrets
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+from grpc import aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from services.cli import mongod, paper, valkey
+from services.cli.addresses import Addresses
+from services.cli.child import Child, start
+from services.cli.paper import PaperWallet
+from services.cli.venue_admin import VenueAdmin
+
+SERVICES = ("monitor", "engine", "reconciler", "gateway")
+STARTING_S = 60.0
+LOOK_S = 0.05
+FUNDS_MICROS = 50_000_000_000
+
+
+@dataclass(slots=True)
+class Options:
+    """What a mesh is started with. `venue` are further arguments of the venue; `env` further settings of the services."""
+
+    folder: Path
+    addresses: Addresses
+    seed: int = 1
+    wallets: int = 1
+    block_ms: int = 2_000
+    venue: tuple[str, ...] = ()
+    env: dict[str, str] = field(default_factory=dict[str, str])
+    tell: Callable[[str], None] = lambda _: None
+
+
+class Stack:
+    """A running mesh. `stop` ends everything that `start` has begun, also after a start that failed halfway."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.addresses = options.addresses
+        self.children: dict[str, Child] = {}
+        self.wallets = [PaperWallet.of_seed(options.seed + n, options.folder) for n in range(options.wallets)]
+        self.admin = VenueAdmin(options.addresses.venue_url)
+        self.mongodb_uri = mongod.uri(options.addresses.mongod)
+        self.redis_url = f"redis://127.0.0.1:{options.addresses.valkey}/0"
+        self._secrets = {"MESH_SECRET": secrets.token_hex(16), "JWT_SECRET": secrets.token_hex(32)}
+
+    @property
+    def journal(self) -> Path:
+        """The venue's append-only log."""
+        return self.options.folder / "venue.jsonl"
+
+    async def start(self) -> None:
+        """Start everything and wait until it is well. Raises `ChildDied`, `NoServer` or TimeoutError."""
+        await asyncio.gather(self._mongod(), self._valkey(), self._venue())
+        await self.configure()
+        await asyncio.gather(*(self.serve(name) for name in SERVICES))
+        self.options.tell("mesh")
+        await asyncio.wait_for(self.well(), STARTING_S)
+
+    async def stop(self) -> None:
+        """End what runs, callers before what they call."""
+        await self.admin.close()
+        order = [*SERVICES, "venue", "node", "valkey", "mongod"]
+        for names in (order[:4], order[4:5], order[5:]):
+            await asyncio.gather(*(self.children[name].stop() for name in names if name in self.children))
+
+    async def configure(self) -> None:
+        """Fund the wallets and write whom they follow."""
+        leaders = await self.admin.leaders()
+        for wallet in self.wallets:
+            await self.admin.fund(wallet.address, FUNDS_MICROS)
+        self.config_file.write_text(paper.config(self.wallets, leaders))
+
+    @property
+    def config_file(self) -> Path:
+        return self.options.folder / "accounts.toml"
+
+    async def serve(self, name: str) -> None:
+        """Start one of the services, again if it has ended."""
+        command = [sys.executable, "-m", f"services.{name}"]
+        log = self.options.folder / f"{name}.log"
+        self.children[name] = await start(name, command, log, self.environment())
+
+    def environment(self) -> dict[str, str]:
+        """The settings of every service of this mesh."""
+        return {
+            **self.addresses.settings(),
+            **self._secrets,
+            "MONGODB_URI": self.mongodb_uri,
+            "REDIS_URL": self.redis_url,
+            "POLYCOPY_CONFIG": str(self.config_file),
+            "ADMIN_ADDRESSES": self.wallets[0].address,
+            **self.options.env,
+        }
+
+    async def well(self) -> None:
+        """Wait until every service says that it can work."""
+        await asyncio.gather(*(self._serving(name) for name in SERVICES[:3]), self._gateway())
+
+    def check(self) -> None:
+        """Raise `ChildDied` when a part has ended by itself."""
+        for child in self.children.values():
+            child.check()
+
+    async def _mongod(self) -> None:
+        child, self.mongodb_uri = await mongod.run(self.options.folder, self.addresses.mongod)
+        self.children["mongod"] = child
+        self.options.tell("mongod")
+
+    async def _valkey(self) -> None:
+        child, self.redis_url = await valkey.run(self.options.folder, self.addresses.valkey)
+        self.children["valkey"] = child
+        self.options.tell("valkey")
+
+    async def _venue(self) -> None:
+        await self.serve_node()
+        await self.serve_venue()
+
+    async def serve_node(self) -> None:
+        """Start the local chain and wait until it answers."""
+        folder, addresses = self.options.folder, self.addresses
+        blocks = ("--block-ms", str(self.options.block_ms))
+        command = [sys.executable, "-m", "services.venue.node", "--port", str(addresses.node), *blocks]
+        self.children["node"] = child = await start("node", command, folder / "node.log")
+        await _until(lambda: _chain_answers(addresses.node_url), child)
+        self.options.tell("chain")
+
+    async def serve_venue(self) -> None:
+        """Start the local venue and wait until its markets are made."""
+        folder, addresses = self.options.folder, self.addresses
+        command = [
+            *(sys.executable, "-m", "services.venue", "--port", str(addresses.venue), "--node", addresses.node_url),
+            *("--journal", str(self.journal), "--seed", str(self.options.seed), *self.options.venue),
+        ]
+        self.children["venue"] = child = await start("venue", command, folder / "venue.log")
+        await _until(self.admin.ready, child)
+        self.options.tell("venue")
+
+    async def _serving(self, name: str) -> None:
+        async def serving() -> bool:
+            return await is_serving(self.addresses.target(name))
+
+        await _until(serving, self.children[name])
+        self.options.tell(name)
+
+    async def _gateway(self) -> None:
+        async with httpx.AsyncClient(base_url=self.addresses.api_url, timeout=2) as http:
+
+            async def ready() -> bool:
+                try:
+                    return (await http.get("/health/ready")).is_success
+                except httpx.HTTPError:
+                    return False
+
+            await _until(ready, self.children["gateway"])
+        self.options.tell("gateway")
+
+
+async def is_serving(target: str) -> bool:
+    """The gRPC server at `target` answers, and says that it can work."""
+    async with aio.insecure_channel(target) as channel:
+        stub = cast(Any, health_pb2_grpc).HealthStub(channel)  # no types of its own
+        try:
+            answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=1)
+        except aio.AioRpcError:
+            return False
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def missing_parts() -> Sequence[str]:
+    """What this machine lacks for a local mesh, in words; empty where nothing does."""
+    problems: list[str] = []
+    for find in (mongod.binary, valkey.binary):
+        try:
+            find()
+        except mongod.NoServer as error:
+            problems.append(str(error))
+    return problems
+
+
+async def _chain_answers(url: str) -> bool:
+    body: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
+    try:
+        async with httpx.AsyncClient(timeout=2) as http:
+            return "result" in (await http.post(url, json=body)).json()
+    except (httpx.HTTPError, ValueError):
+        return False
+
+
+async def _until(well: Callable[[], Awaitable[bool]], child: Child) -> None:
+    async with asyncio.timeout(STARTING_S):
+        while not await well():
+            child.check()
+            await asyncio.sleep(LOOK_S)
