@@ -41,7 +41,6 @@ REFUSALS = (
     "invalid api key",
     "invalid l1 request headers",
     "trading restricted in your region",
-    "could not insert order",
     "there are no matching orders",
     "fok orders are filled or killed",
     "the trade contains rounding issues",

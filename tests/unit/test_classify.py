@@ -1,0 +1,131 @@
+"""What an answer to an order means: a table of the venue's own texts, and everything else is unknown."""
+
+import json
+
+import httpx
+import pytest
+
+from services.common.domain.intent import Intent, Outcome
+from services.common.domain.market import Side
+from services.common.polymarket.classify import of_failure, of_response
+from services.common.polymarket.parse.payload import UnknownPayload
+from tests.builders import an_intent
+
+REJECTED, UNKNOWN, DUPLICATED = Outcome.REJECTED, Outcome.UNKNOWN, Outcome.DUPLICATED
+
+TEXTS = [
+    (400, "Invalid order payload", REJECTED),
+    (400, "the order owner has to be the owner of the API KEY", REJECTED),
+    (400, "the order signer address has to be the address of the API KEY", REJECTED),
+    (400, "'0xabc' address banned", REJECTED),
+    (400, "'0xabc' address in closed only mode", REJECTED),
+    (400, "order 0x1 is invalid. Price (0.503) breaks minimum tick size rule: 0.01", REJECTED),
+    (400, "order 0x1 is invalid. Size (1.73) lower than the minimum: 5", REJECTED),
+    (400, "order 0x1 is invalid. Duplicated.", DUPLICATED),
+    (400, "not enough balance / allowance: the balance is not enough -> balance: 0, order amount: 5", REJECTED),
+    (400, "order couldn't be fully filled. FOK orders are fully filled or killed.", REJECTED),
+    (
+        400,
+        "no orders found to match with FAK order. FAK orders are partially filled or killed if no match is found.",
+        REJECTED,
+    ),
+    (400, "the market is not yet ready to process new orders", REJECTED),
+    (400, "invalid amount for a marketable BUY order ($0.99), min size: $1", REJECTED),
+    (400, "order match delayed due to market conditions", UNKNOWN),
+    (400, "a text that nobody has seen", UNKNOWN),
+    (401, "Unauthorized/Invalid api key", REJECTED),
+    (403, "Trading restricted in your region", REJECTED),
+    (425, "engine is restarting", UNKNOWN),
+    (429, "Too Many Requests", UNKNOWN),
+    (500, "there are no matching orders", REJECTED),
+    (500, "could not insert order", UNKNOWN),
+    (500, "order timed out", UNKNOWN),
+    (503, "Trading is currently disabled. Check polymarket.com for updates", REJECTED),
+    (503, "post-only mode: only post-only orders and cancels are allowed", REJECTED),
+]
+
+
+@pytest.mark.parametrize(("status", "text", "outcome"), TEXTS, ids=[text[:40] for _, text, _ in TEXTS])
+def test_a_text_of_the_venue_means_what_the_table_says(status: int, text: str, outcome: Outcome) -> None:
+    answer = of_response(status, json.dumps({"error": text}).encode(), an_intent())
+
+    assert (answer.outcome, answer.http_status) == (outcome, status)
+    assert answer.code.startswith(text[:60])
+
+
+@pytest.mark.parametrize("status", [400, 403, 500, 502, 503, 520])
+def test_an_answer_that_is_no_json_proves_nothing(status: int) -> None:
+    assert of_response(status, b"<html>502 Bad Gateway</html>", an_intent()).outcome is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (httpx.ConnectError("refused"), Outcome.NOT_SENT),
+        (httpx.ConnectTimeout("no answer"), Outcome.NOT_SENT),
+        (httpx.PoolTimeout("busy"), Outcome.NOT_SENT),
+        (httpx.ReadTimeout("late"), UNKNOWN),
+        (httpx.WriteError("cut"), UNKNOWN),
+        (httpx.RemoteProtocolError("cut"), UNKNOWN),
+        (TimeoutError(), UNKNOWN),
+    ],
+)
+def test_a_failure_counts_as_unsent_only_where_no_connection_was_made(error: Exception, outcome: Outcome) -> None:
+    assert of_failure(error).outcome is outcome
+
+
+@pytest.mark.parametrize("unit", [1, 1_000_000], ids=["micros", "decimals"])
+def test_matched_amounts_are_read_in_either_unit(unit: int) -> None:
+    intent = an_intent()
+    given, got = intent.fields.maker_amount, intent.fields.taker_amount
+    body = _acked(
+        intent, "matched", makingAmount=str(given / unit if unit > 1 else given), takingAmount=str(got // unit)
+    )
+
+    answer = of_response(200, body, intent)
+
+    assert answer.outcome is Outcome.ACKED
+    assert intent.fields.side is Side.BUY
+    assert (answer.usdc_micros, answer.shares_micros) == (given, got)
+
+
+def test_amounts_beyond_what_was_signed_are_no_amounts() -> None:
+    intent = an_intent()
+    body = _acked(intent, "matched", makingAmount=str(intent.fields.maker_amount * 10 + 1), takingAmount="5")
+
+    answer = of_response(200, body, intent)
+
+    assert (answer.shares_micros, answer.usdc_micros) == (None, None)
+
+
+def test_an_answer_that_names_another_order_proves_nothing() -> None:
+    body = json.dumps({"success": True, "orderID": "0x" + "9" * 64, "status": "matched"}).encode()
+
+    assert of_response(200, body, an_intent()).outcome is UNKNOWN
+
+
+def test_a_success_that_carries_an_error_is_judged_by_its_error() -> None:
+    body = json.dumps(
+        {"success": True, "orderID": "", "status": "", "errorMsg": "not enough balance / allowance"}
+    ).encode()
+
+    assert of_response(200, body, an_intent()).outcome is REJECTED
+
+
+def test_an_unmatched_answer_needs_no_order_id() -> None:
+    body = json.dumps({"success": True, "orderID": "", "status": "unmatched", "errorMsg": ""}).encode()
+
+    answer = of_response(200, body, an_intent())
+
+    assert (answer.outcome, answer.status) == (Outcome.ACKED, "unmatched")
+
+
+def test_a_200_of_another_shape_is_an_unknown_payload() -> None:
+    with pytest.raises(UnknownPayload):
+        of_response(200, b"[]", an_intent())
+
+
+def _acked(intent: Intent, status: str, **amounts: str) -> bytes:
+    return json.dumps(
+        {"success": True, "orderID": intent.order_hash, "status": status, "errorMsg": "", **amounts}
+    ).encode()
