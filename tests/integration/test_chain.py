@@ -41,7 +41,7 @@ class Scene:
         taker = an_order(LEADER, side, self.yes, shares, 500_000, salt=salt)
         maker = an_order(OTHER, SELL if side == BUY else BUY, self.yes, shares, 500_000, salt=salt)
         settlement = Settlement(self.node, addresses.OPERATOR)
-        tx_hash = await settlement.submit(a_match(taker, maker, match_id=f"m{salt}"))
+        tx_hash = await settlement.submit(a_match(taker, maker, match_id=f"m{salt}", condition_id=self.condition))
         await self.node.call("evm_mine")
         await settlement.close()
         return tx_hash
