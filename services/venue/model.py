@@ -1,0 +1,274 @@
+"""What the venue deals in: markets, orders, trades, fills. Sizes, sums and prices are integers in millionths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from services.venue.settlement import SignedOrder
+
+MICRO = 1_000_000
+
+
+class Side(StrEnum):
+    BUY = "BUY"
+    SELL = "SELL"
+
+    @property
+    def other(self) -> Side:
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class Role(StrEnum):
+    TAKER = "TAKER"
+    MAKER = "MAKER"
+
+
+class OrderType(StrEnum):
+    GTC = "GTC"
+    GTD = "GTD"
+    FOK = "FOK"
+    FAK = "FAK"
+
+    @property
+    def rests(self) -> bool:
+        return self in (OrderType.GTC, OrderType.GTD)
+
+
+class OrderStatus(StrEnum):
+    LIVE = "LIVE"
+    MATCHED = "MATCHED"
+    CANCELED = "CANCELED"
+
+
+class TradeStatus(StrEnum):
+    MATCHED = "MATCHED"
+    MINED = "MINED"
+    CONFIRMED = "CONFIRMED"
+    FAILED = "FAILED"
+
+
+@dataclass(slots=True)
+class Market:
+    """A binary market; `tokens` are (yes, no) as decimal strings, `end_at` in seconds since 1970."""
+
+    condition_id: str
+    question: str
+    slug: str
+    event_slug: str
+    event_id: str
+    outcomes: tuple[str, str]
+    tokens: tuple[str, str]
+    tick_micros: int
+    min_size_micros: int
+    fee_rate: Decimal
+    end_at: int
+    active: bool = True
+    closed: bool = False
+    accepting_orders: bool = True
+    neg_risk: bool = False
+    version: str = "v1"
+
+    def complement(self, token_id: str) -> str:
+        """The other outcome's token."""
+        return self.tokens[1] if token_id == self.tokens[0] else self.tokens[0]
+
+    def outcome(self, token_id: str) -> str:
+        return self.outcomes[self.tokens.index(token_id)]
+
+
+@dataclass(frozen=True, slots=True)
+class PostedOrder:
+    """An order as it was sent; `owner` is the API key that sent it, `expiration` in seconds (0: none)."""
+
+    order_hash: str
+    signed: SignedOrder
+    order_type: OrderType
+    owner: str
+    expiration: int = 0
+    post_only: bool = False
+
+    @property
+    def wallet(self) -> str:
+        return self.signed.maker.lower()
+
+    @property
+    def token_id(self) -> str:
+        return str(self.signed.token_id)
+
+    @property
+    def side(self) -> Side:
+        return Side.BUY if self.signed.side == 0 else Side.SELL
+
+    @property
+    def shares_micros(self) -> int:
+        """What it asks for, or gives."""
+        return self.signed.taker_amount if self.side is Side.BUY else self.signed.maker_amount
+
+    @property
+    def usdc_micros(self) -> int:
+        """What it pays at most, or wants at least."""
+        return self.signed.maker_amount if self.side is Side.BUY else self.signed.taker_amount
+
+
+@dataclass(slots=True)
+class Order:
+    """An order that the venue took, and how far it is filled."""
+
+    posted: PostedOrder
+    market: Market
+    price_micros: int
+    created_at: int
+    matched_micros: int = 0
+    spent_micros: int = 0
+    status: OrderStatus = OrderStatus.LIVE
+    trade_ids: list[str] = field(default_factory=list[str])
+
+    @property
+    def order_hash(self) -> str:
+        return self.posted.order_hash
+
+    @property
+    def remaining_micros(self) -> int:
+        return self.posted.shares_micros - self.matched_micros
+
+    @property
+    def yes_side(self) -> Side:
+        """Its side in the book of the first outcome: buying the one is selling the other."""
+        return self.posted.side if self.posted.token_id == self.market.tokens[0] else self.posted.side.other
+
+    @property
+    def yes_price_micros(self) -> int:
+        return self.price_micros if self.posted.token_id == self.market.tokens[0] else MICRO - self.price_micros
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One order's part in a trade, seen from that order."""
+
+    order: Order
+    role: Role
+    shares_micros: int
+    usdc_micros: int
+    fee_micros: int = 0
+
+    @property
+    def price_micros(self) -> int:
+        return (self.usdc_micros * MICRO + self.shares_micros // 2) // self.shares_micros
+
+
+@dataclass(slots=True)
+class Trade:
+    """One taker against one or more makers: one transaction on chain. `bucket_index` counts the transactions of one sweep."""
+
+    trade_id: str
+    market: Market
+    taker: Part
+    makers: tuple[Part, ...]
+    bucket_index: int
+    matched_at_ms: int
+    updated_at_ms: int
+    status: TradeStatus = TradeStatus.MATCHED
+    tx_hash: str = ""
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """In the order of their logs: makers first."""
+        return (*self.makers, self.taker)
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One order's part in a mined transaction, as the Data API shows it; `usdc_micros` as in `OrderFilled`, without the fee."""
+
+    wallet: str
+    role: Role
+    token_id: str
+    condition_id: str
+    side: Side
+    size_micros: int
+    usdc_micros: int
+    fee_micros: int
+    tx_hash: str
+    block_number: int
+    block_timestamp: int
+    order_hash: str
+    trade_id: str
+    mined_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What came of an order: a status of the venue, or the text and HTTP status of its refusal."""
+
+    order_hash: str
+    status: str = ""
+    making_micros: int = 0
+    taking_micros: int = 0
+    trade_ids: tuple[str, ...] = ()
+    error: str = ""
+    http_status: int = 200
+
+    @property
+    def ok(self) -> bool:
+        return not self.error
+
+
+@dataclass(frozen=True, slots=True)
+class BookView:
+    """A token's book: (price, size) levels, bids ascending and asks descending, so that the best is last (venue.md 3.3)."""
+
+    market: Market
+    token_id: str
+    bids: tuple[tuple[int, int], ...]
+    asks: tuple[tuple[int, int], ...]
+    last_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class LevelChange:
+    """The new total at one price of one token."""
+
+    token_id: str
+    side: Side
+    price_micros: int
+    size_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEvent:
+    """An order was placed, matched further, or ended: PLACEMENT, UPDATE or CANCELLATION."""
+
+    kind: str
+    order: Order
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TradeEvent:
+    """A trade has a new status."""
+
+    trade: Trade
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class BookEvent:
+    """Levels of a market's two books have changed."""
+
+    market: Market
+    changes: tuple[LevelChange, ...]
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class MinedEvent:
+    """A trade was mined: its fills, in the order of their logs."""
+
+    trade: Trade
+    fills: tuple[Fill, ...]
+    at_ms: int
+
+
+Event = OrderEvent | TradeEvent | BookEvent | MinedEvent
