@@ -23,7 +23,7 @@ from services.engine import gate
 from services.engine.breaker import Breaker
 from services.engine.gate import Admission
 from services.engine.process_facts import GateLimits, Incident, ProcessFacts, Trouble
-from services.engine.warm import Warm
+from services.engine.warm import Warm, read_together
 
 log = structlog.get_logger()
 
@@ -52,16 +52,16 @@ class Lookout:
         self._chain = chain
         self._breaker = breaker
         self._clock = clock
-        self._known = Warm(self._read, SURROUNDINGS_KEPT, clock)
+        self.known = Warm(self._read, SURROUNDINGS_KEPT, clock)
         self._skew = timedelta(0)
 
     async def around(self) -> Surroundings:
         """What is known, a few seconds old at most."""
-        return await self._known.get()
+        return await self.known.get()
 
     async def refresh(self) -> Surroundings:
         """Read everything now."""
-        return await self._known.refresh()
+        return await self.known.refresh()
 
     def now(self) -> datetime:
         """The database's clock, as far as it is known."""
@@ -152,9 +152,9 @@ class Gatekeeper:
         account = await self._account.get()
         if account is None:
             raise StoreUnavailable(f"account {self._account_id} is not stored")
-        around, incidents, reconciled = await asyncio.gather(
-            self._lookout.around(), self._incidents.get(), self._results.get()
-        )
+        await read_together(self._lookout.known, self._incidents, self._results)
+        around, incidents = await self._lookout.around(), await self._incidents.get()
+        reconciled = await self._results.get()
         return ProcessFacts(
             now=self._lookout.now(),
             account=self._served(account),

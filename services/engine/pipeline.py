@@ -48,6 +48,7 @@ def decide(case: Case, guards: Sequence[Guard] = GUARDS) -> Approved | Refused:
 def _ask(guard: Guard, case: Case) -> Verdict:
     name = getattr(guard, "__name__", repr(guard))
     try:
-        return replace(guard(case), guard=name)
+        verdict = guard(case)
+        return verdict if verdict.guard == name else replace(verdict, guard=name)
     except Exception as error:  # noqa: BLE001  a guard that breaks has not allowed anything
         return Verdict(name, False, "error", {"error": type(error).__name__})

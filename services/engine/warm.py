@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from services.common.ports.clock import Clock
 
@@ -20,11 +20,15 @@ class Warm(Generic[T]):
         self._line = asyncio.Lock()
         self._known: tuple[float, T] | None = None
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether `get` would not have to read."""
+        return self._known is not None and self._clock.monotonic() - self._known[0] <= self._keep
+
     async def get(self) -> T:
         """The fact; raises what reading it raises."""
-        known = self._known
-        if known is not None and self._clock.monotonic() - known[0] <= self._keep:
-            return known[1]
+        if self._known is not None and self.is_fresh:
+            return self._known[1]
         return await self.refresh()
 
     async def refresh(self) -> T:
@@ -38,3 +42,10 @@ class Warm(Generic[T]):
     def forget(self) -> None:
         """The next one who asks reads anew."""
         self._known = None
+
+
+async def read_together(*facts: Warm[Any]) -> None:
+    """Read those of the facts that are too old, all at once; costs nothing where none is. Raises what reading raises."""
+    old = [fact for fact in facts if not fact.is_fresh]
+    if old:
+        await asyncio.gather(*(fact.get() for fact in old))

@@ -1,6 +1,7 @@
 """Takes the work of one account as it comes: exits first, as much at once as is allowed, and nothing while the gate is closed."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -57,6 +58,7 @@ class Worker:
         self._tasks: set[asyncio.Task[bool]] = set()
         self._exits_seen: float | None = None
         self._exits_due = True
+        self._gauges = {name: metrics.GATE_CLOSED.labels(desk.account_id, name) for name in CONDITIONS}
 
     @property
     def tasks(self) -> frozenset[asyncio.Task[bool]]:
@@ -100,10 +102,10 @@ class Worker:
         if admission.fresh and self._exits_are_due():
             await self._see_to_exits()
 
-    async def exhaust(self) -> None:
+    async def exhaust(self, is_work: Callable[[], bool]) -> None:
         """Turn after turn until there is nothing left to do at this instant; for a virtual clock, which only moves in between."""
         self.wake()
-        while self._woken.is_set():
+        while self._woken.is_set() and is_work():
             self._woken.clear()
             await one_turn("worker", self.turn)
             await self.idle()
@@ -193,5 +195,5 @@ class Worker:
 
     def _tell(self, admission: Admission) -> None:
         closed = {verdict.guard for verdict in admission.closed}
-        for condition in CONDITIONS:
-            metrics.GATE_CLOSED.labels(self.desk.account_id, condition).set(condition in closed)
+        for condition, gauge in self._gauges.items():
+            gauge.set(condition in closed)

@@ -114,11 +114,15 @@ def replay_command(
 def run(tape: Tape, file: PolicyFile, model: Model) -> Report:
     """Play a tape in a loop of its own."""
 
-    async def work(told: Callable[[int], None]) -> Report:
-        return await report(await play(tape, file, model, told))
+    found: list[Report] = []
+
+    async def work(told: Callable[[int], None]) -> None:
+        # Not returned: the runner would spell a result out when it takes its signal handler back.
+        found.append(await report(await play(tape, file, model, told)))
 
     with _progress(len(tape.played)) as told, asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(work(told))
+        runner.run(work(told))
+    return found[0]
 
 
 @contextmanager

@@ -12,7 +12,6 @@ from services.common.chain.memory import BLOCK
 from services.common.config_file import PolicyFile
 from services.common.domain.copy import Copy
 from services.common.domain.exit import ExitState
-from services.common.domain.lifecycle import CopyState
 from services.common.domain.trade import idempotency_key
 from services.monitor import detect
 
@@ -61,7 +60,7 @@ class _Player:
         await self._world.reconciliation.turn()
         if played is not None:
             await self._detect(played)
-        await self._world.worker.exhaust()
+        await self._world.worker.exhaust(self._is_work)
 
     async def until(self, at: datetime) -> None:
         """Pass the time until `at`, stopping wherever something is due before."""
@@ -105,18 +104,32 @@ class _Player:
             if market is not None:
                 self._world.markets.list(replace(market, closed=True, accepting_orders=False, uma_status="resolved"))
 
+    def _is_work(self) -> bool:
+        """Whether the engine has anything to look at now; a turn that would find nothing is left out."""
+        now = self._clock.now()
+        return self._exits_are_open() or any(due <= now for due in self._claims())
+
+    def _claims(self) -> Iterator[datetime]:
+        """When each waiting copy may be claimed."""
+        database, account = self._world.stores.database, self._world.account.account_id
+        for copy in map(database.copies.__getitem__, database.index.claimable(account)):
+            if copy.claimable_at is not None:
+                yield copy.claimable_at
+
+    def _exits_are_open(self) -> bool:
+        return any(known.state is ExitState.OPEN for known in self._world.stores.database.exits.values())
+
     def _next_due(self) -> datetime | None:
         """The next moment at which there may be something to do; None where nothing is open."""
         now = self._clock.now()
         return min((max(due, now + STEP) for due in self._dues(now)), default=None)
 
     def _dues(self, now: datetime) -> Iterator[datetime]:
-        database = self._world.stores.database
-        for copy in database.copies.values():
-            if copy.claimable_at is not None:
-                yield copy.claimable_at
-            elif copy.state is CopyState.EXECUTED and copy.intent is not None and copy.executed_at is not None:
+        database, account = self._world.stores.database, self._world.account.account_id
+        yield from self._claims()
+        for copy in map(database.copies.__getitem__, database.index.unsettled(account)):
+            if copy.executed_at is not None:
                 settled = copy.executed_at + self._model.settles_after
                 yield settled if settled > now else now + BLOCK
-        if any(known.state is ExitState.OPEN for known in database.exits.values()):
+        if self._exits_are_open():
             yield now + self._world.timing.sweep

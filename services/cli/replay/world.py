@@ -49,11 +49,17 @@ class World:
 async def build(tape: Tape, file: PolicyFile, model: Model) -> World:
     """The world just before the tape begins; to be called inside a virtual loop."""
     clock = VirtualClock(tape.played[0].at - BEFORE)
-    stores, markets, chain = MemoryStores(clock.now), MemoryMarkets(clock), MemoryChain(clock, ENDPOINTS.chain_id)
+    stores, markets, chain = (
+        MemoryStores(clock.now, interleaved=False),
+        MemoryMarkets(clock),
+        MemoryChain(clock, ENDPOINTS.chain_id),
+    )
     # The key signs orders that no venue will ever see; anyone may know it.
     signer = KeyFileSigner(hashlib.sha256(b"polycopy replay").digest(), ENDPOINTS.chain_id)
     wallet, policy = signer.address, file.policy.policy()
-    account = Account(wallet.lower(), wallet, wallet, 0, wallet.lower(), limits=limits(file.limits))
+    account = Account(
+        wallet.lower(), wallet, wallet, 0, wallet.lower(), active_version=NAME, limits=limits(file.limits)
+    )
     follows = tuple(_follow(account, leader, policy, clock) for leader in tape.leaders)
     clob = MemoryClob(wallet, chain, markets, clock, model.settles_after)
     timing = Timing()

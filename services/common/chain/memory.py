@@ -17,16 +17,21 @@ def block_of(at: datetime) -> int:
 
 
 class _Balance:
-    """One balance by block: numbers of the blocks that moved it, and what it was at their end."""
+    """One balance: the blocks that moved it, and what it was after each move."""
 
     def __init__(self) -> None:
-        self._moves: list[tuple[int, int]] = []
+        self._blocks: list[int] = []
+        self._after: list[int] = []
 
     def move(self, block: int, amount: int) -> None:
-        insort(self._moves, (block, amount))
+        place = bisect_right(self._blocks, block)
+        before = self._after[place - 1] if place else 0
+        self._blocks.insert(place, block)
+        self._after[place:] = [before + amount, *(later + amount for later in self._after[place:])]
 
     def at(self, block: int) -> int:
-        return sum(amount for _, amount in self._moves[: bisect_right(self._moves, block, key=lambda move: move[0])])
+        place = bisect_right(self._blocks, block)
+        return self._after[place - 1] if place else 0
 
 
 class MemoryChain:

@@ -34,12 +34,16 @@ class MemoryMarkets:
         self._books[book.token_id] = book
 
     async def by_token(self, token_id: str) -> Market | None:
-        market = self._markets.get(token_id)
-        return market and replace(market, read_at=self._clock.now())
+        market, now = self._markets.get(token_id), self._clock.now()
+        if market is not None and market.read_at != now:
+            self._markets[token_id] = market = replace(market, read_at=now)
+        return market
 
     async def book(self, token_id: str) -> Book | None:
-        book = self._books.get(token_id)
-        return book and replace(book, read_at=self._clock.now())
+        book, now = self._books.get(token_id), self._clock.now()
+        if book is not None and book.read_at != now:
+            self._books[token_id] = book = replace(book, read_at=now)
+        return book
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,11 +45,8 @@ class MemoryCopies:
     ) -> Copy | None:
         await self._db.turn()
         now = self._db.now()
-        due = [
-            copy
-            for copy in self._db.of_account(account_id)
-            if copy.claimable_at is not None and copy.claimable_at <= now
-        ]
+        waiting = map(self._db.copies.__getitem__, self._db.index.claimable(account_id))
+        due = [copy for copy in waiting if copy.claimable_at is not None and copy.claimable_at <= now]
         for copy in sorted(due, key=_urgency):
             if _may(copy, fresh, barred_leaders, barred_markets, only_exits) and not self._waits(copy):
                 claimed = transitions.claimed(copy, worker, self._db.later(lease))
@@ -227,7 +224,7 @@ class MemoryCopies:
         now = self._db.now()
         found = [
             copy
-            for copy in self._db.of_account(account_id)
+            for copy in map(self._db.copies.__getitem__, self._db.index.unsettled(account_id))
             if copy.intent is not None and _unsettled(copy, copy.intent, now)
         ]
         never = datetime.min.replace(tzinfo=now.tzinfo)
@@ -239,7 +236,7 @@ class MemoryCopies:
 
     async def of_exit(self, exit_id: str) -> tuple[Copy, ...]:
         await self._db.turn()
-        found = [copy for copy in self._db.copies.values() if copy.exit_id == exit_id]
+        found = map(self._db.copies.__getitem__, self._db.index.of_exit(exit_id))
         return tuple(sorted(found, key=lambda copy: (copy.kind is CopyKind.EXIT, copy.attempt_number, _place(copy))))
 
     async def of_token(self, account_id: str, token_id: str, follow_id: str | None = None) -> tuple[Copy, ...]:
@@ -251,7 +248,7 @@ class MemoryCopies:
 
     async def recent_outcomes(self, account_id: str, since: datetime) -> tuple[Copy, ...]:
         await self._db.turn()
-        return tuple(copy for copy in self._db.of_account(account_id) if _sent_since(copy, since))
+        return tuple(map(self._db.copies.__getitem__, self._db.index.sent_since(account_id, since)))
 
     async def page(self, accounts: Sequence[str], limit: int, offset: int) -> Page[Copy]:
         await self._db.turn()
@@ -294,9 +291,8 @@ class MemoryCopies:
         leader = self._db.copies[copy_id]
         if leader.kind is not CopyKind.EXIT:
             return ()
-        return [
-            copy for copy in self._db.of_account(leader.account_id) if copy.member_of and copy.exit_id == leader.exit_id
-        ]
+        found = map(self._db.copies.__getitem__, self._db.index.of_exit(leader.exit_id))
+        return [copy for copy in found if copy.member_of]
 
 
 def _urgency(copy: Copy) -> tuple[int, datetime, tuple[int, int]]:
@@ -342,7 +338,3 @@ def _counts(copy: Copy) -> bool:
 
 def _presumed_dead(copy: Copy) -> bool:
     return copy.intent is not None and copy.intent.state is IntentState.PRESUMED_DEAD
-
-
-def _sent_since(copy: Copy, since: datetime) -> bool:
-    return copy.intent is not None and any(attempt.at >= since for attempt in copy.intent.attempts[-1:])

@@ -12,6 +12,7 @@ from services.common.domain.exit import Exit
 from services.common.domain.exposure import applied
 from services.common.domain.fill import Fill, LedgerLine, Position
 from services.common.ports.stores import Change, StoreUnavailable
+from services.common.store.memory.index import CopyIndex
 
 T = TypeVar("T")
 
@@ -57,13 +58,15 @@ class Feed(Generic[T]):
 class MemoryDatabase:
     """Every operation runs between two awaits, so it is atomic; `unavailable` makes all of them fail as a lost database does."""
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    def __init__(self, now: Callable[[], datetime], *, interleaved: bool = True) -> None:
         self.now = now
+        self.interleaved = interleaved
         self.unavailable = False
         self.copies: dict[str, Copy] = {}
         self.by_key: dict[tuple[str, str], str] = {}
         self.by_account: dict[str, dict[str, None]] = {}
         self.by_token: dict[tuple[str, str], list[str]] = {}
+        self.index = CopyIndex()
         self.touched: dict[str, datetime] = {}
         self.accounts: dict[str, Account] = {}
         self.exits: dict[str, Exit] = {}
@@ -76,8 +79,9 @@ class MemoryDatabase:
         self.others: dict[str, dict[Any, Any]] = {}
 
     async def turn(self) -> None:
-        """Let others run, as a round trip would; then go on atomically."""
-        await asyncio.sleep(0)
+        """Let others run, as a round trip would, unless nobody cares; then go on atomically."""
+        if self.interleaved:
+            await asyncio.sleep(0)
         if self.unavailable:
             raise StoreUnavailable("memory database is away")
 
@@ -99,6 +103,7 @@ class MemoryDatabase:
     def put(self, copy: Copy) -> None:
         """Replace a copy, and tell its watchers."""
         self.copies[copy.copy_id] = copy
+        self.index.put(copy)
         self.copy_feed.tell(copy)
 
     def of_account(self, account_id: str) -> list[Copy]:
