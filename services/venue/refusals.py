@@ -1,0 +1,95 @@
+"""Why the venue refuses an order: its own texts and statuses (venue.md 3.6), and the checks that raise them."""
+
+from __future__ import annotations
+
+from services.venue.model import MICRO, Market, Order, OrderType, PostedOrder, Side
+
+LOT_MICROS = 10_000
+DOLLAR = 1_000_000
+GTD_AHEAD_S = 60
+
+
+class Refusal(Exception):
+    """An order that is not taken."""
+
+    def __init__(self, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.text = text
+        self.status = status
+
+
+def duplicated(order_hash: str) -> Refusal:
+    return Refusal(f"order {order_hash} is invalid. Duplicated.")
+
+
+def no_book() -> Refusal:
+    return Refusal("No orderbook exists for the requested token id", 404)
+
+
+def crosses() -> Refusal:
+    return Refusal("invalid post-only order: order crosses book")
+
+
+def not_enough(balance_micros: int, amount_micros: int) -> Refusal:
+    return Refusal(
+        "not enough balance / allowance: the balance is not enough -> "
+        f"balance: {max(balance_micros, 0)}, order amount: {amount_micros}"
+    )
+
+
+def killed(kind: OrderType) -> Refusal:
+    """What FAK and FOK orders hear that found nothing, or not enough."""
+    if kind is OrderType.FOK:
+        return Refusal("order couldn't be fully filled. FOK orders are fully filled or killed.")
+    return Refusal(
+        "no orders found to match with FAK order. FAK orders are partially filled or killed if no match is found."
+    )
+
+
+def checked_price(posted: PostedOrder, market: Market) -> int:
+    """The order's limit on the market's grid. Resting orders lie on it exactly; the amounts of others may be rounded."""
+    if posted.shares_micros <= 0 or posted.usdc_micros <= 0:
+        raise Refusal("invalid amounts, maker and taker amount must be higher than 0")
+    tick, scaled = market.tick_micros, posted.usdc_micros * MICRO
+    exact, rest = divmod(scaled, posted.shares_micros)
+    off = abs(exact - (exact + tick // 2) // tick * tick)
+    low, high = exact // tick * tick, -(-scaled // (posted.shares_micros * tick)) * tick
+    limit = low if posted.side is Side.BUY else high
+    off_grid = (off or rest) if posted.order_type.rests else off > tick // 10
+    if off_grid or not tick <= limit <= MICRO - tick:
+        raise Refusal(
+            f"order {posted.order_hash} is invalid. Price ({exact / MICRO:g}) breaks minimum tick size rule: {tick / MICRO:g}"
+        )
+    return limit
+
+
+def check(posted: PostedOrder, market: Market, order: Order, *, now_s: int) -> None:
+    """Raise what an order of this market has to hear, balances apart."""
+    if market.closed or not market.active or not market.accepting_orders:
+        raise Refusal("the market is not yet ready to process new orders")
+    if posted.post_only and not posted.order_type.rests:
+        raise Refusal("Invalid order payload")
+    if posted.shares_micros < market.min_size_micros:
+        raise Refusal(
+            f"order {posted.order_hash} is invalid. Size ({posted.shares_micros / MICRO:g}) lower than the minimum: "
+            f"{market.min_size_micros / MICRO:g}"
+        )
+    if posted.order_type is OrderType.GTD and posted.expiration <= now_s + GTD_AHEAD_S:
+        raise Refusal("invalid expiration")
+    if posted.order_type is not OrderType.GTD and posted.expiration:
+        raise Refusal("invalid expiration")
+    _check_marketable(posted)
+
+
+def _check_marketable(posted: PostedOrder) -> None:
+    if posted.order_type.rests:
+        return
+    if posted.side is Side.BUY and posted.usdc_micros < DOLLAR:
+        raise Refusal(f"invalid amount for a marketable BUY order (${posted.usdc_micros / MICRO:g}), min size: $1")
+    coarse = posted.usdc_micros % LOT_MICROS if posted.side is Side.BUY else posted.shares_micros % LOT_MICROS
+    fine = posted.shares_micros % 100 if posted.side is Side.BUY else 0
+    if coarse or fine:
+        raise Refusal(
+            "invalid amounts, the market buy orders maker amount supports a max accuracy of 2 decimals, "
+            "taker amount a max of 4 decimals"
+        )
