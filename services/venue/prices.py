@@ -1,8 +1,11 @@
-"""A market at a glance: best prices, the last one, what was traded."""
+"""A market at a glance: best prices, the last one, what a share is worth."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from services.venue.exchange import Exchange
+from services.venue.model import MICRO, Market
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,3 +17,34 @@ class Quote:
     last_micros: int
     yes_micros: int
     volume_micros: int
+
+
+class Prices:
+    """Reads the books; a resolved market is worth what it pays."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._volumes: dict[str, int] = {}
+        self._counted = 0
+
+    def quote(self, market: Market) -> Quote:
+        """The market's first outcome; an empty side reads 0 and a dollar, as the real one has it."""
+        volume, view = self._volume(market), self._exchange.book(market.tokens[0])
+        if view is None:
+            return Quote(0, MICRO, MICRO // 2, MICRO // 2, volume)
+        bid = view.bids[-1][0] if view.bids else 0
+        ask = view.asks[-1][0] if view.asks else MICRO
+        middle = (bid + ask) // 2 if view.bids and view.asks else view.last_micros
+        return Quote(bid, ask, view.last_micros, middle, volume)
+
+    def token_micros(self, market: Market, token_id: str) -> int:
+        """What one share of the token is worth."""
+        yes = self.quote(market).yes_micros
+        return yes if token_id == market.tokens[0] else MICRO - yes
+
+    def _volume(self, market: Market) -> int:
+        for fill in self._exchange.fills[self._counted :]:
+            if str(fill.role) == "TAKER":
+                self._volumes[fill.condition_id] = self._volumes.get(fill.condition_id, 0) + fill.usdc_micros
+        self._counted = len(self._exchange.fills)
+        return self._volumes.get(market.condition_id, 0)

@@ -2,9 +2,10 @@
 
 from collections import Counter
 
+from services.venue.model import Side
 from services.venue.traders.demo import MARKETS, demo
 from services.venue.traders.ladder import Rung, fair_micros, ladder, missing
-from services.venue.traders.steps import Rest, Side, Take
+from services.venue.traders.steps import Rest, Take
 from services.venue.traders.wallets import cast_of
 
 SHARE = 1_000_000

@@ -26,7 +26,7 @@ class Portfolio:
 
     async def of(self, wallet: str) -> list[Position]:
         """Every token that the wallet ever traded, and both tokens of such a market where it holds some."""
-        fills = [entry.fill for entry in self._feed.of_wallet(wallet)]
+        fills = self._feed.fills_of(wallet)
         book = holdings(fills)
         for condition in {fill.condition_id for fill in fills}:
             for token in self._markets[condition].tokens:

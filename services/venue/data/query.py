@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
@@ -84,6 +84,14 @@ class Arguments:
 
     def listed(self, *names: str) -> frozenset[str]:
         return frozenset(part.strip() for part in self.text(*names).split(",") if part.strip())
+
+
+def joined(given: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """A query string as one text per name: repeated names become a comma-separated list."""
+    found: dict[str, str] = {}
+    for name, value in given:
+        found[name] = f"{found[name]},{value}" if name in found else value
+    return found
 
 
 def read_user(arguments: Arguments, *, required: bool) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from services.venue.data.conversions import Conversion
 from services.venue.model import Fill, Market
 
 MICRO = 1_000_000
 PRICE_PLACES = 10
+NO_OUTCOME = 999
 ICON = "https://polymarket-upload.s3.us-east-2.amazonaws.com/{slug}.png"
 
 Row = dict[str, Any]
@@ -75,6 +77,24 @@ def trade_v1(fill: Fill, market: Market, name: str) -> Row:
     }
 
 
+def conversion_v1(one: Conversion, market: Market, name: str) -> Row:
+    """A SPLIT, MERGE or REDEEM row of `/activity`: of no token, side or price."""
+    return {
+        "proxyWallet": one.wallet,
+        "timestamp": one.block_timestamp,
+        "conditionId": one.condition_id,
+        "type": one.kind,
+        "size": whole(one.amount_micros),
+        "usdcSize": whole(one.amount_micros),
+        "transactionHash": one.tx_hash,
+        "price": 0,
+        "asset": "",
+        "side": "",
+        "outcomeIndex": NO_OUTCOME,
+        **_labels(market, NO_OUTCOME, name),
+    }
+
+
 _V2_NAMES = {
     "proxyWallet": "proxy_wallet",
     "conditionId": "condition_id",
@@ -127,7 +147,7 @@ def _labels(market: Market, index: int, name: str) -> Row:
         "slug": market.slug,
         "icon": icon(market),
         "eventSlug": market.event_slug,
-        "outcome": market.outcomes[index],
+        "outcome": "" if index == NO_OUTCOME else market.outcomes[index],
         "name": name,
         "pseudonym": name.title(),
         "bio": "",

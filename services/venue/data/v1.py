@@ -11,12 +11,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.venue.data import positions as writing
-from services.venue.data.feed import Entry, Feed
+from services.venue.data.feed import TRADE, Entry
 from services.venue.data.portfolio import Portfolio
 from services.venue.data.positions import Position
-from services.venue.data.query import Arguments, BadQuery, Query, read_conditions, read_user
-from services.venue.data.rows import Row, activity_v1, trade_v1, whole
-from services.venue.model import Market
+from services.venue.data.query import Arguments, BadQuery, Query, joined, read_conditions, read_user
+from services.venue.data.reader import Reader
+from services.venue.data.rows import Row, whole
 
 ACTIVITY_LIMIT, ACTIVITY_OFFSET = 500, 5_000
 TRADES_LIMIT, TRADES_OFFSET = 10_000, 10_000
@@ -44,12 +44,11 @@ _POSITION_SORTS: dict[str, Callable[[Position], Any]] = {
 
 
 class VersionOne:
-    """Answers from the feed and the portfolio; every handler returns what becomes the JSON body."""
+    """Answers from the reader and the portfolio; every handler returns what becomes the JSON body."""
 
-    def __init__(self, feed: Feed, portfolio: Portfolio, markets: Callable[[str], Market]) -> None:
-        self._feed = feed
+    def __init__(self, reader: Reader, portfolio: Portfolio) -> None:
+        self._reader = reader
         self._portfolio = portfolio
-        self._market = markets
 
     def routes(self) -> list[Route]:
         handlers: dict[str, Handler] = {
@@ -78,7 +77,7 @@ class VersionOne:
             limit=limit,
             offset=offset,
         )
-        return [self._row(activity_v1, entry) for entry in _cut(self._feed.find(query), query)]
+        return [self._reader.activity_row(entry) for entry in _cut(await self._reader.activity(query), query)]
 
     async def trades(self, arguments: Arguments) -> list[Row]:
         limit, offset = _page(arguments, 100, TRADES_LIMIT, TRADES_OFFSET, "trades")
@@ -88,7 +87,7 @@ class VersionOne:
             side=arguments.choice("side", of=SIDES, default=""),
             start=arguments.number("start", default=0),
             end=arguments.number("end", default=0) or None,
-            kinds=frozenset(),
+            kinds=frozenset({TRADE}),
             sort_by="TIMESTAMP",
             ascending=False,
             taker_only=arguments.flag("takerOnly", default=True),
@@ -97,7 +96,7 @@ class VersionOne:
             limit=limit,
             offset=offset,
         )
-        return [self._row(trade_v1, entry) for entry in _cut(self._feed.find(query), query)]
+        return [self._reader.trade_row(entry) for entry in _cut(self._reader.trades(query), query)]
 
     async def positions(self, arguments: Arguments) -> list[Row]:
         limit, offset = _page(arguments, 100, POSITIONS_LIMIT, POSITIONS_OFFSET, "positions")
@@ -134,10 +133,6 @@ class VersionOne:
         ]
         return [{"user": user, "value": whole(writing.value_micros(held))}]
 
-    def _row(self, write: Callable[..., Row], entry: Entry) -> Row:
-        fill = entry.fill
-        return write(fill, self._market(fill.condition_id), self._feed.name(fill.wallet))
-
 
 def _page(arguments: Arguments, default: int, most: int, deepest: int, what: str) -> tuple[int, int]:
     """Limit, silently clamped, and offset, refused beyond the cap."""
@@ -164,7 +159,7 @@ def _wanted(position: Position, arguments: Arguments, conditions: frozenset[str]
 def _endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
-            status, body = 200, await handler(Arguments(request.query_params))
+            status, body = 200, await handler(Arguments(joined(request.query_params.multi_items())))
         except BadQuery as refused:
             status, body = 400, {"error": str(refused)}
         return Response(orjson.dumps(body), status, media_type="application/json")

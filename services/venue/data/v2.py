@@ -14,12 +14,12 @@ from starlette.routing import Route
 
 from services.venue.data import positions as writing
 from services.venue.data.cursor import read_cursor, write_cursor
-from services.venue.data.feed import Entry, Feed
+from services.venue.data.feed import TRADE, Entry
 from services.venue.data.portfolio import Portfolio
 from services.venue.data.positions import Position
-from services.venue.data.query import Arguments, BadQuery, Query, read_conditions, read_user
-from services.venue.data.rows import MICRO, Row, activity_v1, as_v2, trade_v1
-from services.venue.model import Market
+from services.venue.data.query import Arguments, BadQuery, Query, joined, read_conditions, read_user
+from services.venue.data.reader import Reader
+from services.venue.data.rows import MICRO, Row, as_v2
 
 LIMIT, MOST = 100, 1_000
 TRADES_FLOOR_MICROS = 10_000
@@ -42,14 +42,11 @@ _SORTS: dict[str, Callable[[Position], int]] = {
 
 
 class VersionTwo:
-    """Answers from the feed and the portfolio. `head` reads the newest block's number."""
+    """Answers from the reader and the portfolio. `head` reads the newest block's number."""
 
-    def __init__(
-        self, feed: Feed, portfolio: Portfolio, markets: Callable[[str], Market], head: Callable[[], Awaitable[int]]
-    ) -> None:
-        self._feed = feed
+    def __init__(self, reader: Reader, portfolio: Portfolio, head: Callable[[], Awaitable[int]]) -> None:
+        self._reader = reader
         self._portfolio = portfolio
-        self._market = markets
         self._head = head
 
     def routes(self) -> list[Route]:
@@ -78,7 +75,8 @@ class VersionTwo:
             limit=_limit(arguments),
             offset=0,
         )
-        return self._page("activity", activity_v1, query, arguments)
+        found = await self._reader.activity(query)
+        return _page("activity", found, self._reader.activity_row, query, arguments)
 
     async def trades(self, arguments: Arguments) -> Row:
         user = arguments.text("user")
@@ -91,7 +89,7 @@ class VersionTwo:
             side=arguments.choice("side", of=SIDES, default=""),
             start=arguments.number("start", default=0),
             end=arguments.number("end", default=0) or None,
-            kinds=frozenset(),
+            kinds=frozenset({TRADE}),
             sort_by="TIMESTAMP",
             ascending=False,
             taker_only=arguments.flag("taker_only", "takerOnly", default=True),
@@ -101,7 +99,8 @@ class VersionTwo:
             offset=0,
         )
         # One user only: the real one answers several with nothing.
-        return _envelope([], query.limit, None) if several else self._page("trades", trade_v1, query, arguments)
+        found = [] if several else self._reader.trades(query)
+        return _page("trades", found, self._reader.trade_row, query, arguments)
 
     async def positions(self, arguments: Arguments) -> Row:
         limit, status = _limit(arguments), arguments.choice("status", of=STATUSES, default="OPEN")
@@ -127,14 +126,14 @@ class VersionTwo:
         return {"data": {"proxy_wallet": user, "value": value}}
 
     async def status(self, arguments: Arguments) -> Row:
-        head, lag = await self._head(), self._feed.lag_ms // 1_000
+        head, lag = await self._head(), self._reader.feed.lag_ms // 1_000
         mechanisms = [
             {"name": "activity_feed", "age_seconds": lag},
             {"name": "custody_balances", "age_seconds": 0, "blocks_behind": 0},
         ]
         computed_at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         serving = {"lag_seconds": lag, "worst": "activity_feed", "mechanisms": mechanisms}
-        ingestion = {
+        ingestion: Row = {
             "cursors": 1,
             "network": "polygon",
             "chain_id": 137,
@@ -143,25 +142,22 @@ class VersionTwo:
             "most_lagged": None,
             "lagging": [],
         }
-        data = {"computed_at": computed_at, "age_seconds": 0, "serving": serving, "ingestion": ingestion}
+        data: Row = {"computed_at": computed_at, "age_seconds": 0, "serving": serving, "ingestion": ingestion}
         return {"data": data}
 
-    def _page(self, kind: str, write: Callable[..., Row], query: Query, arguments: Arguments) -> Row:
-        found, cursor = self._feed.find(query), arguments.text("cursor")
-        if cursor:
-            last = int(read_cursor(kind, cursor)["sq"])
-            found = [entry for entry in found if (entry.sequence > last) == query.ascending and entry.sequence != last]
-        rows = [self._row(write, entry) for entry in found[: query.limit]]
-        more = len(found) > query.limit > 0
-        return _envelope(rows, query.limit, _after(kind, found[query.limit - 1], query.limit) if more else None)
 
-    def _row(self, write: Callable[..., Row], entry: Entry) -> Row:
-        fill = entry.fill
-        return as_v2(write(fill, self._market(fill.condition_id), self._feed.name(fill.wallet)))
+def _page(kind: str, found: list[Entry], write: Callable[[Entry], Row], query: Query, arguments: Arguments) -> Row:
+    """One page after the cursor, and the cursor of the next where there is more."""
+    if cursor := arguments.text("cursor"):
+        last = int(read_cursor(kind, cursor)["sq"])
+        found = [entry for entry in found if entry.sequence != last and (entry.sequence > last) == query.ascending]
+    rows = [as_v2(write(entry)) for entry in found[: query.limit]]
+    more = len(found) > query.limit > 0
+    return _envelope(rows, query.limit, _after(kind, found[query.limit - 1], query.limit) if more else None)
 
 
 def _after(kind: str, entry: Entry, limit: int) -> str:
-    params = {"l": limit, "ts": entry.fill.block_timestamp, "sq": str(entry.sequence), "d": limit}
+    params = {"l": limit, "ts": entry.timestamp, "sq": str(entry.sequence), "d": limit}
     return write_cursor(kind, params)
 
 
@@ -196,7 +192,7 @@ def _endpoint(handler: Handler, max_age: int) -> Callable[[Request], Awaitable[R
         trace = uuid.uuid4().hex
         headers = {"x-trace-id": trace, "cache-control": f"max-age={max_age}"}
         try:
-            status, body = 200, await handler(Arguments(request.query_params))
+            status, body = 200, await handler(Arguments(joined(request.query_params.multi_items())))
         except BadQuery as refused:
             parameter = {"parameter": refused.parameter} if refused.parameter else {}
             fault = {"error": str(refused), "code": "invalid_request", "retryable": False, "trace_id": trace}

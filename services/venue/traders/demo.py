@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from services.venue.traders.steps import Action, Rest, Side, Step, Take
+from services.venue.model import Side
+from services.venue.traders.steps import Action, Rest, Step, Take
 
 MARKETS = 6
 SHARE = 1_000_000

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
 
-from services.venue.traders.steps import Side
+from services.venue.model import Side
 
 MICRO = 1_000_000
 SHARE = 1_000_000

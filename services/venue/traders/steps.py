@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Side(StrEnum):
-    BUY = "BUY"
-    SELL = "SELL"
+from services.venue.model import Side
 
 
 @dataclass(frozen=True, slots=True)

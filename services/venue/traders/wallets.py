@@ -27,12 +27,13 @@ class Trader:
         return str(self.account.address)
 
     @property
-    def is_leader(self) -> bool:
-        return self.name.startswith("leader-")
+    def role(self) -> str:
+        """leader, maker or counterparty."""
+        return self.name.partition("-")[0]
 
     @property
-    def is_maker(self) -> bool:
-        return self.name.startswith("maker-")
+    def is_leader(self) -> bool:
+        return self.role == "leader"
 
 
 def trader(seed: int, name: str) -> Trader:
