@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from services.venue.data.cursor import read_cursor, write_cursor
 from services.venue.data.query import BadQuery
 from services.venue.data.rows import MICRO, Row, icon
 from services.venue.model import Market
-from services.venue.prices import Quote
+from services.venue.prices import Prices
 
 MOST = 100
 FIRST_ID = 5_000_001
@@ -28,54 +28,62 @@ DEPRECATED = {
 
 
 class Gamma:
-    """Reads the exchange's markets as they are now; `quote` is a market's book at a glance, its first outcome's side."""
+    """Reads the exchange's markets as they are now; prices are those of the first outcome."""
 
-    def __init__(self, markets: Mapping[str, Market], quote: Callable[[Market], Quote], started_at: datetime) -> None:
+    def __init__(self, markets: Mapping[str, Market], prices: Prices, started_at: datetime) -> None:
         self._markets = markets
-        self._quote = quote
+        self._prices = prices
         self._started_at = started_at
 
     def routes(self) -> list[Route]:
-        return [
-            Route("/markets", self.markets),
-            Route("/markets/keyset", self.markets_keyset),
-            Route("/markets/slug/{slug}", self.market_of_slug),
-            Route("/markets/{id}", self.market),
-            Route("/events", self.events),
-            Route("/events/keyset", self.events_keyset),
-            Route("/events/slug/{slug}", self.event_of_slug),
-            Route("/events/{id}", self.event),
-        ]
+        handlers: dict[str, Callable[[Request], Response]] = {
+            "/markets": self.markets,
+            "/markets/keyset": self.markets_keyset,
+            "/markets/slug/{slug}": self.market_of_slug,
+            "/markets/{id}": self.market,
+            "/events": self.events,
+            "/events/keyset": self.events_keyset,
+            "/events/slug/{slug}": self.event_of_slug,
+            "/events/{id}": self.event,
+        }
+        return [Route(path, self._endpoint(handler)) for path, handler in handlers.items()]
 
-    async def markets(self, request: Request) -> Response:
+    def _endpoint(self, handler: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            await self._prices.refresh()
+            return handler(request)
+
+        return endpoint
+
+    def markets(self, request: Request) -> Response:
         found = [self.write_market(market) for market in self._asked(request)]
         return _offset_page(request, found)
 
-    async def markets_keyset(self, request: Request) -> Response:
+    def markets_keyset(self, request: Request) -> Response:
         return _keyset_page(request, "markets", [self.write_market(market) for market in self._asked(request)])
 
-    async def market(self, request: Request) -> Response:
+    def market(self, request: Request) -> Response:
         wanted = request.path_params["id"]
         return self._one(market for market in self._markets.values() if self._id(market) == wanted)
 
-    async def market_of_slug(self, request: Request) -> Response:
+    def market_of_slug(self, request: Request) -> Response:
         return self._one(market for market in self._markets.values() if market.slug == request.path_params["slug"])
 
-    async def events(self, request: Request) -> Response:
+    def events(self, request: Request) -> Response:
         return _offset_page(request, self._events(request))
 
-    async def events_keyset(self, request: Request) -> Response:
+    def events_keyset(self, request: Request) -> Response:
         return _keyset_page(request, "events", self._events(request))
 
-    async def event(self, request: Request) -> Response:
+    def event(self, request: Request) -> Response:
         return self._one_event(lambda market: market.event_id == request.path_params["id"])
 
-    async def event_of_slug(self, request: Request) -> Response:
+    def event_of_slug(self, request: Request) -> Response:
         return self._one_event(lambda market: market.event_slug == request.path_params["slug"])
 
     def write_market(self, market: Market, *, with_event: bool = True) -> Row:
         """A market; `with_event` False where it already lies inside one."""
-        quote, tick = self._quote(market), market.tick_micros
+        quote, tick = self._prices.quote(market), market.tick_micros
         end, start = _stamp(market.end_at), _stamp(int(self._started_at.timestamp()))
         prices = [quote.yes_micros, MICRO - quote.yes_micros]
         row: Row = {

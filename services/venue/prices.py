@@ -6,6 +6,12 @@ from dataclasses import dataclass
 
 from services.venue.exchange import Exchange
 from services.venue.model import MICRO, Market
+from services.venue.node import addresses, calldata
+from services.venue.node.calldata import Signature
+from services.venue.node.client import Node
+
+_NUMERATOR: Signature = ("payoutNumerators", ("bytes32", "uint256"))
+_DENOMINATOR: Signature = ("payoutDenominator", ("bytes32",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +26,27 @@ class Quote:
 
 
 class Prices:
-    """Reads the books; a resolved market is worth what it pays."""
+    """Reads the books; a resolved market is worth what it pays, which `refresh` learns from the chain."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, node: Node) -> None:
         self._exchange = exchange
+        self._node = node
+        self._paid: dict[str, int] = {}
         self._volumes: dict[str, int] = {}
         self._counted = 0
 
+    async def refresh(self) -> None:
+        """Reads the payouts of markets that were closed since the last time."""
+        for market in self._exchange.markets.values():
+            if market.closed and market.condition_id not in self._paid:
+                await self._learn(market.condition_id)
+
     def quote(self, market: Market) -> Quote:
         """The market's first outcome; an empty side reads 0 and a dollar, as the real one has it."""
-        volume, view = self._volume(market), self._exchange.book(market.tokens[0])
+        volume, paid = self._volume(market), self._paid.get(market.condition_id)
+        if paid is not None:
+            return Quote(max(paid - market.tick_micros, 0), paid, paid, paid, volume)
+        view = self._exchange.book(market.tokens[0])
         if view is None:
             return Quote(0, MICRO, MICRO // 2, MICRO // 2, volume)
         bid = view.bids[-1][0] if view.bids else 0
@@ -41,6 +58,14 @@ class Prices:
         """What one share of the token is worth."""
         yes = self.quote(market).yes_micros
         return yes if token_id == market.tokens[0] else MICRO - yes
+
+    async def _learn(self, condition_id: str) -> None:
+        raw = bytes.fromhex(condition_id.removeprefix("0x"))
+        asked = [calldata.write(_NUMERATOR, raw, 0), calldata.write(_DENOMINATOR, raw)]
+        calls = [("eth_call", [{"to": addresses.CONDITIONAL_TOKENS, "data": data}, "latest"]) for data in asked]
+        numerator, denominator = (int(answer, 16) for answer in await self._node.batch(calls))
+        if denominator:
+            self._paid[condition_id] = numerator * MICRO // denominator
 
     def _volume(self, market: Market) -> int:
         for fill in self._exchange.fills[self._counted :]:

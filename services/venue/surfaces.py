@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any, cast
 
 from eth_utils.address import to_checksum_address
-from starlette.routing import BaseRoute, Mount
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 
 from services.venue.bank import Bank
+from services.venue.data.cache import UrlCache
 from services.venue.data.conversions import Conversions
 from services.venue.data.feed import Feed
 from services.venue.data.portfolio import Portfolio
@@ -24,7 +28,7 @@ from services.venue.rtds import Rtds
 
 
 class Surfaces:
-    """`routes` are `/data/…`, `/gamma/…` and the WebSocket `/rtds`. `names` are the traders' by address.
+    """`routes` are `/data/…`, `/gamma/…`, the WebSocket `/rtds` and `/admin/data`. `names` are the traders' by address.
 
     `data_lag_ms` is how long after its block a row is first shown by the Data API.
     """
@@ -39,17 +43,18 @@ class Surfaces:
         *,
         data_lag_ms: int = 0,
     ) -> None:
-        prices = Prices(exchange)
+        prices = Prices(exchange, node)
         self.feed = Feed(exchange.fills, names, now_ms, lag_ms=data_lag_ms)
+        self.cache = UrlCache(now_ms)
         reader = Reader(self.feed, Conversions(node), exchange.markets)
-        portfolio = Portfolio(self.feed, exchange.markets, bank.token_balance, prices.token_micros)
+        portfolio = Portfolio(self.feed, exchange.markets, bank.token_balance, prices)
 
         async def head() -> int:
             return int(await node.call("eth_blockNumber"), 16)
 
-        self._one = VersionOne(reader, portfolio)
-        self._two = VersionTwo(reader, portfolio, head)
-        self._gamma = Gamma(exchange.markets, prices.quote, datetime.fromtimestamp(now_ms() / 1_000, UTC))
+        self._one = VersionOne(reader, portfolio, self.cache)
+        self._two = VersionTwo(reader, portfolio, head, self.cache)
+        self._gamma = Gamma(exchange.markets, prices, datetime.fromtimestamp(now_ms() / 1_000, UTC))
         self._rtds = Rtds(exchange.markets, self.feed.name, to_checksum_address, now_ms)
         exchange.subscribe(self._hear)
 
@@ -58,7 +63,15 @@ class Surfaces:
             Mount("/data", routes=[*self._one.routes(), *self._two.routes()]),
             Mount("/gamma", routes=self._gamma.routes()),
             *self._rtds.routes(),
+            Route("/admin/data", self._tune, methods=["POST"]),
         ]
+
+    async def _tune(self, request: Request) -> Response:
+        """`lag_ms` and `cache_ms` of the Data API, from now on."""
+        body = cast(dict[str, Any], await request.json())
+        self.feed.lag_ms = int(body.get("lag_ms", self.feed.lag_ms))
+        self.cache.keep_ms = int(body.get("cache_ms", self.cache.keep_ms))
+        return JSONResponse({"lag_ms": self.feed.lag_ms, "cache_ms": self.cache.keep_ms})
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, MinedEvent):

@@ -9,23 +9,23 @@ from services.venue.data.feed import Feed
 from services.venue.data.holdings import Holding, holdings
 from services.venue.data.positions import Position
 from services.venue.model import Market
+from services.venue.prices import Prices
 
 Balance = Callable[[str, int], Awaitable[int]]
 
 
 class Portfolio:
-    """Reads balances (wallet, token id) from the chain and prices (token id) from the books."""
+    """Reads balances (wallet, token id) from the chain."""
 
-    def __init__(
-        self, feed: Feed, markets: Mapping[str, Market], balance: Balance, price_micros: Callable[[Market, str], int]
-    ) -> None:
+    def __init__(self, feed: Feed, markets: Mapping[str, Market], balance: Balance, prices: Prices) -> None:
         self._feed = feed
         self._markets = markets
         self._balance = balance
-        self._price_micros = price_micros
+        self._prices = prices
 
     async def of(self, wallet: str) -> list[Position]:
         """Every token that the wallet ever traded, and both tokens of such a market where it holds some."""
+        await self._prices.refresh()
         fills = self._feed.fills_of(wallet)
         book = holdings(fills)
         for condition in {fill.condition_id for fill in fills}:
@@ -45,7 +45,7 @@ class Portfolio:
             market=market,
             holding=holding,
             shares_micros=held[holding.token_id],
-            price_micros=self._price_micros(market, holding.token_id),
+            price_micros=self._prices.token_micros(market, holding.token_id),
             resolved=market.closed,
             mergeable=all(held[token] for token in market.tokens),
         )

@@ -32,6 +32,8 @@ class Position:
 
     @property
     def cost_micros(self) -> int:
+        if self.shares_micros == self.holding.shares_micros:
+            return self.holding.cost_micros
         return self.shares_micros * self.holding.average_micros // MICRO
 
     @property

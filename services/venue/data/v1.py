@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.venue.data import positions as writing
+from services.venue.data.cache import UrlCache
 from services.venue.data.feed import TRADE, Entry
 from services.venue.data.portfolio import Portfolio
 from services.venue.data.positions import Position
@@ -46,9 +47,10 @@ _POSITION_SORTS: dict[str, Callable[[Position], Any]] = {
 class VersionOne:
     """Answers from the reader and the portfolio; every handler returns what becomes the JSON body."""
 
-    def __init__(self, reader: Reader, portfolio: Portfolio) -> None:
+    def __init__(self, reader: Reader, portfolio: Portfolio, cache: UrlCache) -> None:
         self._reader = reader
         self._portfolio = portfolio
+        self._cache = cache
 
     def routes(self) -> list[Route]:
         handlers: dict[str, Handler] = {
@@ -58,7 +60,7 @@ class VersionOne:
             "/closed-positions": self.closed_positions,
             "/value": self.value,
         }
-        return [Route(path, _endpoint(handler)) for path, handler in handlers.items()]
+        return [Route(path, _endpoint(handler, self._cache)) for path, handler in handlers.items()]
 
     async def activity(self, arguments: Arguments) -> list[Row]:
         limit, offset = _page(arguments, 100, ACTIVITY_LIMIT, ACTIVITY_OFFSET, "activity")
@@ -156,12 +158,16 @@ def _wanted(position: Position, arguments: Arguments, conditions: frozenset[str]
     )
 
 
-def _endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(handler: Handler, cache: UrlCache) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
+        if kept := cache.get(request):
+            return kept
         try:
             status, body = 200, await handler(Arguments(joined(request.query_params.multi_items())))
         except BadQuery as refused:
             status, body = 400, {"error": str(refused)}
-        return Response(orjson.dumps(body), status, media_type="application/json")
+        response = Response(orjson.dumps(body), status, media_type="application/json")
+        cache.put(request, response)
+        return response
 
     return endpoint

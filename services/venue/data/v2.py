@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.venue.data import positions as writing
+from services.venue.data.cache import UrlCache
 from services.venue.data.cursor import read_cursor, write_cursor
 from services.venue.data.feed import TRADE, Entry
 from services.venue.data.portfolio import Portfolio
@@ -44,10 +45,13 @@ _SORTS: dict[str, Callable[[Position], int]] = {
 class VersionTwo:
     """Answers from the reader and the portfolio. `head` reads the newest block's number."""
 
-    def __init__(self, reader: Reader, portfolio: Portfolio, head: Callable[[], Awaitable[int]]) -> None:
+    def __init__(
+        self, reader: Reader, portfolio: Portfolio, head: Callable[[], Awaitable[int]], cache: UrlCache
+    ) -> None:
         self._reader = reader
         self._portfolio = portfolio
         self._head = head
+        self._cache = cache
 
     def routes(self) -> list[Route]:
         handlers: dict[str, tuple[Handler, int]] = {
@@ -57,7 +61,7 @@ class VersionTwo:
             "/v2/value": (self.value, 5),
             "/v2/status": (self.status, 5),
         }
-        return [Route(path, _endpoint(handler, max_age)) for path, (handler, max_age) in handlers.items()]
+        return [Route(path, _endpoint(handler, max_age, self._cache)) for path, (handler, max_age) in handlers.items()]
 
     async def activity(self, arguments: Arguments) -> Row:
         query = Query(
@@ -187,8 +191,10 @@ def _has_status(position: Position, status: str, floor_micros: int) -> bool:
     }[status]
 
 
-def _endpoint(handler: Handler, max_age: int) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(handler: Handler, max_age: int, cache: UrlCache) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
+        if kept := cache.get(request):
+            return kept
         trace = uuid.uuid4().hex
         headers = {"x-trace-id": trace, "cache-control": f"max-age={max_age}"}
         try:
@@ -197,6 +203,8 @@ def _endpoint(handler: Handler, max_age: int) -> Callable[[Request], Awaitable[R
             parameter = {"parameter": refused.parameter} if refused.parameter else {}
             fault = {"error": str(refused), "code": "invalid_request", "retryable": False, "trace_id": trace}
             status, body, headers = 400, fault | parameter, {"x-trace-id": trace}
-        return Response(orjson.dumps(body), status, headers, media_type="application/json")
+        response = Response(orjson.dumps(body), status, headers, media_type="application/json")
+        cache.put(request, response)
+        return response
 
     return endpoint
