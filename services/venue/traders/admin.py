@@ -68,7 +68,7 @@ class TradersAdmin:
         return _orders(await self._desk.act(rest))
 
     async def start(self, body: dict[str, Any]) -> Any:
-        self._runner.start(_text(body, "name"), delay_s=_whole(body, "delay_s", 0))
+        self._runner.start(_text(body, "name"), delay_s=_whole(body, "delay_s", 0), speed=_whole(body, "speed", 1))
         return self._runner.report()
 
     async def script(self, _: dict[str, Any]) -> Any:

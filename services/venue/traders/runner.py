@@ -66,18 +66,20 @@ class Runner:
         self._name = ""
         self._steps: Sequence[Step] = ()
         self._played = 0
+        self._speed = 1
         self._started_at_ms = 0
         self._ended_at_ms = 0
         self._placed: list[Placed] = []
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, name: str, *, delay_s: float = 0.0) -> None:
-        """Begins after `delay_s`; raises NotNow."""
+    def start(self, name: str, *, delay_s: float = 0.0, speed: int = 1) -> None:
+        """Begins after `delay_s`, and plays `speed` times as fast as written; raises NotNow."""
         if name not in SCRIPTS:
             raise NotNow(f"no script is called {name!r}; there are: {', '.join(SCRIPTS)}")
         if self._state is State.RUNNING:
             raise NotNow(f"{self._name!r} is playing")
         self._name, self._state, self._played = name, State.RUNNING, 0
+        self._speed = max(speed, 1)
         self._steps = SCRIPTS[name](self._seed)
         self._placed = []
         self._started_at_ms = self._now_ms() + int(delay_s * 1_000)
@@ -107,7 +109,7 @@ class Runner:
         self._note("script_started", name=self._name, steps=len(self._steps))
         try:
             for step in self._steps:
-                await asyncio.sleep(max(0, self._started_at_ms + step.at_ms - self._now_ms()) / 1_000)
+                await asyncio.sleep(max(0, self._started_at_ms + step.at_ms // self._speed - self._now_ms()) / 1_000)
                 await self._step(step)
             await self._settle()
         finally:

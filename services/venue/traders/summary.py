@@ -21,8 +21,8 @@ class Summary:
         """By wallet, lower case: orders received, fills, money in and out, and shares by token."""
         wallets: dict[str, dict[str, Any]] = {}
         for line in self._lines():
-            if line["kind"] == "order" and line.get("wallet"):
-                self._wallet(wallets, str(line["wallet"]))["orders_received"] += 1
+            if line["kind"] == "order_received":
+                self._wallet(wallets, str(line["maker"]))["orders_received"] += 1
         for fill in self._fills:
             _add(self._wallet(wallets, fill.wallet), fill)
         return {"wallets": wallets}

@@ -1,0 +1,77 @@
+"""`python -m services.venue`: the local Polymarket on one port, over a node that is already running."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Generator
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+import uvicorn
+
+from services.venue.app import Options, open_venue
+from services.venue.node.__main__ import logs_to_stderr
+from services.venue.traders.runner import SCRIPTS
+
+log = structlog.get_logger(__name__)
+
+
+class _Server(uvicorn.Server):
+    """Signals end it without being raised again, so that its exit code says whether it ended well."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        loop = asyncio.get_running_loop()
+        for wanted in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(wanted, self._stop)
+        yield
+
+    def _stop(self) -> None:
+        self.should_exit = True
+
+
+def main(
+    port: Annotated[int, typer.Option(help="Port for HTTP and WebSocket.")] = 8900,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    node: Annotated[str, typer.Option(help="JSON-RPC of the node.")] = "http://127.0.0.1:8901",
+    journal: Annotated[Path | None, typer.Option(help="Append-only log, JSON lines.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same wallets, markets and scripts.")] = 1,
+    history: Annotated[int, typer.Option(min=0, help="Trades that leaders have behind them at the start.")] = 0,
+    script: Annotated[str, typer.Option(help=f"Played from the start: none, {', '.join(SCRIPTS)}.")] = "none",
+    data_lag_ms: Annotated[int, typer.Option(min=0, help="How late the Data API shows a mined fill.")] = 0,
+) -> None:
+    """Run a local Polymarket: CLOB, Data API, Gamma, RTDS, market makers and scripted leaders."""
+    if script != "none" and script not in SCRIPTS:
+        raise typer.BadParameter(f"expected none, {', '.join(SCRIPTS)}", param_hint="--script")
+    logs_to_stderr()
+    options = Options(node, seed, journal, history, script, data_lag_ms)
+    asyncio.run(_serve(options, host, port))
+
+
+async def _serve(options: Options, host: str, port: int) -> None:
+    venue = await open_venue(options)
+    config = uvicorn.Config(
+        venue.app,
+        host=host,
+        port=port,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        ws_max_size=1024 * 1024,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=2,
+    )
+    async with venue.running():
+        await venue.company.prepare(history=options.history)
+        if options.script != "none":
+            venue.company.runner.start(options.script)
+        log.info("venue listening", host=host, port=port, markets=len(venue.exchange.markets))
+        await _Server(config).serve()
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,103 @@
+"""`/admin`: what a tester may do to the venue that no trader can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from eth_utils.address import is_address, to_checksum_address
+from starlette.requests import Request
+from starlette.routing import Route
+
+from services.venue.bank import Bank
+from services.venue.clob.answers import endpoint
+from services.venue.clob.parse import read_body
+from services.venue.exchange import Exchange
+from services.venue.faults import BadFault, Fault, Faults
+from services.venue.journal import Journal
+from services.venue.refusals import Refusal
+
+
+class Admin:
+    """Health, the journal, money for a wallet, and faults."""
+
+    def __init__(self, exchange: Exchange, bank: Bank, journal: Journal, faults: Callable[[], Faults]) -> None:
+        self._exchange = exchange
+        self._bank = bank
+        self._journal = journal
+        self._faults = faults
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/admin/health", endpoint(self.health)),
+            Route("/admin/journal", endpoint(self.journal)),
+            Route("/admin/markets", endpoint(self.markets)),
+            Route("/admin/fund", endpoint(self.fund), methods=["POST"]),
+            Route("/admin/faults", endpoint(self.faults)),
+            Route("/admin/faults", endpoint(self.add_fault), methods=["POST"]),
+            Route("/admin/faults", endpoint(self.clear_faults), methods=["DELETE"]),
+        ]
+
+    async def health(self, _: Request) -> Any:
+        return {"status": "ok", "markets": len(self._exchange.markets), "trades": len(self._exchange.trades)}
+
+    async def journal(self, request: Request) -> Any:
+        after = request.query_params.get("after", "0")
+        if not after.isdigit():
+            raise Refusal("after: expected a sequence number")
+        return {"lines": self._journal.after(int(after))}
+
+    async def markets(self, _: Request) -> Any:
+        return {
+            "markets": [
+                {"condition_id": m.condition_id, "slug": m.slug, "tokens": list(m.tokens), "tick_micros": m.tick_micros}
+                for m in self._exchange.markets.values()
+            ]
+        }
+
+    async def fund(self, request: Request) -> Any:
+        body = _mapping(read_body(await request.body()))
+        address, amount = body.get("address"), body.get("usdc_micros")
+        if not isinstance(address, str) or not is_address(address):
+            raise Refusal("address: expected a wallet's address")
+        if not isinstance(amount, int) or isinstance(amount, bool) or amount <= 0:
+            raise Refusal("usdc_micros: expected a whole number above 0")
+        wallet = to_checksum_address(address)
+        await self._bank.fund(wallet, amount)
+        await self._exchange.wallets.read(wallet)
+        self._journal.note("funded", wallet=wallet, usdc_micros=amount)
+        return {"address": wallet, "balance_micros": self._exchange.wallets.get(wallet).cash_micros}
+
+    async def faults(self, _: Request) -> Any:
+        return {"faults": [_told(fault) for fault in self._faults().active]}
+
+    async def add_fault(self, request: Request) -> Any:
+        try:
+            fault = Fault.read(_mapping(read_body(await request.body())))
+        except BadFault as error:
+            raise Refusal(str(error)) from error
+        self._faults().active.append(fault)
+        return _told(fault)
+
+    async def clear_faults(self, _: Request) -> Any:
+        self._faults().active.clear()
+        return {"faults": []}
+
+
+def _told(fault: Fault) -> dict[str, Any]:
+    return {
+        "kind": str(fault.kind),
+        "method": fault.method,
+        "path": fault.path,
+        "ms": fault.ms,
+        "status": fault.status,
+        "rate_bps": fault.rate_bps,
+        "times": fault.times,
+        "struck": fault.struck,
+    }
+
+
+def _mapping(body: object) -> dict[str, Any]:
+    if not isinstance(body, dict):
+        raise Refusal("expected a JSON object")
+    return cast(dict[str, Any], body)

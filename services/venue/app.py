@@ -1,0 +1,147 @@
+"""Where the venue's parts meet: one ASGI application for everything that Polymarket serves, and its own controls."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp
+
+from services.venue.admin import Admin
+from services.venue.bank import Bank
+from services.venue.clob.market_data import MarketData
+from services.venue.clob.trading import Trading
+from services.venue.credentials import Credentials
+from services.venue.exchange import Exchange
+from services.venue.faults import Faults
+from services.venue.journal import Journal
+from services.venue.listing import listed
+from services.venue.model import Event, MinedEvent, TradeEvent
+from services.venue.node import addresses
+from services.venue.node.client import Node
+from services.venue.settlement import Settlement
+from services.venue.sockets.market import MarketChannel
+from services.venue.sockets.user import UserChannel
+from services.venue.surfaces import Surfaces
+from services.venue.traders.company import Company
+from services.venue.wallets import Wallets
+
+EXPIRY_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a venue is started with."""
+
+    node_url: str
+    seed: int = 1
+    journal: Path | None = None
+    history: int = 0
+    script: str = "none"
+    data_lag_ms: int = 0
+
+
+def now_ms() -> int:
+    """The clock of this venue."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(slots=True)
+class Venue:
+    """A venue that is ready to trade: its application, with faults around it, and what runs beside it."""
+
+    app: ASGIApp
+    company: Company
+    exchange: Exchange
+    settlement: Settlement
+    journal: Journal
+    node: Node
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Settle what is matched, and expire what is over."""
+        work = [
+            asyncio.create_task(self.settlement.run()),
+            asyncio.create_task(self.exchange.settle()),
+            asyncio.create_task(self._expire()),
+        ]
+        try:
+            yield
+        finally:
+            await self.company.close()
+            await self.settlement.close()
+            for task in work[1:]:
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+            await self.node.close()
+            self.journal.close()
+
+    async def _expire(self) -> None:
+        while True:
+            await asyncio.sleep(EXPIRY_S)
+            self.exchange.expire()
+
+
+async def open_venue(options: Options) -> Venue:
+    """List the markets and put everything together; nobody trades before `prepare` of its company."""
+    node = Node(options.node_url)
+    bank = Bank(node)
+    journal = Journal(now_ms, options.journal)
+    markets = await listed(bank, options.seed, now_ms() // 1000)
+    wallets = Wallets(bank, [token for market in markets for token in market.tokens])
+    settlement = Settlement(node, addresses.OPERATOR)
+    exchange = Exchange(markets, wallets, settlement, now_ms)
+    exchange.subscribe(lambda event: _note(journal, event))
+    company = Company(exchange, bank, journal, options.seed, now_ms)
+    credentials = Credentials(options.seed)
+    surfaces = Surfaces(exchange, bank, node, company.names, now_ms, data_lag_ms=options.data_lag_ms)
+    data, trading = MarketData(exchange, now_ms), Trading(exchange, credentials, journal, now_ms)
+    admin = Admin(exchange, bank, journal, lambda: faults)
+    routes = [
+        Mount("/clob", routes=[*data.routes(), *trading.routes()]),
+        *surfaces.routes(),
+        *MarketChannel(exchange, now_ms).routes(),
+        *UserChannel(exchange, credentials).routes(),
+        *admin.routes(),
+        *company.routes(),
+    ]
+    faults = Faults(Starlette(routes=routes), journal, options.seed)
+    return Venue(faults, company, exchange, settlement, journal, node)
+
+
+def _note(journal: Journal, event: Event) -> None:
+    if isinstance(event, TradeEvent):
+        trade = event.trade
+        journal.note(
+            "trade",
+            trade_id=trade.trade_id,
+            status=str(trade.status),
+            taker=trade.taker.order.order_hash,
+            makers=[part.order.order_hash for part in trade.makers],
+            tx_hash=trade.tx_hash,
+        )
+    if isinstance(event, MinedEvent):
+        for fill in event.fills:
+            journal.note(
+                "wallet_fill",
+                wallet=fill.wallet,
+                role=str(fill.role),
+                order_hash=fill.order_hash,
+                trade_id=fill.trade_id,
+                token=fill.token_id,
+                side=str(fill.side),
+                size_micros=fill.size_micros,
+                usdc_micros=fill.usdc_micros,
+                fee_micros=fill.fee_micros,
+                tx_hash=fill.tx_hash,
+                block=fill.block_number,
+            )

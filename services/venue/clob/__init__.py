@@ -1,0 +1,1 @@
+"""The CLOB over REST (venue.md 3)."""

@@ -1,0 +1,134 @@
+"""What anyone may read: time, markets, books, prices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from starlette.requests import Request
+from starlette.routing import Route
+
+from services.venue.clob import shapes
+from services.venue.clob.answers import endpoint
+from services.venue.clob.parse import read_body
+from services.venue.exchange import Exchange
+from services.venue.model import MICRO, BookView, Market
+from services.venue.refusals import Refusal, no_book
+
+MOST_BOOKS = 500
+END = "LTE="
+
+
+class MarketData:
+    """Routes without authentication."""
+
+    def __init__(self, exchange: Exchange, now_ms: Callable[[], int]) -> None:
+        self._exchange = exchange
+        self._now_ms = now_ms
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/", endpoint(self.ok)),
+            Route("/ok", endpoint(self.ok)),
+            Route("/time", endpoint(self.time)),
+            Route("/version", endpoint(self.version)),
+            Route("/markets", endpoint(self.markets)),
+            Route("/markets/{condition}", endpoint(self.market)),
+            Route("/clob-markets/{condition}", endpoint(self.clob_market)),
+            Route("/markets-by-token/{token}", endpoint(self.market_of_token)),
+            Route("/book", endpoint(self.book)),
+            Route("/books", endpoint(self.books), methods=["POST"]),
+            Route("/midpoint", endpoint(self.midpoint)),
+            Route("/price", endpoint(self.price)),
+            Route("/spread", endpoint(self.spread)),
+            Route("/last-trade-price", endpoint(self.last_trade_price)),
+            Route("/tick-size", endpoint(self.tick_size)),
+            Route("/neg-risk", endpoint(self.neg_risk)),
+            Route("/fee-rate", endpoint(self.fee_rate)),
+        ]
+
+    async def ok(self, _: Request) -> Any:
+        return "OK"
+
+    async def time(self, _: Request) -> Any:
+        return self._now_ms() // 1000
+
+    async def version(self, _: Request) -> Any:
+        return {"version": 2}
+
+    async def markets(self, _: Request) -> Any:
+        rows = [shapes.market_row(market) for market in self._exchange.markets.values()]
+        return {"limit": 1000, "count": len(rows), "next_cursor": END, "data": rows}
+
+    async def market(self, request: Request) -> Any:
+        return shapes.market_row(self._market(request))
+
+    async def clob_market(self, request: Request) -> Any:
+        return shapes.clob_market(self._market(request))
+
+    async def market_of_token(self, request: Request) -> Any:
+        market = self._exchange.market_of(request.path_params["token"])
+        if market is None:
+            raise Refusal("market not found", 404)
+        return {
+            "condition_id": market.condition_id,
+            "primary_token_id": market.tokens[0],
+            "secondary_token_id": market.tokens[1],
+        }
+
+    async def book(self, request: Request) -> Any:
+        return shapes.book(self._view(request), self._now_ms())
+
+    async def books(self, request: Request) -> Any:
+        asked = read_body(await request.body())
+        if not isinstance(asked, list):
+            raise Refusal("Invalid payload")
+        wanted = cast(list[Any], asked)
+        if len(wanted) > MOST_BOOKS:
+            raise Refusal("Payload exceeds the limit")
+        views = [self._exchange.book(str(cast(dict[str, Any], one).get("token_id"))) for one in wanted]
+        return [shapes.book(view, self._now_ms()) for view in views if view]
+
+    async def midpoint(self, request: Request) -> Any:
+        bid, ask = _best(self._view(request))
+        return {"mid": shapes.text((bid + ask) // 2)}
+
+    async def price(self, request: Request) -> Any:
+        bid, ask = _best(self._view(request))
+        return {"price": shapes.text(bid if request.query_params.get("side", "").upper() == "BUY" else ask)}
+
+    async def spread(self, request: Request) -> Any:
+        bid, ask = _best(self._view(request))
+        return {"spread": shapes.text(ask - bid)}
+
+    async def last_trade_price(self, request: Request) -> Any:
+        return {"price": shapes.last_price(self._view(request)), "side": "BUY"}
+
+    async def tick_size(self, request: Request) -> Any:
+        return {"minimum_tick_size": self._view(request).market.tick_micros / MICRO}
+
+    async def neg_risk(self, request: Request) -> Any:
+        return {"neg_risk": self._view(request).market.neg_risk}
+
+    async def fee_rate(self, request: Request) -> Any:
+        return {"base_fee": 1000 if self._view(request).market.fee_rate else 0}
+
+    def _market(self, request: Request) -> Market:
+        market = self._exchange.markets.get(request.path_params["condition"])
+        if market is None:
+            raise Refusal("market not found", 404)
+        return market
+
+    def _view(self, request: Request) -> BookView:
+        token = request.query_params.get("token_id", "")
+        if not token.isdigit():
+            raise Refusal("Invalid token id")
+        view = self._exchange.book(token)
+        if view is None:
+            raise no_book()
+        return view
+
+
+def _best(view: BookView) -> tuple[int, int]:
+    bid = view.bids[-1][0] if view.bids else 0
+    return bid, view.asks[-1][0] if view.asks else MICRO

@@ -1,0 +1,1 @@
+"""The CLOB over WebSockets (venue.md 5)."""
