@@ -1,0 +1,122 @@
+"""The venue's Gamma and RTDS: what production reads of markets, and who is told of which fill."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+import websockets
+
+from services.common.polymarket.parse.activity import read_page, read_row
+from services.common.polymarket.parse.gamma import build_market, read_clob_market, read_gamma_event, read_gamma_markets
+from services.common.polymarket.parse.streams import read_rtds_frames
+from tests import recordings
+from tests.venue_process import Venue, venue_process
+from tests.venue_web import exact, kinds, mined, rows, trade, traders
+
+SUBSCRIBE = '{"action":"subscribe","subscriptions":[{"topic":"activity","type":"trades"}]}'
+
+
+@pytest.fixture(scope="module")
+def venue():
+    with venue_process("--seed", "7", "--history", "9") as running:
+        yield running
+
+
+@pytest.fixture
+async def web(venue: Venue):
+    async with httpx.AsyncClient(base_url=venue.url, timeout=10) as client:
+        yield client
+
+
+async def test_a_trade_is_told_by_rtds_the_data_api_and_the_chain_alike(web, venue):
+    leader = (await traders(web))["leader-1"]
+    async with websockets.connect(venue.socket_url + "/rtds") as socket:
+        await socket.send(SUBSCRIBE)
+        await asyncio.sleep(0.1)
+        fill = await mined(web, await trade(web, market=2, outcome=1, side="BUY"))
+        while True:
+            text = await asyncio.wait_for(socket.recv(), 5)
+            told = [one for one in read_rtds_frames(text) if one.wallet == leader.lower()]
+            if told:
+                break
+
+    frame = json.loads(text)
+    assert frame["payload"]["proxyWallet"] == leader
+    assert (told[0].tx_hash, told[0].shares_micros) == (fill["tx_hash"], fill["size_micros"])
+    page = read_page("data_api", await exact(web, "/data/v2/trades", user=leader, limit=1))
+    assert read_row(page.rows[0]).tx_hash == fill["tx_hash"]
+    receipt = await venue.node("eth_getTransactionReceipt", fill["tx_hash"])
+    assert int(receipt["blockNumber"], 16) == fill["block"]
+    assert any(leader[2:].lower() in topic for log in receipt["logs"] for topic in log["topics"])
+    recorded = recordings.load("polymarket/pb_ws/rtds_activity_trades.json")["bosona_fill"]["payload"]
+    payload = {key: value for key, value in frame["payload"].items() if key != "fee"}
+    assert kinds(payload) == kinds(recorded)
+
+
+async def test_makers_are_told_of_on_the_topic_of_trades_only(web, venue):
+    async with websockets.connect(venue.socket_url + "/rtds") as socket:
+        subscribe = json.loads(SUBSCRIBE)
+        subscribe["subscriptions"].append({"topic": "activity", "type": "orders_matched"})
+        await socket.send(json.dumps(subscribe))
+        await asyncio.sleep(0.1)
+        fill = await mined(web, await trade(web, market=0, side="BUY"))
+        frames: list[dict[str, Any]] = []
+        while len(frames) < 3:
+            frame = json.loads(await asyncio.wait_for(socket.recv(), 5))
+            frames += [frame] if frame["payload"]["transactionHash"] == fill["tx_hash"] else []
+
+    assert sorted(frame["type"] for frame in frames) == ["orders_matched", "trades", "trades"]
+    (matched,) = (frame["payload"] for frame in frames if frame["type"] == "orders_matched")
+    assert matched["proxyWallet"].lower() == fill["wallet"]
+
+
+async def test_one_wrong_topic_spoils_the_whole_subscription_and_a_ping_is_answered_by_nothing(web, venue):
+    async with websockets.connect(venue.socket_url + "/rtds") as socket:
+        subscribe = json.loads(SUBSCRIBE)
+        subscribe["subscriptions"].append({"topic": "weather", "type": "*"})
+        await socket.send(json.dumps(subscribe))
+        assert json.loads(await asyncio.wait_for(socket.recv(), 5))["statusCode"] == 400
+        await socket.send("PING")
+        assert await asyncio.wait_for(socket.recv(), 5) == ""
+        await mined(web, await trade(web, market=0, side="BUY"))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(socket.recv(), 0.3)
+
+
+async def test_gamma_describes_a_market_that_production_can_build(web):
+    listed = (await rows(web, "/gamma/markets/keyset", limit=100))["markets"]
+    token = json.loads(listed[0]["clobTokenIds"])[1]
+    payload = await exact(web, "/gamma/markets/keyset", clob_token_ids=token, closed="false")
+    (gamma,) = read_gamma_markets(payload)
+    clob = read_clob_market(await exact(web, f"/clob/clob-markets/{gamma.condition_id}"))
+    market = build_market(gamma, clob, datetime.now(UTC))
+
+    assert market.tokens[1].token_id == token
+    assert market.active
+    assert market.accepting_orders
+    assert market.has_book
+    assert await exact(web, "/gamma/markets", condition_ids=gamma.condition_id) == payload["markets"]
+    assert await exact(web, f"/gamma/markets/{listed[0]['id']}") == payload["markets"][0]
+    assert (await web.get("/gamma/markets/1")).status_code == 404
+
+
+async def test_gamma_has_the_recorded_fields_and_their_types(web):
+    event = recordings.load("polymarket/pb_clob/gamma_event_btc_15m_resolved.json")["response"]
+    recorded = kinds(event["markets"][0])
+    market = (await rows(web, "/gamma/markets/keyset", limit=1))["markets"][0]
+    mine = {key: kind for key, kind in kinds(market).items() if key in recorded and key != "feeSchedule"}
+
+    assert mine.items() <= recorded.items()
+    assert {"outcomes", "outcomePrices", "clobTokenIds", "conditionId", "umaResolutionStatus", "version"} <= set(mine)
+
+
+async def test_an_event_of_gamma_holds_its_markets(web):
+    (event, *_) = await exact(web, "/gamma/events", limit=1)
+    found = read_gamma_event(event)
+    again = await rows(web, f"/gamma/events/slug/{event['slug']}")
+
+    assert all(one.event_id == event["id"] and one.event_slug == event["slug"] for one in found)
+    assert [one["conditionId"] for one in again["markets"]] == [one["conditionId"] for one in event["markets"]]
