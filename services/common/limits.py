@@ -41,6 +41,15 @@ class RedisQuota:
             if not reads_only:
                 raise Away("limiter", error_pb2.ERROR_REASON_LIMITER_UNAVAILABLE) from error
 
+    async def ping(self) -> None:
+        """Answer, or raise `Away`."""
+        try:
+            well = await self._storage.check()
+        except (StorageError, RedisError, OSError, TimeoutError):
+            well = False
+        if not well:
+            raise Away("limiter", error_pb2.ERROR_REASON_LIMITER_UNAVAILABLE)
+
     async def _hit(self, who: str, rate_class: int) -> None:
         item = self._limits[rate_class]
         name = access_pb2.RateClass.Name(rate_class).removeprefix("RATE_CLASS_").lower()  # type: ignore[arg-type]

@@ -1,11 +1,12 @@
 """The ASGI side of a route: request in, envelope out."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
 import grpc
 import orjson
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route as HttpRoute
 
@@ -16,19 +17,26 @@ from services.gateway.upstream import BadRequest, Refused, Upstreams, request_of
 
 MAX_BODY = 256 * 1024
 
+_TOKEN = re.compile(r"[\x21-\x7e]{1,4096}")
+
+
+class TooLarge(Exception):
+    """The body is larger than any request needs."""
+
 
 def http_routes(routes: tuple[Route, ...], upstreams: Upstreams) -> list[HttpRoute]:
     """One Starlette route per path, so that a wrong verb is a 405 that names the right ones."""
     by_path: dict[str, dict[str, Route]] = {}
     for route in routes:
         by_path.setdefault(route.path, {})[route.verb] = route
-    return [HttpRoute(path, _Endpoint(verbs, upstreams), methods=list(verbs)) for path, verbs in by_path.items()]
+    return [HttpRoute(path, Endpoint(path, verbs, upstreams), methods=list(verbs)) for path, verbs in by_path.items()]
 
 
-class _Endpoint:
+class Endpoint:
     """Serves one path."""
 
-    def __init__(self, verbs: Mapping[str, Route], upstreams: Upstreams) -> None:
+    def __init__(self, path: str, verbs: Mapping[str, Route], upstreams: Upstreams) -> None:
+        self.path = path
         self._verbs = verbs
         self._upstreams = upstreams
 
@@ -39,12 +47,14 @@ class _Endpoint:
 
     async def _answer(self, request: Request, route: Route) -> Response:
         try:
-            message = request_of(route, request.path_params, dict(request.query_params), await _body(request, route))
+            message = request_of(route, request.path_params, _query(request), await _body(request, route))
             answer = await self._upstreams.call(
                 route, message, bearer(request.headers.get("authorization", "")), client(request)
             )
         except BadRequest as error:
             return failure(400, str(error), reason="INVALID_ARGUMENT")
+        except TooLarge:
+            return failure(413, f"the body is larger than {MAX_BODY} bytes")
         except Refused as error:
             return refusal(error)
         return success(data_of(route, public(answer)))
@@ -69,12 +79,26 @@ def refusal(error: Refused) -> Response:
 def bearer(header: str) -> str:
     """The token of an Authorization header; empty for any other scheme."""
     scheme, _, token = header.partition(" ")
-    return token if scheme == "Bearer" else ""
+    return well_formed(token.strip()) if scheme.lower() == "bearer" else ""
 
 
-def client(request: Request) -> str:
+def well_formed(token: str) -> str:
+    """The token, or "-" for one that could not even travel on: it is refused as any other bad one, not taken for none."""
+    return token if not token or _TOKEN.fullmatch(token) else "-"
+
+
+def client(connection: HTTPConnection) -> str:
     """The address that the connection came from."""
-    return request.client.host if request.client else ""
+    return connection.client.host if connection.client else ""
+
+
+def _query(request: Request) -> dict[str, str]:
+    given = request.query_params.multi_items()
+    names = [name for name, _ in given]
+    for name in names:
+        if names.count(name) > 1:
+            raise BadRequest(f"{name}: given more than once")
+    return dict(given)
 
 
 async def _body(request: Request, route: Route) -> dict[str, Any]:
@@ -99,5 +123,5 @@ async def _limited(request: Request) -> bytes:
     async for chunk in request.stream():
         raw += chunk
         if len(raw) > MAX_BODY:
-            raise BadRequest(f"the body is larger than {MAX_BODY} bytes")
+            raise TooLarge
     return bytes(raw)

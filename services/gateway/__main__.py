@@ -1,0 +1,7 @@
+"""`python -m services.gateway`."""
+
+from services.common.process import run
+from services.gateway.app import main
+
+if __name__ == "__main__":
+    run(main)
