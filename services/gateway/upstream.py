@@ -9,6 +9,7 @@ from google.protobuf import json_format, message_factory
 from google.protobuf.message import Message
 from grpc import aio
 
+from services.common.rpc.caller import FORWARDED_HEADER
 from services.common.rpc.errors import error_info
 from services.gateway.render import json_name
 from services.gateway.routes import Route
@@ -99,4 +100,4 @@ def _serialize(message: Message) -> bytes:
 
 def _metadata(token: str, remote: str) -> tuple[tuple[str, str], ...]:
     who = (("authorization", f"Bearer {token}"),) if token else ()
-    return (*who, ("x-forwarded-for", remote))
+    return (*who, (FORWARDED_HEADER, remote))

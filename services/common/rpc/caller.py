@@ -13,6 +13,7 @@ OPS = "ops"
 PEER_HEADER = "x-polycopy-peer"
 SECRET_HEADER = "x-polycopy-mesh"
 TOKEN_HEADER = "authorization"
+FORWARDED_HEADER = "x-forwarded-for"
 _LOOPBACK = ("ipv4:127.", "ipv6:[::1]", "ipv6:%5B::1%5D", "unix:")
 
 
@@ -109,7 +110,9 @@ class Identity:
             if not hmac.compare_digest(str(metadata.get(SECRET_HEADER, "")), self._secret) or claimed == OPS:
                 raise Unauthenticated
             return claimed
-        return OPS if not anonymous and remote.startswith(_LOOPBACK) else ""
+        # What a proxy on this machine passes on comes from elsewhere.
+        local = remote.startswith(_LOOPBACK) and FORWARDED_HEADER not in metadata
+        return OPS if local and not anonymous else ""
 
 
 def _bearer(metadata: Mapping[str, str | bytes]) -> str:

@@ -15,7 +15,7 @@ from services.common.ports.chain import ChainUnavailable
 from services.common.ports.stores import StoreUnavailable
 from services.common.ports.venue import VenueUnavailable
 from services.common.rpc import access, deadline
-from services.common.rpc.caller import Identity, calling
+from services.common.rpc.caller import FORWARDED_HEADER, Caller, Identity, calling
 from services.common.rpc.errors import DETAILS, Away, PolyCopyError, RateLimited, Reason, details_of
 
 log = structlog.get_logger()
@@ -115,7 +115,8 @@ def gate(identity: Identity, quota: access.Quota | None) -> Around:
 
     @asynccontextmanager
     async def around(method: str, context: Context) -> AsyncGenerator[None]:
-        who = await identity.of(_metadata(context), context.peer(), _certificates(context))
+        metadata = _metadata(context)
+        who = await identity.of(metadata, context.peer(), _certificates(context))
         access.admit(method, who)
         rule = access.policy(method)
         if (
@@ -124,13 +125,20 @@ def gate(identity: Identity, quota: access.Quota | None) -> Around:
             and rule.rate_class
             and not (who.peer and who.principal is None and who.peer != "gateway")
         ):
-            await quota.take(who.name, rule.rate_class, reads_only=access.reads_only(method))
+            await quota.take(_payer(who, metadata), rule.rate_class, reads_only=access.reads_only(method))
         calling(who)
         if rule is not None and rule.websocket:
             await context.send_initial_metadata(())
         yield
 
     return around
+
+
+def _payer(who: Caller, metadata: Mapping[str, str | bytes]) -> str:
+    # Whoever has not logged in yet is told apart by where the gateway says that he came from.
+    if who.principal is None and who.peer == "gateway":
+        return f"from {metadata.get(FORWARDED_HEADER, '')}"
+    return who.name
 
 
 @asynccontextmanager

@@ -22,12 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from polycopy.common.v1 import trade_pb2 as polycopy_dot_common_dot_v1_dot_trade__pb2
 from polycopy.options.v1 import access_pb2 as polycopy_dot_options_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!polycopy/monitor/v1/monitor.proto\x12\x13polycopy.monitor.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1epolycopy/common/v1/trade.proto\x1a polycopy/options/v1/access.proto\"\x14\n\x12ListLeadersRequest\"L\n\x13ListLeadersResponse\x12\x35\n\x07leaders\x18\x01 \x03(\x0b\x32\x1b.polycopy.monitor.v1.LeaderR\x07leaders\"\xc0\x01\n\x06Leader\x12\x18\n\x07\x61\x64\x64ress\x18\x01 \x01(\tR\x07\x61\x64\x64ress\x12!\n\x0c\x63ursor_block\x18\x02 \x01(\x03R\x0b\x63ursorBlock\x12\x12\n\x04seen\x18\x03 \x01(\x03R\x04seen\x12>\n\rlast_trade_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0blastTradeAt\x12\x1a\n\x06lag_ms\x18\x05 \x01(\x03H\x00R\x05lagMs\x88\x01\x01\x42\t\n\x07_lag_ms\"\x14\n\x12ListFollowsRequest\"L\n\x13ListFollowsResponse\x12\x35\n\x07\x66ollows\x18\x01 \x03(\x0b\x32\x1b.polycopy.monitor.v1.FollowR\x07\x66ollows\"\x92\x02\n\x06\x46ollow\x12\x1b\n\tfollow_id\x18\x01 \x01(\tR\x08\x66ollowId\x12\x1d\n\naccount_id\x18\x02 \x01(\tR\taccountId\x12\x16\n\x06leader\x18\x03 \x01(\tR\x06leader\x12\x14\n\x05state\x18\x04 \x01(\tR\x05state\x12%\n\x0epolicy_version\x18\x05 \x01(\x05R\rpolicyVersion\x12\x1f\n\x0bsizing_mode\x18\x06 \x01(\tR\nsizingMode\x12\x1b\n\tratio_bps\x18\x07 \x01(\x05R\x08ratioBps\x12\x39\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAt\"7\n\x12WatchTradesRequest\x12!\n\x0cresume_token\x18\x01 \x01(\tR\x0bresumeToken\"\xa7\x01\n\x13WatchTradesResponse\x12!\n\x0cresume_token\x18\x01 \x01(\tR\x0bresumeToken\x12\x1d\n\naccount_id\x18\x02 \x01(\tR\taccountId\x12\x17\n\x07\x63opy_id\x18\x03 \x01(\tR\x06\x63opyId\x12\x35\n\x05trade\x18\x04 \x01(\x0b\x32\x1f.polycopy.common.v1.LeaderTradeR\x05trade2\x8c\x03\n\x0eMonitorService\x12~\n\x0bListLeaders\x12\'.polycopy.monitor.v1.ListLeadersRequest\x1a(.polycopy.monitor.v1.ListLeadersResponse\"\x1c\x90\x02\x01\xca\xda\x18\x15\x08\x02\x10\x01\x18\x88\'2\x07gateway2\x03ops\x12~\n\x0bListFollows\x12\'.polycopy.monitor.v1.ListFollowsRequest\x1a(.polycopy.monitor.v1.ListFollowsResponse\"\x1c\x90\x02\x01\xca\xda\x18\x15\x08\x02\x10\x01\x18\x88\'2\x07gateway2\x03ops\x12z\n\x0bWatchTrades\x12\'.polycopy.monitor.v1.WatchTradesRequest\x1a(.polycopy.monitor.v1.WatchTradesResponse\"\x16\x90\x02\x01\xca\xda\x18\x0f\x08\x04\x32\x06\x65ngine2\x03ops0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!polycopy/monitor/v1/monitor.proto\x12\x13polycopy.monitor.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1epolycopy/common/v1/trade.proto\x1a polycopy/options/v1/access.proto\"\x14\n\x12ListLeadersRequest\"L\n\x13ListLeadersResponse\x12\x35\n\x07leaders\x18\x01 \x03(\x0b\x32\x1b.polycopy.monitor.v1.LeaderR\x07leaders\"\xc0\x01\n\x06Leader\x12\x18\n\x07\x61\x64\x64ress\x18\x01 \x01(\tR\x07\x61\x64\x64ress\x12!\n\x0c\x63ursor_block\x18\x02 \x01(\x03R\x0b\x63ursorBlock\x12\x12\n\x04seen\x18\x03 \x01(\x03R\x04seen\x12>\n\rlast_trade_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0blastTradeAt\x12\x1a\n\x06lag_ms\x18\x05 \x01(\x03H\x00R\x05lagMs\x88\x01\x01\x42\t\n\x07_lag_ms\"\x14\n\x12ListFollowsRequest\"L\n\x13ListFollowsResponse\x12\x35\n\x07\x66ollows\x18\x01 \x03(\x0b\x32\x1b.polycopy.monitor.v1.FollowR\x07\x66ollows\"\x92\x02\n\x06\x46ollow\x12\x1b\n\tfollow_id\x18\x01 \x01(\tR\x08\x66ollowId\x12\x1d\n\naccount_id\x18\x02 \x01(\tR\taccountId\x12\x16\n\x06leader\x18\x03 \x01(\tR\x06leader\x12\x14\n\x05state\x18\x04 \x01(\tR\x05state\x12%\n\x0epolicy_version\x18\x05 \x01(\x05R\rpolicyVersion\x12\x1f\n\x0bsizing_mode\x18\x06 \x01(\tR\nsizingMode\x12\x1b\n\tratio_bps\x18\x07 \x01(\x05R\x08ratioBps\x12\x39\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAt\"7\n\x12WatchTradesRequest\x12!\n\x0cresume_token\x18\x01 \x01(\tR\x0bresumeToken\"\xa7\x01\n\x13WatchTradesResponse\x12!\n\x0cresume_token\x18\x01 \x01(\tR\x0bresumeToken\x12\x1d\n\naccount_id\x18\x02 \x01(\tR\taccountId\x12\x17\n\x07\x63opy_id\x18\x03 \x01(\tR\x06\x63opyId\x12\x35\n\x05trade\x18\x04 \x01(\x0b\x32\x1f.polycopy.common.v1.LeaderTradeR\x05trade2\xe6\x03\n\x0eMonitorService\x12\xaa\x01\n\x0bListLeaders\x12\'.polycopy.monitor.v1.ListLeadersRequest\x1a(.polycopy.monitor.v1.ListLeadersResponse\"H\x90\x02\x01\xca\xda\x18\x1e\x08\x02\x10\x01\x18\x88\'\"\x07leaders2\x07gateway2\x03ops\x82\xd3\xe4\x93\x02\x1d\x12\x0c/api/leadersZ\r\x12\x0b/v1/leaders\x12\xaa\x01\n\x0bListFollows\x12\'.polycopy.monitor.v1.ListFollowsRequest\x1a(.polycopy.monitor.v1.ListFollowsResponse\"H\x90\x02\x01\xca\xda\x18\x1e\x08\x02\x10\x01\x18\x88\'\"\x07\x66ollows2\x07gateway2\x03ops\x82\xd3\xe4\x93\x02\x1d\x12\x0c/api/followsZ\r\x12\x0b/v1/follows\x12z\n\x0bWatchTrades\x12\'.polycopy.monitor.v1.WatchTradesRequest\x1a(.polycopy.monitor.v1.WatchTradesResponse\"\x16\x90\x02\x01\xca\xda\x18\x0f\x08\x04\x32\x06\x65ngine2\x03ops0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,27 +36,27 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'polycopy.monitor.v1.monitor
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_MONITORSERVICE'].methods_by_name['ListLeaders']._loaded_options = None
-  _globals['_MONITORSERVICE'].methods_by_name['ListLeaders']._serialized_options = b'\220\002\001\312\332\030\025\010\002\020\001\030\210\'2\007gateway2\003ops'
+  _globals['_MONITORSERVICE'].methods_by_name['ListLeaders']._serialized_options = b'\220\002\001\312\332\030\036\010\002\020\001\030\210\'\"\007leaders2\007gateway2\003ops\202\323\344\223\002\035\022\014/api/leadersZ\r\022\013/v1/leaders'
   _globals['_MONITORSERVICE'].methods_by_name['ListFollows']._loaded_options = None
-  _globals['_MONITORSERVICE'].methods_by_name['ListFollows']._serialized_options = b'\220\002\001\312\332\030\025\010\002\020\001\030\210\'2\007gateway2\003ops'
+  _globals['_MONITORSERVICE'].methods_by_name['ListFollows']._serialized_options = b'\220\002\001\312\332\030\036\010\002\020\001\030\210\'\"\007follows2\007gateway2\003ops\202\323\344\223\002\035\022\014/api/followsZ\r\022\013/v1/follows'
   _globals['_MONITORSERVICE'].methods_by_name['WatchTrades']._loaded_options = None
   _globals['_MONITORSERVICE'].methods_by_name['WatchTrades']._serialized_options = b'\220\002\001\312\332\030\017\010\0042\006engine2\003ops'
-  _globals['_LISTLEADERSREQUEST']._serialized_start=157
-  _globals['_LISTLEADERSREQUEST']._serialized_end=177
-  _globals['_LISTLEADERSRESPONSE']._serialized_start=179
-  _globals['_LISTLEADERSRESPONSE']._serialized_end=255
-  _globals['_LEADER']._serialized_start=258
-  _globals['_LEADER']._serialized_end=450
-  _globals['_LISTFOLLOWSREQUEST']._serialized_start=452
-  _globals['_LISTFOLLOWSREQUEST']._serialized_end=472
-  _globals['_LISTFOLLOWSRESPONSE']._serialized_start=474
-  _globals['_LISTFOLLOWSRESPONSE']._serialized_end=550
-  _globals['_FOLLOW']._serialized_start=553
-  _globals['_FOLLOW']._serialized_end=827
-  _globals['_WATCHTRADESREQUEST']._serialized_start=829
-  _globals['_WATCHTRADESREQUEST']._serialized_end=884
-  _globals['_WATCHTRADESRESPONSE']._serialized_start=887
-  _globals['_WATCHTRADESRESPONSE']._serialized_end=1054
-  _globals['_MONITORSERVICE']._serialized_start=1057
-  _globals['_MONITORSERVICE']._serialized_end=1453
+  _globals['_LISTLEADERSREQUEST']._serialized_start=187
+  _globals['_LISTLEADERSREQUEST']._serialized_end=207
+  _globals['_LISTLEADERSRESPONSE']._serialized_start=209
+  _globals['_LISTLEADERSRESPONSE']._serialized_end=285
+  _globals['_LEADER']._serialized_start=288
+  _globals['_LEADER']._serialized_end=480
+  _globals['_LISTFOLLOWSREQUEST']._serialized_start=482
+  _globals['_LISTFOLLOWSREQUEST']._serialized_end=502
+  _globals['_LISTFOLLOWSRESPONSE']._serialized_start=504
+  _globals['_LISTFOLLOWSRESPONSE']._serialized_end=580
+  _globals['_FOLLOW']._serialized_start=583
+  _globals['_FOLLOW']._serialized_end=857
+  _globals['_WATCHTRADESREQUEST']._serialized_start=859
+  _globals['_WATCHTRADESREQUEST']._serialized_end=914
+  _globals['_WATCHTRADESRESPONSE']._serialized_start=917
+  _globals['_WATCHTRADESRESPONSE']._serialized_end=1084
+  _globals['_MONITORSERVICE']._serialized_start=1087
+  _globals['_MONITORSERVICE']._serialized_end=1573
 # @@protoc_insertion_point(module_scope)
