@@ -2,16 +2,22 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 import websockets
+from polymarket import PublicClient
 
+from services.common.polymarket.environment import PRODUCTION
 from services.common.polymarket.parse.activity import read_page, read_row
 from services.common.polymarket.parse.gamma import build_market, read_clob_market, read_gamma_event, read_gamma_markets
 from services.common.polymarket.parse.streams import read_rtds_frames
+from services.common.polymarket.sdk import sdk_environment
+from services.venue.bank import Bank
+from services.venue.node.client import Node
 from tests import recordings
 from tests.venue_process import Venue, venue_process
 from tests.venue_web import exact, kinds, mined, rows, trade, traders
@@ -120,3 +126,43 @@ async def test_an_event_of_gamma_holds_its_markets(web):
 
     assert all(one.event_id == event["id"] and one.event_slug == event["slug"] for one in found)
     assert [one["conditionId"] for one in again["markets"]] == [one["conditionId"] for one in event["markets"]]
+
+
+async def test_a_resolved_market_pays_its_winners_and_is_listed_only_when_asked_for(web, venue):
+    leader = (await traders(web))["leader-2"]
+    won = await mined(web, await trade(web, "leader-2", market=4, outcome=1, side="BUY"))
+    await mined(web, await trade(web, "leader-2", market=4, outcome=0, side="BUY"))
+    resolved = await web.post("/admin/resolve", json={"market": 4, "outcome": 1})
+    async with Node(venue.node_url) as node:
+        held = (await exact(web, "/data/v2/positions", user=leader, status="REDEEMABLE"))["data"]
+        await Bank(node).redeem(leader, won["condition_id"])
+    (redeemed, *_) = await rows(web, "/data/activity", user=leader, type="REDEEM")
+    hidden = await rows(web, "/gamma/markets/keyset", condition_ids=won["condition_id"])
+    (market,) = (await rows(web, "/gamma/markets/keyset", condition_ids=won["condition_id"], closed="true"))["markets"]
+
+    assert resolved.json()["cancelled"] > 0
+    assert [row["token_id"] for row in held] == [won["token"]]
+    assert held[0]["current_price"] == 1
+    assert (redeemed["conditionId"], redeemed["size"]) == (won["condition_id"], held[0]["current_size"])
+    assert hidden["markets"] == []
+    assert (market["closed"], market["acceptingOrders"], market["umaResolutionStatus"]) == (True, False, "resolved")
+    assert json.loads(market["outcomePrices"]) == ["0", "1"]
+    assert (await web.post("/admin/resolve", json={"market": 4})).status_code == 400
+    assert (await web.post("/admin/trade", json={"trader": "leader-2", "market": 4})).status_code == 400
+
+
+def test_the_official_client_reads_what_the_venue_lists(venue):
+    endpoints = replace(PRODUCTION, data_api_url=venue.url + "/data", gamma_url=venue.url + "/gamma")
+    leader = httpx.get(venue.url + "/admin/traders").json()["traders"][0]["address"]
+    client = PublicClient(environment=sdk_environment(endpoints))
+    try:
+        trades = client.list_trades(user=leader, taker_only=False).first_page().items
+        activity = client.list_activity(user=leader).first_page().items
+        positions = client.list_positions(user=leader).first_page().items
+        markets = client.list_markets(closed=False).first_page().items
+    finally:
+        client.close()
+
+    assert [one.transaction_hash for one in trades] == [one.transaction_hash for one in activity]
+    assert {one.asset_id for one in positions} <= {one.asset_id for one in trades}
+    assert {one.condition_id for one in trades} <= {one.condition_id for one in markets}

@@ -1,4 +1,4 @@
-"""Driving the venue's traders by hand: who they are, one trade, one sweep, a script."""
+"""Driving the venue by hand: its traders, one trade, one sweep, a script, the end of a market."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.venue.model import Side
+from services.venue.resolution import Resolution
 from services.venue.traders.desk import Desk, Refused, Wish
 from services.venue.traders.runner import NotNow, Placed, Runner
 from services.venue.traders.steps import Rest
@@ -24,10 +25,11 @@ Handler = Callable[[dict[str, Any]], Awaitable[Any]]
 class TradersAdmin:
     """Bodies and answers are JSON objects; what cannot be done is a 400 that says why."""
 
-    def __init__(self, desk: Desk, runner: Runner, summary: Summary) -> None:
+    def __init__(self, desk: Desk, runner: Runner, summary: Summary, resolution: Resolution) -> None:
         self._desk = desk
         self._runner = runner
         self._summary = summary
+        self._resolution = resolution
 
     def routes(self) -> list[Route]:
         return [
@@ -37,6 +39,7 @@ class TradersAdmin:
             Route("/admin/script", _endpoint(self.start), methods=["POST"]),
             Route("/admin/script", _endpoint(self.script)),
             Route("/admin/oracle", _endpoint(self.oracle)),
+            Route("/admin/resolve", _endpoint(self.resolve), methods=["POST"]),
         ]
 
     async def traders(self, _: dict[str, Any]) -> Any:
@@ -73,6 +76,15 @@ class TradersAdmin:
 
     async def script(self, _: dict[str, Any]) -> Any:
         return self._runner.report()
+
+    async def resolve(self, body: dict[str, Any]) -> Any:
+        winner = _whole(body, "outcome", 0)
+        try:
+            return await self._resolution.resolve(
+                self._desk.market(_market(body)), (int(winner == 0), int(winner != 0))
+            )
+        except ValueError as error:
+            raise Refused(str(error)) from error
 
     async def oracle(self, _: dict[str, Any]) -> Any:
         return self._summary.report()

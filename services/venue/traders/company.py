@@ -12,6 +12,7 @@ from services.venue.bank import Bank, Funding
 from services.venue.exchange import Exchange
 from services.venue.journal import Journal
 from services.venue.model import Side
+from services.venue.resolution import Resolution
 from services.venue.traders.admin import TradersAdmin
 from services.venue.traders.desk import Desk, Wish
 from services.venue.traders.makers import Makers
@@ -40,7 +41,8 @@ class Company:
         self.desk = Desk(exchange, self.everyone, journal, pen)
         self.runner = Runner(self.desk, seed, journal.note, now_ms)
         self._makers = Makers(exchange, [one for one in self.everyone.values() if one.role == "maker"], pen, seed)
-        self._admin = TradersAdmin(self.desk, self.runner, Summary(exchange.fills, lambda: journal.after(0), names))
+        summary = Summary(exchange.fills, lambda: journal.after(0), names)
+        self._admin = TradersAdmin(self.desk, self.runner, summary, Resolution(exchange, bank, journal))
         self._refilling: asyncio.Task[None] | None = None
         exchange.subscribe(self.desk.hear)
         exchange.subscribe(self._makers.hear)

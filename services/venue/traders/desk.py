@@ -94,7 +94,7 @@ class Desk:
 
     def trade(self, wish: Wish) -> Placed:
         """Places one order; raises Refused."""
-        trader, market = self._trader(wish.trader), self._market(wish.market)
+        trader, market = self._trader(wish.trader), self.market(wish.market)
         if wish.outcome not in (0, 1):
             raise Refused("outcome: 0 or 1")
         token = market.tokens[wish.outcome]
@@ -103,7 +103,7 @@ class Desk:
         return self._place(trader, token, wish.side, shares, limit, _order_type(wish.order_type))
 
     def _rest(self, rest: Rest) -> list[Placed]:
-        trader, market = self._trader(rest.trader), self._market(rest.market)
+        trader, market = self._trader(rest.trader), self.market(rest.market)
         token = market.tokens[rest.outcome]
         price = self._inside(market, token, rest.side)
         resting = [self._place(trader, token, rest.side, size, price, OrderType.GTC) for size in rest.sizes_micros]
@@ -169,7 +169,8 @@ class Desk:
             raise Refused(f"no trader is called {name!r}; there are: {', '.join(self.everyone)}")
         return self.everyone[name]
 
-    def _market(self, market: str | int) -> Market:
+    def market(self, market: str | int) -> Market:
+        """A market by its condition id or its place; Refused for one that is not there."""
         return list(self._exchange.markets.values())[self.place_of(market)]
 
     def _note(self, leader: str, fill: Fill) -> None:

@@ -1,0 +1,41 @@
+"""Ending a market: no more orders, its book gone, its payouts on chain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.venue.bank import Bank
+from services.venue.exchange import Exchange
+from services.venue.journal import Journal
+from services.venue.model import Market, OrderStatus
+
+
+class Resolution:
+    """Resolves markets of this venue's own oracle."""
+
+    def __init__(self, exchange: Exchange, bank: Bank, journal: Journal) -> None:
+        self._exchange = exchange
+        self._bank = bank
+        self._journal = journal
+
+    async def resolve(self, market: Market, payouts: tuple[int, int]) -> dict[str, Any]:
+        """Pays each share its part of `payouts` (yes, no); what rests is cancelled. Raises ValueError for a second time."""
+        if market.closed:
+            raise ValueError("the market is resolved already")
+        market.accepting_orders = False
+        resting = [
+            order.order_hash
+            for order in self._exchange.orders.values()
+            if order.market is market and order.status is OrderStatus.LIVE
+        ]
+        for order_hash in resting:
+            self._exchange.cancel(order_hash)
+        market.closed = True
+        await self._bank.resolve(market.condition_id, payouts)
+        told: dict[str, Any] = {
+            "condition_id": market.condition_id,
+            "payouts": list(payouts),
+            "cancelled": len(resting),
+        }
+        self._journal.note("market_resolved", **told)
+        return told
