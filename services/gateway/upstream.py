@@ -36,23 +36,22 @@ def request_of(
     route: Route, variables: Mapping[str, str], query: Mapping[str, str], body: Mapping[str, Any]
 ) -> Message:
     """The method's request out of path, query and body; unknown names and wrong types are refused by name."""
-    known = {json_name(field): field.name for field in route.request.fields}
-    given: dict[str, Any] = {}
-    for name, value in {**query, **body}.items():
-        if name not in known or known[name] in variables:
-            raise BadRequest(f"{name}: not a field of this request")
-        given[known[name]] = value
+    known = {json_name(field): field.name for field in route.request.fields if field.name not in variables}
+    given = {**query, **body}
+    if unknown := sorted(given.keys() - known.keys()):
+        raise BadRequest(f"{unknown[0]}: not a field of this request")
+    fields = {known[name]: value for name, value in given.items()}
     message = message_factory.GetMessageClass(route.request)()
     try:
-        return json_format.ParseDict({**given, **variables}, message)
+        return json_format.ParseDict({**fields, **variables}, message)
     except json_format.ParseError as error:
-        raise BadRequest(_named(error, given)) from error
+        raise BadRequest(_named(error, known)) from error
 
 
-def _named(error: json_format.ParseError, given: Mapping[str, Any]) -> str:
-    # json_format says "Failed to parse limit field: …": the name is what helps, the rest is the library's.
-    for name in given:
-        if f" {name} field" in str(error):
+def _named(error: json_format.ParseError, known: Mapping[str, str]) -> str:
+    # json_format says "Failed to parse account_id field: …": the name is what helps, the rest is the library's.
+    for name, field in known.items():
+        if f" {field} field" in str(error):
             return f"{name}: wrong type or out of range"
     return "the body does not fit this request"
 
