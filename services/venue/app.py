@@ -103,7 +103,7 @@ async def open_venue(options: Options) -> Venue:
     exchange.subscribe(lambda event: _note(journal, event))
     company = Company(exchange, bank, journal, options.seed, now_ms)
     credentials = Credentials(options.seed)
-    surfaces = Surfaces(exchange, bank, node, company.names, now_ms, data_lag_ms=options.data_lag_ms)
+    surfaces = Surfaces(exchange, node, company.names, now_ms, data_lag_ms=options.data_lag_ms)
     data, trading = MarketData(exchange, now_ms), Trading(exchange, credentials, journal, now_ms)
     admin = Admin(exchange, bank, journal, lambda: faults)
     routes = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, cast
 
 from eth_utils.address import to_checksum_address
@@ -11,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from services.venue.bank import Bank
 from services.venue.data.cache import UrlCache
 from services.venue.data.conversions import Conversions
+from services.venue.data.custody import balances
 from services.venue.data.feed import Feed
 from services.venue.data.portfolio import Portfolio
 from services.venue.data.reader import Reader
@@ -36,7 +37,6 @@ class Surfaces:
     def __init__(
         self,
         exchange: Exchange,
-        bank: Bank,
         node: Node,
         names: Mapping[str, str],
         now_ms: Callable[[], int],
@@ -47,7 +47,7 @@ class Surfaces:
         self.feed = Feed(exchange.fills, names, now_ms, lag_ms=data_lag_ms)
         self.cache = UrlCache(now_ms)
         reader = Reader(self.feed, Conversions(node), exchange.markets)
-        portfolio = Portfolio(self.feed, exchange.markets, bank.token_balance, prices)
+        portfolio = Portfolio(self.feed, exchange.markets, partial(balances, node), prices)
 
         async def head() -> int:
             return int(await node.call("eth_blockNumber"), 16)

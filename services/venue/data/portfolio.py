@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from services.venue.data.feed import Feed
@@ -11,16 +10,16 @@ from services.venue.data.positions import Position
 from services.venue.model import Market
 from services.venue.prices import Prices
 
-Balance = Callable[[str, int], Awaitable[int]]
+Balances = Callable[[str, list[str]], Awaitable[list[int]]]
 
 
 class Portfolio:
-    """Reads balances (wallet, token id) from the chain."""
+    """Reads the balances of a wallet's tokens from the chain, all at once."""
 
-    def __init__(self, feed: Feed, markets: Mapping[str, Market], balance: Balance, prices: Prices) -> None:
+    def __init__(self, feed: Feed, markets: Mapping[str, Market], balances: Balances, prices: Prices) -> None:
         self._feed = feed
         self._markets = markets
-        self._balance = balance
+        self._balances = balances
         self._prices = prices
 
     async def of(self, wallet: str) -> list[Position]:
@@ -31,8 +30,7 @@ class Portfolio:
         for condition in {fill.condition_id for fill in fills}:
             for token in self._markets[condition].tokens:
                 book.setdefault(token, Holding(token, condition))
-        balances = await asyncio.gather(*(self._balance(wallet, int(token)) for token in book))
-        held = dict(zip(book, balances, strict=True))
+        held = dict(zip(book, await self._balances(wallet, list(book)), strict=True))
         return [
             self._position(wallet, holding, held) for token, holding in book.items() if held[token] or holding.first_at
         ]

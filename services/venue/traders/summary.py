@@ -18,11 +18,13 @@ class Summary:
         self._names = {address.lower(): name for address, name in names.items()}
 
     def report(self) -> dict[str, Any]:
-        """By wallet, lower case: orders received, fills, money in and out, and shares by token."""
+        """By wallet, lower case: requests received and orders accepted over the network, fills, money in and out, and shares by token."""
         wallets: dict[str, dict[str, Any]] = {}
         for line in self._lines():
             if line["kind"] == "order_received":
-                self._wallet(wallets, str(line["maker"]))["orders_received"] += 1
+                wallet = self._wallet(wallets, str(line["maker"]))
+                wallet["orders_received"] += 1
+                wallet["orders_accepted"] += line["outcome"] == "accepted"
         for fill in self._fills:
             _add(self._wallet(wallets, fill.wallet), fill)
         return {"wallets": wallets}
@@ -32,6 +34,7 @@ class Summary:
         empty: dict[str, Any] = {
             "name": self._names.get(wallet, ""),
             "orders_received": 0,
+            "orders_accepted": 0,
             "orders_filled": 0,
             "fills": 0,
             "spent_micros": 0,
