@@ -52,7 +52,7 @@ async def demo(folder: Path, seed: int, console: Console, *, keep: bool) -> dict
 async def _trade(stack: Stack, stores: Stores, progress: Progress) -> None:
     await stack.admin.run_script(SCRIPT)
     async with asyncio.timeout(SCRIPT_S):
-        while not (await stack.admin.script())["done"]:
+        while (await stack.admin.script())["state"] != "done":
             stack.check()
             progress.now(_line(await stored.read(stores)))
             await asyncio.sleep(LOOK_S)

@@ -64,7 +64,7 @@ def read(lines: Iterable[Line], wallets: Iterable[str]) -> VenueLog:
 
 def _leader_fill(line: Line) -> LeaderFill:
     return LeaderFill(
-        leader=str(line["leader"]).lower(),
+        leader=str(line["wallet"]).lower(),
         tx_hash=str(line["tx_hash"]).lower(),
         order_hash=str(line["order_hash"]).lower(),
         side=str(line["side"]),

@@ -62,7 +62,7 @@ class PolicyTable(_Strict):
 
     def policy(self) -> Policy:
         """The policy in exact units."""
-        given = self.model_dump(exclude={"tiers"})
+        given = self.model_dump(include=set(PolicyTable.model_fields) - {"tiers"})
         amounts = {
             name.replace("_usdc", "_micros"): micros(value) for name, value in given.items() if name.endswith("_usdc")
         }

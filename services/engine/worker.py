@@ -159,6 +159,8 @@ class Worker:
             log.warning("fact_away", copy=copy.copy_id, error=type(error).__name__, text=str(error)[:200])
             await self._give_back(claim, type(error).__name__)
             return
+        # The next copy of the same token has waited for this one's decision.
+        self.wake()
         if chosen is not None and chosen.intent is not None:
             await self.desk.executor.send(claim, chosen, chosen.intent)
 

@@ -25,13 +25,14 @@ def micros_floor(value: Decimal | int | str) -> int:
 
 def decimal(amount_micros: int) -> Decimal:
     """The amount as a plain decimal number, without trailing zeros: 1_500_000 is 1.5."""
-    value = (Decimal(amount_micros) / MICRO).normalize()
-    return value.quantize(Decimal(1)) if value == value.to_integral_value() else value
+    return Decimal(text(amount_micros))
 
 
 def text(amount_micros: int) -> str:
     """The amount as people and JSON read it, never in scientific notation."""
-    return format(decimal(amount_micros), "f")
+    whole, part = divmod(abs(amount_micros), MICRO)
+    fraction = f".{part:06d}".rstrip("0") if part else ""
+    return f"{'-' if amount_micros < 0 else ''}{whole}{fraction}"
 
 
 def mul_div(amount: int, numerator: int, denominator: int) -> int:

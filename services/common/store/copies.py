@@ -24,7 +24,6 @@ Write = Callable[[Copy], Copy | None]
 
 # How far this host's clock may be ahead of the database's before a due copy waits a little longer.
 CLOCK_SLACK = timedelta(seconds=10)
-BLOCKED_FOR = timedelta(milliseconds=50)
 MOST_BLOCKED = 64
 DUPLICATE = 11000
 
@@ -67,14 +66,16 @@ class MongoCopies:
     ) -> Copy | None:
         wanted = _claimable(account_id, self._clock(), fresh, barred_leaders, barred_markets, only_exits)
         async with guarded():
-            for _ in range(MOST_BLOCKED):
-                before = await self._take(wanted, worker, lease)
+            blocked: list[str] = []
+            while len(blocked) < MOST_BLOCKED:
+                before = await self._take({**wanted, "_id": {"$nin": blocked}}, worker, lease)
                 if before is None:
                     return None
                 copy = activities.read(before)
                 if not await self._waits(copy):
                     return await self.get(copy.copy_id)
-                await self._put_back(copy)
+                await self._put_back(copy, before["claimableAt"])
+                blocked.append(copy.copy_id)
         return None
 
     async def _take(self, wanted: Mapping[str, Any], worker: str, lease: timedelta) -> dict[str, Any] | None:
@@ -107,16 +108,9 @@ class MongoCopies:
                 return True
         return False
 
-    async def _put_back(self, copy: Copy) -> None:
-        change = {
-            "state": "detected",
-            "claimedBy": "",
-            "claimableAt": _from_now(BLOCKED_FOR),
-            "rev": {"$add": ["$rev", 1]},
-        }
-        await self._copies.update_one(
-            {"_id": copy.copy_id, "fence": copy.fence + 1, "state": "claimed"}, [{"$set": change}]
-        )
+    async def _put_back(self, copy: Copy, claimable_at: datetime) -> None:
+        change = {"$set": {"state": "detected", "claimedBy": "", "claimableAt": claimable_at}, "$inc": {"rev": 1}}
+        await self._copies.update_one({"_id": copy.copy_id, "fence": copy.fence + 1, "state": "claimed"}, change)
 
     async def renew(self, ref: CopyRef, lease: timedelta) -> bool:
         held = {"_id": ref.copy_id, "fence": ref.fence, "state": {"$in": ["claimed", "executing"]}}

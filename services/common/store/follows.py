@@ -92,16 +92,22 @@ class MongoLeases:
         self._leases = database["leases"]
 
     async def take(self, name: str, holder: str, lease: timedelta) -> bool:
-        free = {"$or": [{"holder": holder}, {"$expr": {"$lte": ["$until", "$$NOW"]}}]}
+        lapsed = {"$lte": [{"$ifNull": ["$until", "$$NOW"]}, "$$NOW"]}
+        free = {"$or": [{"$eq": ["$holder", holder]}, lapsed]}
         until = {"$add": ["$$NOW", int(lease.total_seconds() * 1000)]}
+        taken = {
+            "holder": {"$cond": [free, holder, "$holder"]},
+            "until": {"$cond": [free, until, "$until"]},
+        }
         try:
             async with guarded():
-                await self._leases.update_one(
-                    {"_id": name, **free}, [{"$set": {"holder": holder, "until": until}}], upsert=True
+                now = await self._leases.find_one_and_update(
+                    {"_id": name}, [{"$set": taken}], upsert=True, return_document=ReturnDocument.AFTER
                 )
         except DuplicateKeyError:
+            # Another was first to make it.
             return False
-        return True
+        return now is not None and now["holder"] == holder
 
     async def give_back(self, name: str, holder: str) -> None:
         async with guarded():
