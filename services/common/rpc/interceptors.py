@@ -70,6 +70,8 @@ def _wrapped(inner: Callable[..., Any], around: Around, method: str) -> Callable
 async def request_log(method: str, context: Context) -> AsyncGenerator[None]:
     """One line and one count per call; never a payload."""
     began = time.perf_counter()
+    # A stream that its client has left ends after its call is freed, and asking that call for its peer ends the process.
+    remote = context.peer()
     try:
         yield
     finally:
@@ -77,7 +79,7 @@ async def request_log(method: str, context: Context) -> AsyncGenerator[None]:
         code = _code(context)
         CALLS.labels(method, code).inc()
         SECONDS.labels(method).observe(took)
-        log.debug("rpc", method=method, code=code, ms=round(took * 1000, 1), remote=context.peer())
+        log.debug("rpc", method=method, code=code, ms=round(took * 1000, 1), remote=remote)
 
 
 def _code(context: Context) -> str:
