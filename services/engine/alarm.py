@@ -27,6 +27,6 @@ class Alarm:
                 self._token = announced.resume_token
                 worker = self._workers.get(announced.account_id)
                 if worker is not None:
-                    worker.wake()
+                    worker.expect(announced.trade.token_id)
         except aio.AioRpcError as error:
             log.info("announcements_lost", code=error.code().name)

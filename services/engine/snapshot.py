@@ -98,6 +98,14 @@ class Snapshot:
         """An order of this copy was journaled by this process: it counts from now on, without being read."""
         self._sent[copy.copy_id] = sent_of(copy)
 
+    async def expect(self, token_id: str) -> None:
+        """A decision on this token is near: read its market and its book while the copy is still being claimed."""
+        try:
+            await asyncio.gather(self._markets.by_token(token_id), self._markets.book(token_id))
+        except VenueUnavailable:
+            # The decision asks again, and says so.
+            return
+
     async def refresh(self) -> None:
         """Read ahead what decisions need."""
         await asyncio.gather(self._purse.refresh(), self._journal.refresh(), self._marks.refresh())

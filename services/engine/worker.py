@@ -56,6 +56,7 @@ class Worker:
         self._woken = asyncio.Event()
         self._stopping = False
         self._tasks: set[asyncio.Task[bool]] = set()
+        self._readings: set[asyncio.Task[None]] = set()
         self._exits_seen: float | None = None
         self._exits_due = True
         self._gauges = {name: metrics.GATE_CLOSED.labels(desk.account_id, name) for name in CONDITIONS}
@@ -72,6 +73,13 @@ class Worker:
     async def warm(self) -> None:
         """Read ahead what the next decisions will need."""
         await asyncio.gather(self._lookout.refresh(), self.desk.snapshot.refresh())
+
+    def expect(self, token_id: str) -> None:
+        """There is work on this token."""
+        self.wake()
+        reading = asyncio.create_task(self.desk.snapshot.expect(token_id))
+        self._readings.add(reading)
+        reading.add_done_callback(self._readings.discard)
 
     def wake(self) -> None:
         """There may be work."""

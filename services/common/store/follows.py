@@ -107,7 +107,7 @@ class MongoLeases:
         except DuplicateKeyError:
             # Another was first to make it.
             return False
-        return now is not None and now["holder"] == holder
+        return bool(now["holder"] == holder)
 
     async def give_back(self, name: str, holder: str) -> None:
         async with guarded():
