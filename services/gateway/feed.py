@@ -60,7 +60,7 @@ class Feed:
                 for call in self._calls.values():
                     await _admitted(call)
         except TimeoutError as error:
-            raise Refused(grpc.StatusCode.DEADLINE_EXCEEDED, "", "", {}, {}) from error
+            raise Refused(grpc.StatusCode.DEADLINE_EXCEEDED) from error
         self._readers = [asyncio.create_task(self._read(name, call)) for name, call in self._calls.items()]
 
     async def next(self) -> Frame | None:

@@ -69,7 +69,7 @@ def data_of(route: Route, shown: dict[str, Any]) -> Any:
 
 def refusal(error: Refused) -> Response:
     """A failed call as an envelope, with its reason where it is one of ours."""
-    more: dict[str, Any] = {"reason": error.reason, "metadata": dict(error.metadata)} if error.reason else {}
+    more: dict[str, Any] = {"reason": error.reason, "metadata": error.metadata} if error.reason else {}
     headers = dict(error.headers)
     if error.code is grpc.StatusCode.UNAUTHENTICATED:
         headers["www-authenticate"] = "Bearer"

@@ -66,4 +66,4 @@ class Sessions:
 
 
 def _refused(error: PolyCopyError) -> Refused:
-    return Refused(error.code, error.text, error.reason_name, error.metadata, {})
+    return Refused(error.code, error.text, error.reason_name, error.metadata)

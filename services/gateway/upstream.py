@@ -1,7 +1,6 @@
 """Calling the method behind a route, and reading what it says."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -21,15 +20,23 @@ class BadRequest(Exception):
     """The request does not fit the method's message; the text names the field."""
 
 
-@dataclass(frozen=True, slots=True)
 class Refused(Exception):
     """The method failed: its status, its text, our reason and metadata, and the headers that travel on."""
 
-    code: grpc.StatusCode
-    text: str
-    reason: str
-    metadata: Mapping[str, str]
-    headers: Mapping[str, str]
+    def __init__(
+        self,
+        code: grpc.StatusCode,
+        text: str = "",
+        reason: str = "",
+        metadata: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+        self.reason = reason
+        self.metadata = dict(metadata or {})
+        self.headers = dict(headers or {})
 
 
 def request_of(

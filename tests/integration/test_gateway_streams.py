@@ -1,0 +1,224 @@
+"""The WebSocket and the event stream at the real gateway: who is let in, what arrives, how a client goes on and how it ends."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from eth_account import Account
+from polycopy.engine.v1 import engine_pb2
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from services.common.clock import SystemClock
+from services.common.domain.user import UserRole
+from services.common.ports.stores import StoreUnavailable
+from services.common.rpc.caller import Principal
+from services.common.rpc.errors import Unauthenticated
+from services.gateway.sessions import Sessions
+from tests.gateway_world import World, a_trade, gateway_world
+
+
+@pytest.fixture
+async def world(mongo_uri: str, redis_url: str) -> AsyncIterator[World]:
+    async with gateway_world(mongo_uri, redis_url, sockets_per_user=2, cors_origin="https://app.example") as made:
+        yield made
+
+
+def ws(world: World, query: str = "", **more: Any) -> connect:
+    return connect(f"ws://127.0.0.1:{world.port}/ws{query}", compression=None, proxy=None, **more)
+
+
+async def frame(socket: ClientConnection, event: str) -> dict[str, Any]:
+    async with asyncio.timeout(10):
+        while True:
+            found: dict[str, Any] = json.loads(await socket.recv())
+            if found["event"] == event:
+                return found
+
+
+async def test_a_client_receives_the_three_events_and_goes_on_where_it_was(world: World) -> None:
+    token = await world.token(Account.create())
+    status = engine_pb2.SystemStatus(uptime_ms=5, active_trades=2)
+    world.engine.tell(a_trade("t1"), engine_pb2.WatchEventsResponse(resume_token="t2", system_status=status))
+    async with ws(world, f"?token={token}") as socket:
+        found: dict[str, Any] = {}
+        async with asyncio.timeout(10):
+            while len(found) < 3:
+                came = json.loads(await socket.recv())
+                found[came["event"]] = came
+    last = came["token"]
+    world.engine.tell(a_trade("t3", "c2"))
+    async with ws(world, f"?resume={last}", additional_headers={"authorization": f"Bearer {token}"}) as socket:
+        later = await frame(socket, "trade_executed")
+
+    trade = found["trade_executed"]["data"]
+    assert (trade["tradeId"], trade["status"], trade["details"]["filled"]) == ("c1", "executed", 3.0)
+    assert found["position_updated"]["data"]["assetId"] == "77"
+    assert found["system_status"]["data"] == {"uptimeMs": 5, "activeTrades": 2}
+    assert world.engine.resumed_from == ["", "t2"]
+    assert later["data"]["tradeId"] == "c2"
+
+
+async def test_whoever_has_no_good_token_gets_an_answer_and_no_socket(world: World) -> None:
+    for query in ("", "?token=nonsense"):
+        with pytest.raises(InvalidStatus) as caught:
+            await ws(world, query)
+        body = json.loads(caught.value.response.body or b"")
+        assert (caught.value.response.status_code, body["success"]) == (401, False)
+        assert body["reason"] == "UNAUTHENTICATED"
+
+
+async def test_a_token_may_travel_as_a_subprotocol(world: World) -> None:
+    token = await world.token(Account.create())
+    async with ws(world, subprotocols=[f"bearer.{token}"]) as socket:  # type: ignore[list-item]
+        assert socket.subprotocol == f"bearer.{token}"
+        assert (await frame(socket, "position_updated"))["data"]["assetId"] == "77"
+
+
+async def test_a_page_of_another_origin_may_not_connect(world: World) -> None:
+    token = await world.token(Account.create())
+    with pytest.raises(InvalidStatus) as caught:
+        await ws(world, f"?token={token}", origin="https://evil.example")  # type: ignore[arg-type]
+    async with ws(world, f"?token={token}", origin="https://app.example") as socket:  # type: ignore[arg-type]
+        assert (await frame(socket, "position_updated"))["event"] == "position_updated"
+
+    assert caught.value.response.status_code == 403
+
+
+async def test_a_user_holds_so_many_sockets_and_no_more_until_one_is_closed(world: World) -> None:
+    token = await world.token(Account.create())
+    async with ws(world, f"?token={token}"):
+        async with ws(world, f"?token={token}"):
+            with pytest.raises(InvalidStatus) as caught:
+                await ws(world, f"?token={token}")
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    async with ws(world, f"?token={token}") as again:
+                        await frame(again, "position_updated")
+                    break
+                except InvalidStatus:
+                    await asyncio.sleep(0.05)
+
+    assert caught.value.response.status_code == 429
+
+
+async def test_a_stream_that_fails_says_so_before_the_socket_closes(world: World) -> None:
+    token = await world.token(Account.create())
+    async with ws(world, f"?token={token}") as socket:
+        await frame(socket, "position_updated")
+        world.servers["reconciler"].stopping.clear()
+        await world.servers["reconciler"].grpc.stop(None)
+        error = await frame(socket, "error")
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.recv()
+
+    assert error["data"] == {"error": "Service unavailable", "status": 503}
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1011
+
+
+async def test_while_a_service_is_away_nobody_is_let_in(world: World) -> None:
+    token = await world.token(Account.create())
+    await world.servers["engine"].stop(0.1)
+    with pytest.raises(InvalidStatus) as caught:
+        await ws(world, f"?token={token}")
+
+    assert caught.value.response.status_code == 503
+
+
+async def test_logging_out_closes_the_socket(world: World) -> None:
+    wallet = Account.create()
+    token = await world.token(wallet)
+    async with ws(world, f"?token={token}") as socket:
+        await world.http.post("/api/auth/logout", headers={"authorization": f"Bearer {token}"})
+        with pytest.raises(ConnectionClosed) as closed:
+            async with asyncio.timeout(20):
+                while True:
+                    await socket.recv()
+
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4401
+
+
+async def test_a_gateway_that_stops_sends_its_clients_elsewhere(mongo_uri: str, redis_url: str) -> None:
+    async with gateway_world(mongo_uri, redis_url) as world:
+        token = await world.token(Account.create())
+        socket = await ws(world, f"?token={token}")
+        await frame(socket, "position_updated")
+    with pytest.raises(ConnectionClosed) as closed:
+        async with asyncio.timeout(10):
+            while True:
+                await socket.recv()
+
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1001
+
+
+async def lines(answer: httpx.Response) -> AsyncIterator[str]:
+    async for line in answer.aiter_lines():
+        if line:
+            yield line
+
+
+async def test_the_same_events_come_as_server_sent_events(world: World) -> None:
+    headers = await world.headers(Account.create())
+    refused = await world.http.get("/api/events")
+    world.engine.tell(a_trade("t1"))
+    seen: dict[str, str] = {}
+    async with asyncio.timeout(10), world.http.stream("GET", "/api/events", headers=headers) as answer:
+        event = last = ""
+        async for line in lines(answer):
+            name, _, text = line.partition(": ")
+            event, last = (text, last) if name == "event" else (event, text if name == "id" else last)
+            if name == "data":
+                seen[event] = text
+            if len(seen) == 2:
+                break
+    world.engine.tell(a_trade("t2", "c2"))
+    async with asyncio.timeout(10):
+        async with world.http.stream("GET", "/api/events", headers=headers | {"last-event-id": last}) as answer:
+            async for line in lines(answer):
+                if line.startswith("data") and "tradeId" in line:
+                    break
+
+    assert (refused.status_code, refused.json()["success"]) == (401, False)
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert json.loads(seen["trade_executed"])["tradeId"] == "c1"
+    assert json.loads(line.removeprefix("data: "))["tradeId"] == "c2"
+    assert world.engine.resumed_from == ["", "t1"]
+
+
+async def test_a_client_that_leaves_gives_its_place_back(world: World) -> None:
+    headers = await world.headers(Account.create())
+    for _ in range(4):
+        async with asyncio.timeout(10):
+            while True:
+                async with world.http.stream("GET", "/api/events", headers=headers) as answer:
+                    if answer.status_code == 200:
+                        break
+                await asyncio.sleep(0.05)
+
+
+class Scripted:
+    """A verifier that answers in turn."""
+
+    def __init__(self, *answers: Exception | None) -> None:
+        self.answers = list(answers)
+
+    async def verify(self, token: str) -> Principal:
+        if error := self.answers.pop(0):
+            raise error
+        return Principal("0x" + "1" * 40, UserRole.USER)
+
+
+async def test_a_session_outlives_a_store_that_is_away_and_not_its_token() -> None:
+    from datetime import timedelta
+
+    verifier = Scripted(None, StoreUnavailable("away"), None, Unauthenticated())
+    await asyncio.wait_for(Sessions(verifier, SystemClock(), 1, timedelta(milliseconds=1)).until_over("t"), 5)
+
+    assert verifier.answers == []
