@@ -7,6 +7,8 @@ from services.venue.model import MICRO, Market, Order, OrderType, PostedOrder, S
 LOT_MICROS = 10_000
 DOLLAR = 1_000_000
 GTD_AHEAD_S = 60
+# Decimals of the shares that a marketable purchase asks for, by the market's tick (venue.md 3.9).
+TAKER_DECIMALS = {100_000: 3, 10_000: 4, 5_000: 5, 2_500: 6, 1_000: 5, 100: 6}
 
 
 class Refusal(Exception):
@@ -78,18 +80,17 @@ def check(posted: PostedOrder, market: Market, order: Order, *, now_s: int) -> N
         raise Refusal("invalid expiration")
     if posted.order_type is not OrderType.GTD and posted.expiration:
         raise Refusal("invalid expiration")
-    _check_marketable(posted)
+    if not posted.order_type.rests:
+        _check_marketable(posted, TAKER_DECIMALS[market.tick_micros])
 
 
-def _check_marketable(posted: PostedOrder) -> None:
-    if posted.order_type.rests:
-        return
+def _check_marketable(posted: PostedOrder, decimals: int) -> None:
     if posted.side is Side.BUY and posted.usdc_micros < DOLLAR:
         raise Refusal(f"invalid amount for a marketable BUY order (${posted.usdc_micros / MICRO:g}), min size: $1")
     coarse = posted.usdc_micros % LOT_MICROS if posted.side is Side.BUY else posted.shares_micros % LOT_MICROS
-    fine = posted.shares_micros % 100 if posted.side is Side.BUY else 0
+    fine = posted.shares_micros % 10 ** (6 - decimals) if posted.side is Side.BUY else 0
     if coarse or fine:
         raise Refusal(
             "invalid amounts, the market buy orders maker amount supports a max accuracy of 2 decimals, "
-            "taker amount a max of 4 decimals"
+            f"taker amount a max of {decimals} decimals"
         )
