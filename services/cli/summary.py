@@ -70,7 +70,7 @@ def summary(books: Books, log: VenueLog, *, seed: int, version: str, config_hash
         "notional_usdc": _usdc(sum(fill.usdc_micros for fill in confirmed)),
         "fees_usdc": _usdc(sum(fill.fee_micros for fill in confirmed)),
         "pnl_usdc": _usdc(sum(map(_profit, books.positions))),
-        "latency_ms": _latency(books, log),
+        "latency_ms": latency(books, log),
         "seed": seed,
         "version": version,
         "config_hash": config_hash,
@@ -136,7 +136,8 @@ def _open(books: Books) -> list[str]:
     return [f"{copy.kind} {copy.copy_id} is still {copy.state}" for copy in left]
 
 
-def _latency(books: Books, log: VenueLog) -> dict[str, dict[str, int]]:
+def latency(books: Books, log: VenueLog, *, known_only: bool = False) -> dict[str, dict[str, int]]:
+    """Each step's time in milliseconds; `known_only` leaves out copies of fills that are not in this log."""
     visible = {_of(fill): fill.mined_at_ms for fill in log.leader_fills}
     detect: list[int] = []
     decide: list[int] = []
@@ -146,7 +147,7 @@ def _latency(books: Books, log: VenueLog) -> dict[str, dict[str, int]]:
         seen_ms, detected_ms = visible.get(_place(copy)), _ms(copy.detected_at)
         if seen_ms is not None:
             detect.append(detected_ms - seen_ms)
-        if copy.decision is None or copy.kind is not CopyKind.ENTRY:
+        if copy.decision is None or copy.kind is not CopyKind.ENTRY or (known_only and seen_ms is None):
             continue
         decided_ms = _ms(copy.decision.at)
         decide.append(decided_ms - detected_ms)

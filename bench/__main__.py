@@ -1,0 +1,23 @@
+"""`python -m bench`: measures, prints, and keeps the figures in run/bench.json."""
+
+import asyncio
+import json
+from pathlib import Path
+
+from bench import mesh, replay
+
+SINGLES = 25
+BURSTS = (5, 20)
+
+
+def main() -> None:
+    """Everything, on this machine, now."""
+    folder = Path("run/bench").absolute()
+    figures = {"mesh": asyncio.run(mesh.measure(folder, SINGLES, BURSTS)), "replay": replay.measure(folder)}
+    text = json.dumps(figures, indent=2)
+    Path("run/bench.json").write_text(text + "\n")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
