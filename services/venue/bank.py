@@ -32,6 +32,7 @@ _COLLATERAL_BALANCE: Signature = ("balanceOf", ("address",))
 _TOKEN_BALANCE: Signature = ("balanceOf", ("address", "uint256"))
 _ALLOWANCE: Signature = ("allowance", ("address", "address"))
 _IS_APPROVED: Signature = ("isApprovedForAll", ("address", "address"))
+_TOKEN_BALANCES: Signature = ("balanceOfBatch", ("address[]", "uint256[]"))
 
 
 class ChainRefused(Exception):
@@ -45,6 +46,17 @@ class Funding:
     address: str
     usdc_micros: int
     approve: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What a wallet has at a block: cash and its allowance to the exchange, whether its shares are approved, shares by token."""
+
+    block: int
+    cash_micros: int
+    allowance_micros: int
+    approved: bool
+    tokens: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +159,28 @@ class Bank:
         """Whether the operator may move the owner's shares."""
         asked = calldata.write(_IS_APPROVED, owner, operator)
         return bool(await self._read(addresses.CONDITIONAL_TOKENS, "bool", asked, block))
+
+    async def holdings(self, wallet: str, token_ids: Sequence[str]) -> Holdings:
+        """Everything that trading asks about a wallet, all at the latest block."""
+        block = int(await self._node.call("eth_blockNumber"), 16)
+        cash, tokens, exchange = addresses.COLLATERAL, addresses.CONDITIONAL_TOKENS, addresses.EXCHANGE
+        asked: list[tuple[str, str, str]] = [
+            (cash, "uint256", calldata.write(_COLLATERAL_BALANCE, wallet)),
+            (cash, "uint256", calldata.write(_ALLOWANCE, wallet, exchange)),
+            (tokens, "bool", calldata.write(_IS_APPROVED, wallet, exchange)),
+            (
+                tokens,
+                "uint256[]",
+                calldata.write(_TOKEN_BALANCES, [wallet] * len(token_ids), list(map(int, token_ids))),
+            ),
+        ]
+        answers = await self._node.batch(
+            [("eth_call", [{"to": to, "data": data}, hex(block)]) for to, _kind, data in asked]
+        )
+        balance, allowance, approved, held = (
+            calldata.read([kind], answer)[0] for (_, kind, _), answer in zip(asked, answers, strict=True)
+        )
+        return Holdings(block, balance, allowance, bool(approved), dict(zip(token_ids, held, strict=True)))
 
     async def _read(self, to: str, kind: str, data: str, block: int | str) -> int:
         tag = hex(block) if isinstance(block, int) else block

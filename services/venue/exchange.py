@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 
@@ -11,6 +12,7 @@ import structlog
 
 from services.venue import refusals
 from services.venue.book import Book
+from services.venue.clearing import Clearing
 from services.venue.fees import taker_fee_micros
 from services.venue.matching import Take, fills_whole, marketable_by_dollars, takes
 from services.venue.model import (
@@ -31,12 +33,13 @@ from services.venue.model import (
     PostedOrder,
     Role,
     Side,
+    TickEvent,
     Trade,
     TradeEvent,
     TradeStatus,
 )
 from services.venue.refusals import Refusal
-from services.venue.settlement import MAX_MAKERS, Match, Settled, Settlement
+from services.venue.settlement import MAX_MAKERS, Settled, Settlement
 from services.venue.wallets import Wallets, reserved
 
 log = structlog.get_logger(__name__)
@@ -57,11 +60,12 @@ class Exchange:
         self.wallets = wallets
         self._of_token = {token: market for market in self.markets.values() for token in market.tokens}
         self._books = {condition: Book(market) for condition, market in self.markets.items()}
-        self._last: dict[str, int] = {}
-        self._settlement = settlement
+        self._last: dict[str, Trade] = {}
+        self._resting: defaultdict[str, dict[str, Order]] = defaultdict(dict)
+        self._clearing = Clearing(settlement)
+        self._reading: set[asyncio.Task[None]] = set()
         self._now_ms = now_ms
         self._listeners: list[Listener] = []
-        self._unsettled: asyncio.Queue[Trade] = asyncio.Queue()
         self._numbers = count(1)
         settlement.on_mined(self._mined)
         settlement.on_confirmed(self._confirmed)
@@ -98,31 +102,35 @@ class Exchange:
             return None
         book = self._books[market.condition_id]
         bids, asks = book.levels(token_id, Side.BUY), book.levels(token_id, Side.SELL)
+        last = self._last.get(market.condition_id)
         return BookView(
             market,
             token_id,
             tuple(sorted(bids.items())),
             tuple(sorted(asks.items(), reverse=True)),
-            self._last.get(market.condition_id, MICRO // 2),
+            _yes_price(last) if last else MICRO // 2,
+            last.taker.order.posted.side if last else None,
         )
 
     def open_orders(self, wallet: str) -> list[Order]:
-        """The wallet's resting orders."""
-        name = wallet.lower()
-        return [o for o in self.orders.values() if o.status is OrderStatus.LIVE and o.posted.wallet == name]
+        """The wallet's resting orders, oldest first."""
+        return list(self._resting[wallet.lower()].values())
+
+    def change_tick(self, market: Market, tick_micros: int) -> None:
+        """Give a market another grid of prices; what rests stays where it is."""
+        old, market.tick_micros = market.tick_micros, tick_micros
+        self._tell(TickEvent(market, old, self._now_ms()))
 
     async def settle(self) -> None:
         """Send matches to the chain, one after the other, until cancelled."""
-        while True:
-            trade = await self._unsettled.get()
-            trade.tx_hash = await self._settlement.submit(_match(trade))
+        await self._clearing.run(self._undo)
 
     def expire(self) -> None:
         """Cancel resting orders whose time is over."""
         now = self._now_ms() // 1000
-        for order in list(self.orders.values()):
-            due = order.posted.order_type is OrderType.GTD and 0 < order.posted.expiration <= now + 60
-            if due and order.status is OrderStatus.LIVE:
+        resting = [order for orders in self._resting.values() for order in orders.values()]
+        for order in resting:
+            if order.posted.order_type is OrderType.GTD and order.posted.expiration <= now + refusals.GTD_AHEAD_S:
                 self.cancel(order.order_hash)
 
     def _place(self, posted: PostedOrder) -> Placement:
@@ -133,10 +141,10 @@ class Exchange:
             raise refusals.no_book()
         order = Order(posted, market, refusals.checked_price(posted, market), self._now_ms() // 1000)
         refusals.check(posted, market, order, now_s=self._now_ms() // 1000)
-        self._check_funds(order)
         by_dollars = marketable_by_dollars(order)
         facing = self._books[market.condition_id].facing(order.yes_side, order.yes_price_micros)
         found = takes(order, facing, by_dollars=by_dollars)
+        self._check_funds(order, found)
         if posted.post_only and found:
             raise refusals.crosses()
         # From here on the id is known, whatever comes of the order.
@@ -157,11 +165,11 @@ class Exchange:
             self._trade(order, found[start : start + MAX_MAKERS], start // MAX_MAKERS)
             for start in range(0, len(found), MAX_MAKERS)
         ]
-        shares = sum(take.shares_micros for take in found)
-        usdc = sum(take.taker_usdc_micros for take in found)
+        shares, usdc = _totals(found)
         rests = order.posted.order_type.rests and order.remaining_micros > 0
         if rests:
             self._books[order.market.condition_id].add(order)
+            self._resting[order.posted.wallet][order.order_hash] = order
         else:
             order.status = OrderStatus.MATCHED
         self._tell(OrderEvent("PLACEMENT", order, self._now_ms()))
@@ -173,8 +181,7 @@ class Exchange:
         return Placement(order.order_hash, status, making, taking, tuple(trade.trade_id for trade in trades))
 
     def _trade(self, taker: Order, found: Sequence[Take], bucket: int) -> Trade:
-        shares = sum(take.shares_micros for take in found)
-        usdc = sum(take.taker_usdc_micros for take in found)
+        shares, usdc = _totals(found)
         fee = taker_fee_micros(taker.market.fee_rate, shares, usdc)
         makers = tuple(Part(take.maker, Role.MAKER, take.shares_micros, take.maker_usdc_micros) for take in found)
         now_ms, name = self._now_ms(), f"{next(self._numbers)}|{taker.order_hash}"
@@ -184,9 +191,9 @@ class Exchange:
         self.trades[trade.trade_id] = trade
         for part in trade.parts:
             self._apply(part, trade)
-        self._last[taker.market.condition_id] = self._yes_price(trade)
+        self._last[taker.market.condition_id] = trade
         self.wallets.matched(trade)
-        self._unsettled.put_nowait(trade)
+        self._clearing.add(trade)
         return trade
 
     def _apply(self, part: Part, trade: Trade) -> None:
@@ -203,15 +210,17 @@ class Exchange:
     def _end(self, order: Order, status: OrderStatus) -> None:
         order.status = status
         self._books[order.market.condition_id].remove(order)
+        self._resting[order.posted.wallet].pop(order.order_hash, None)
         self._tell(OrderEvent("CANCELLATION" if status is OrderStatus.CANCELED else "UPDATE", order, self._now_ms()))
 
-    def _check_funds(self, order: Order) -> None:
+    def _check_funds(self, order: Order, found: Sequence[Take]) -> None:
         wallet, resting = self.wallets.get(order.posted.wallet), self.open_orders(order.posted.wallet)
         if order.posted.side is Side.BUY:
-            fee = taker_fee_micros(order.market.fee_rate, order.posted.shares_micros, order.posted.usdc_micros)
+            shares, usdc = _totals(found)
+            needed = order.posted.usdc_micros + taker_fee_micros(order.market.fee_rate, shares, usdc)
             free = min(wallet.cash_micros, wallet.allowance_micros) - reserved(resting, Side.BUY)
-            if free < order.posted.usdc_micros + (fee if not order.posted.order_type.rests else 0):
-                raise refusals.not_enough(free, order.posted.usdc_micros)
+            if free < needed:
+                raise refusals.not_enough(free, needed)
             return
         same = [one for one in resting if one.posted.token_id == order.posted.token_id]
         free = wallet.tokens.get(order.posted.token_id, 0) - reserved(same, Side.SELL)
@@ -224,7 +233,7 @@ class Exchange:
         if not settled.ok:
             self._undo(trade, settled.reason)
             return
-        self.wallets.mined(trade)
+        self.wallets.mined(trade, settled.block_number)
         now_ms = self._now_ms()
         fills = tuple(_fill(trade, part, settled, now_ms) for part in trade.parts)
         self.fills.extend(fills)
@@ -236,20 +245,32 @@ class Exchange:
             self._move(self.trades[settled.match_id], TradeStatus.CONFIRMED)
 
     def _undo(self, trade: Trade, reason: str) -> None:
-        log.warning("a match was reverted", trade=trade.trade_id, reason=reason)
+        log.warning("a match has failed", trade=trade.trade_id, reason=reason)
+        trade.failure = reason
         for part in trade.parts:
-            part.order.matched_micros -= part.shares_micros
-            part.order.spent_micros -= part.usdc_micros
+            self._give_back(part)
+        self._tell_book(trade.market, [part.order for part in trade.parts])
         self._move(trade, TradeStatus.FAILED)
-        self._failing = asyncio.ensure_future(self.wallets.failed(trade))
+        reading = asyncio.ensure_future(self.wallets.failed(trade))
+        self._reading.add(reading)
+        reading.add_done_callback(self._was_read)
+
+    def _give_back(self, part: Part) -> None:
+        # Whose fault it was is not known, so nothing of a failed match goes on resting.
+        order = part.order
+        order.matched_micros -= part.shares_micros
+        order.spent_micros -= part.usdc_micros
+        if order.status is OrderStatus.LIVE or (order.status is OrderStatus.MATCHED and not order.matched_micros):
+            self._end(order, OrderStatus.CANCELED)
+
+    def _was_read(self, reading: asyncio.Task[None]) -> None:
+        self._reading.discard(reading)
+        if not reading.cancelled() and (error := reading.exception()):
+            log.warning("wallets of a failed match could not be read", error=repr(error))
 
     def _move(self, trade: Trade, status: TradeStatus) -> None:
         trade.status, trade.updated_at_ms = status, self._now_ms()
         self._tell(TradeEvent(trade, trade.updated_at_ms))
-
-    def _yes_price(self, trade: Trade) -> int:
-        price = trade.taker.price_micros
-        return price if trade.taker.order.posted.token_id == trade.market.tokens[0] else MICRO - price
 
     def _tell_book(self, market: Market, touched: Sequence[Order]) -> None:
         book = self._books[market.condition_id]
@@ -266,22 +287,13 @@ class Exchange:
             listener(event)
 
 
-def _match(trade: Trade) -> Match:
-    taker = trade.taker
-    return Match(
-        match_id=trade.trade_id,
-        condition_id=trade.market.condition_id,
-        taker=taker.order.posted.signed,
-        makers=tuple(part.order.posted.signed for part in trade.makers),
-        taker_fill=_making(taker),
-        maker_fills=tuple(map(_making, trade.makers)),
-        taker_fee=taker.fee_micros,
-        maker_fees=(0,) * len(trade.makers),
-    )
+def _totals(found: Sequence[Take]) -> tuple[int, int]:
+    return sum(take.shares_micros for take in found), sum(take.taker_usdc_micros for take in found)
 
 
-def _making(part: Part) -> int:
-    return part.usdc_micros if part.order.posted.side is Side.BUY else part.shares_micros
+def _yes_price(trade: Trade) -> int:
+    price = trade.taker.price_micros
+    return price if trade.taker.order.posted.token_id == trade.market.tokens[0] else MICRO - price
 
 
 def _fill(trade: Trade, part: Part, settled: Settled, now_ms: int) -> Fill:

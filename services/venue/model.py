@@ -107,6 +107,11 @@ class PostedOrder:
         return self.signed.taker_amount if self.side is Side.BUY else self.signed.maker_amount
 
     @property
+    def price_micros(self) -> int:
+        """What it says of a share, to the nearest millionth."""
+        return (self.usdc_micros * MICRO + self.shares_micros // 2) // self.shares_micros if self.shares_micros else 0
+
+    @property
     def usdc_micros(self) -> int:
         """What it pays at most, or wants at least."""
         return self.signed.maker_amount if self.side is Side.BUY else self.signed.taker_amount
@@ -171,6 +176,7 @@ class Trade:
     updated_at_ms: int
     status: TradeStatus = TradeStatus.MATCHED
     tx_hash: str = ""
+    failure: str = ""
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -224,6 +230,7 @@ class BookView:
     bids: tuple[tuple[int, int], ...]
     asks: tuple[tuple[int, int], ...]
     last_micros: int
+    last_side: Side | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,4 +278,13 @@ class MinedEvent:
     at_ms: int
 
 
-Event = OrderEvent | TradeEvent | BookEvent | MinedEvent
+@dataclass(frozen=True, slots=True)
+class TickEvent:
+    """A market's grid of prices has changed."""
+
+    market: Market
+    old_micros: int
+    at_ms: int
+
+
+Event = OrderEvent | TradeEvent | BookEvent | MinedEvent | TickEvent

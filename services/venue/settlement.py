@@ -87,6 +87,7 @@ class Settlement:
         self._next_block: int | None = None
         self._wake = asyncio.Event()
         self._closed = asyncio.Event()
+        self._progress = asyncio.Condition()
 
     def on_mined(self, callback: Callback) -> None:
         """Called once per match, in chain order, soon after its block."""
@@ -113,6 +114,12 @@ class Settlement:
         finally:
             self._sending.remove(answered)
             answered.set_result(None)
+
+    async def through(self, block: int) -> None:
+        """Returns when everything that this block and those before it settled has been reported."""
+        self._wake.set()
+        async with self._progress:
+            await self._progress.wait_for(lambda: self._next_block is None or self._next_block > block)
 
     async def run(self) -> None:
         """Follows the chain until closed; a node that went away is taken up where it was left."""
@@ -163,6 +170,8 @@ class Settlement:
             if self._sent:
                 await self._read_block(self._next_block)
             self._next_block += 1
+        async with self._progress:
+            self._progress.notify_all()
         await self._confirm(head)
 
     async def _read_block(self, number: int) -> None:

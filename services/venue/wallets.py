@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from services.venue.bank import Bank
-from services.venue.model import Order, Part, Side, Trade
+from services.venue.model import MICRO, Order, Part, Side, Trade
+
+SETTLED_WITHIN_S = 10.0
+REMEMBERED_PARTS = 512
 
 
 @dataclass(slots=True)
@@ -21,13 +25,15 @@ class Wallet:
 
 
 class Wallets:
-    """Every wallet that was ever looked at."""
+    """Every wallet that was ever looked at. `through` waits until all that a block settled was told to `mined`."""
 
-    def __init__(self, bank: Bank, tokens: list[str]) -> None:
+    def __init__(self, bank: Bank, tokens: Sequence[str], through: Callable[[int], Awaitable[None]]) -> None:
         self._bank = bank
         self._tokens = tokens
+        self._through = through
         self._known: dict[str, Wallet] = {}
-        self._pending: defaultdict[str, list[Trade]] = defaultdict(list)
+        self._pending: defaultdict[str, list[Part]] = defaultdict(list)
+        self._mined: defaultdict[str, deque[tuple[int, Part]]] = defaultdict(lambda: deque(maxlen=REMEMBERED_PARTS))
         self._line = asyncio.Lock()
 
     def get(self, address: str) -> Wallet:
@@ -38,73 +44,64 @@ class Wallets:
         """The wallet, read from the chain where it was never looked at."""
         return self._known.get(address.lower()) or await self.read(address)
 
-    async def read(self, address: str, token_id: str | None = None) -> Wallet:
-        """Read cash, approvals and tokens anew (all tokens, or one), less what pending trades will take."""
+    async def read(self, address: str) -> Wallet:
+        """Read cash, approvals and tokens anew, and set trades off that the block read knows nothing of. Raises TimeoutError
+        where the chain cannot be followed, and the node's errors."""
         name = address.lower()
         async with self._line:
-            wallet = self._known.get(name) or Wallet()
-            cash, allowance, approved = await asyncio.gather(
-                self._bank.collateral_balance(address), self._bank.allowance(address), self._bank.is_approved(address)
-            )
-            wanted = [token_id] if token_id and name in self._known else self._tokens
-            held = await asyncio.gather(*(self._bank.token_balance(address, int(token)) for token in wanted))
-            taken_cash, taken = self._taken(name)
-            wallet.cash_micros, wallet.allowance_micros, wallet.approved = cash - taken_cash, allowance, approved
-            for token, balance in zip(wanted, held, strict=True):
-                wallet.tokens[token] = balance - taken[token]
+            found = await self._bank.holdings(address, self._tokens)
+            # Only when every trade of that block is known as mined can the others be told from them.
+            await asyncio.wait_for(self._through(found.block), SETTLED_WITHIN_S)
+            wallet = Wallet(found.cash_micros, found.allowance_micros, found.approved, defaultdict(int, found.tokens))
+            for part in self._pending[name]:
+                _take(wallet, part)
+            for block, part in self._mined[name]:
+                if block > found.block:
+                    _take(wallet, part)
+                    _bring(wallet, part)
             self._known[name] = wallet
             return wallet
 
     def matched(self, trade: Trade) -> None:
         """What the trade takes is gone at once."""
         for part in trade.parts:
-            wallet = self._known.setdefault(part.order.posted.wallet, Wallet())
-            cash, shares = _takes(part)
-            wallet.cash_micros -= cash
-            wallet.tokens[part.order.posted.token_id] -= shares
-            self._pending[part.order.posted.wallet].append(trade)
+            name = part.order.posted.wallet
+            _take(self._known.setdefault(name, Wallet()), part)
+            self._pending[name].append(part)
 
-    def mined(self, trade: Trade) -> None:
+    def mined(self, trade: Trade, block: int) -> None:
         """What the trade brings has arrived."""
         for part in trade.parts:
-            wallet = self._known[part.order.posted.wallet]
-            if part.order.posted.side is Side.BUY:
-                wallet.tokens[part.order.posted.token_id] += part.shares_micros
-            else:
-                wallet.cash_micros += part.usdc_micros - part.fee_micros
-            self._done(trade, part)
+            name = part.order.posted.wallet
+            _bring(self._known[name], part)
+            self._pending[name].remove(part)
+            self._mined[name].append((block, part))
 
     async def failed(self, trade: Trade) -> None:
         """Nothing of it happened: the chain knows what is there."""
         for part in trade.parts:
-            self._done(trade, part)
-            await self.read(part.order.posted.signed.maker)
-
-    def _done(self, trade: Trade, part: Part) -> None:
-        pending = self._pending[part.order.posted.wallet]
-        if trade in pending:
-            pending.remove(trade)
-
-    def _taken(self, name: str) -> tuple[int, defaultdict[str, int]]:
-        cash, tokens = 0, defaultdict[str, int](int)
-        for trade in self._pending[name]:
-            for part in trade.parts:
-                if part.order.posted.wallet == name:
-                    more, shares = _takes(part)
-                    cash += more
-                    tokens[part.order.posted.token_id] += shares
-        return cash, tokens
+            self._pending[part.order.posted.wallet].remove(part)
+        for address in dict.fromkeys(part.order.posted.signed.maker for part in trade.parts):
+            await self.read(address)
 
 
-def reserved(orders: list[Order], side: Side) -> int:
+def reserved(orders: Sequence[Order], side: Side) -> int:
     """What resting orders of one side keep aside: dollars of buyers, shares of sellers."""
     mine = (order for order in orders if order.posted.side is side)
     if side is Side.BUY:
-        return sum(order.remaining_micros * order.price_micros // 1_000_000 for order in mine)
+        return sum(order.remaining_micros * order.price_micros // MICRO for order in mine)
     return sum(order.remaining_micros for order in mine)
 
 
-def _takes(part: Part) -> tuple[int, int]:
+def _take(wallet: Wallet, part: Part) -> None:
     if part.order.posted.side is Side.BUY:
-        return part.usdc_micros + part.fee_micros, 0
-    return 0, part.shares_micros
+        wallet.cash_micros -= part.usdc_micros + part.fee_micros
+    else:
+        wallet.tokens[part.order.posted.token_id] -= part.shares_micros
+
+
+def _bring(wallet: Wallet, part: Part) -> None:
+    if part.order.posted.side is Side.BUY:
+        wallet.tokens[part.order.posted.token_id] += part.shares_micros
+    else:
+        wallet.cash_micros += part.usdc_micros - part.fee_micros
