@@ -174,10 +174,9 @@ async def gateway_world(mongo_uri: str, redis_url: str, **more: Any) -> AsyncIte
         mongodb_database=f"test_{uuid4().hex[:12]}",
         redis_url=redis_url,  # type: ignore[arg-type]
         api_port=0,
-        gateway_listen="127.0.0.1:0",
         admin_addresses=admin.address,
         trusted_proxies="127.0.0.1",
-        **{"jwt_secret": "0123456789abcdef0123456789abcdef", **more},
+        **{"jwt_secret": "0123456789abcdef0123456789abcdef", "gateway_listen": "127.0.0.1:0", **more},
     )
     async with AsyncExitStack() as ending:
         engine, reconciler = ScriptedEngine(), ScriptedReconciler()
