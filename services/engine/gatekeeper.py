@@ -30,7 +30,8 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 PATIENCE_S = 3.0
-ACCOUNT_KEPT = timedelta(seconds=0.4)
+ACCOUNT_KEPT = timedelta(seconds=1)
+JUDGED_KEPT = timedelta(seconds=3)
 SURROUNDINGS_KEPT = timedelta(seconds=5)
 
 
@@ -126,8 +127,8 @@ class Gatekeeper:
         self._limits = limits or GateLimits()
         self._reconciled_at: datetime | None = None
         self._account = Warm(self._read_account, ACCOUNT_KEPT, clock)
-        self._incidents = Warm(self._read_incidents, 2 * ACCOUNT_KEPT, clock)
-        self._results = Warm(self._read_reconciled, 2 * ACCOUNT_KEPT, clock)
+        self._incidents = Warm(self._read_incidents, JUDGED_KEPT, clock)
+        self._results = Warm(self._read_reconciled, JUDGED_KEPT, clock)
 
     async def admission(self) -> Admission:
         """What may be claimed now. Raises `StoreUnavailable`: without the store there is nothing to claim."""
@@ -142,6 +143,10 @@ class Gatekeeper:
     def standing(self, account: Account, trade: LeaderTrade, condition_id: str, *, entry: bool) -> tuple[Verdict, ...]:
         """State, pauses and version on a decision's own snapshot; what fails releases the copy."""
         return gate.standing(self._served(account), trade, condition_id, self._version, entry=entry)
+
+    async def refresh(self) -> None:
+        """Read ahead what the gate judges, so that no claim waits for it."""
+        await asyncio.gather(self._account.refresh(), self._incidents.refresh(), self._results.refresh())
 
     def forget(self) -> None:
         """Control has changed something: read the account anew."""

@@ -72,7 +72,7 @@ class Worker:
 
     async def warm(self) -> None:
         """Read ahead what the next decisions will need."""
-        await asyncio.gather(self._lookout.refresh(), self.desk.snapshot.refresh())
+        await asyncio.gather(self._lookout.refresh(), self.desk.snapshot.refresh(), self.desk.gatekeeper.refresh())
 
     def expect(self, token_id: str) -> None:
         """There is work on this token."""
