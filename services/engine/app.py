@@ -35,7 +35,7 @@ from services.engine.worker import Worker
 SERVICE = "polycopy.engine.v1.EngineService"
 MONITOR = "polycopy.monitor.v1.MonitorService"
 CHECK = timedelta(milliseconds=500)
-WARM = timedelta(seconds=0.7)
+WARM = timedelta(seconds=1)
 RECONNECT = timedelta(milliseconds=500)
 
 log = structlog.get_logger()

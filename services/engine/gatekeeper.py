@@ -30,7 +30,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 PATIENCE_S = 3.0
-ACCOUNT_KEPT = timedelta(seconds=1)
+ACCOUNT_KEPT = timedelta(seconds=2)
 JUDGED_KEPT = timedelta(seconds=3)
 SURROUNDINGS_KEPT = timedelta(seconds=5)
 

@@ -26,6 +26,8 @@ Write = Callable[[Copy], Copy | None]
 # How far this host's clock may be ahead of the database's before a due copy waits a little longer.
 CLOCK_SLACK = timedelta(seconds=10)
 MOST_BLOCKED = 64
+BULKY = {"decision.case.account": 0, "decision.case.book": 0, "decision.case.steps": 0, "trail": 0}
+"""What of a kept decision and its trail nobody counts."""
 DUPLICATE = 11000
 
 
@@ -317,7 +319,8 @@ class MongoCopies:
         return tuple(sorted(await self._find(wanted, []), key=_place))
 
     async def recent_outcomes(self, account_id: str, since: datetime) -> tuple[Copy, ...]:
-        return await self._find({"account": account_id, "sentAt": {"$gte": since}}, [("sentAt", ASCENDING)])
+        recent = {"account": account_id, "sentAt": {"$gte": since}}
+        return await self._find(recent, [("sentAt", ASCENDING)], without=BULKY)
 
     async def page(self, accounts: Sequence[str], limit: int, offset: int) -> Page[Copy]:
         wanted = {"account": {"$in": list(accounts)}}
@@ -342,10 +345,15 @@ class MongoCopies:
         return watched(self._copies, activities.read, token)
 
     async def _find(
-        self, wanted: Mapping[str, Any], order: list[tuple[str, int]], limit: int = 0, skip: int = 0
+        self,
+        wanted: Mapping[str, Any],
+        order: list[tuple[str, int]],
+        limit: int = 0,
+        skip: int = 0,
+        without: Mapping[str, int] | None = None,
     ) -> tuple[Copy, ...]:
         async with guarded():
-            cursor = self._copies.find(wanted, skip=skip, limit=limit, sort=order or None)
+            cursor = self._copies.find(wanted, without, skip=skip, limit=limit, sort=order or None)
             return tuple([activities.read(document) async for document in cursor])
 
     async def _read(self, copy_id: str, session: Session | None = None) -> tuple[Copy, int] | None:
