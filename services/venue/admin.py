@@ -11,20 +11,25 @@ from starlette.routing import Route
 
 from services.venue.bank import Bank
 from services.venue.clob.answers import endpoint
+from services.venue.clob.intake import Intake
 from services.venue.clob.parse import read_body
 from services.venue.exchange import Exchange
 from services.venue.faults import BadFault, Fault, Faults
 from services.venue.journal import Journal
-from services.venue.refusals import Refusal
+from services.venue.model import Order, Trade
+from services.venue.refusals import TAKER_DECIMALS, Refusal
 
 
 class Admin:
     """Health, the journal, money for a wallet, and faults."""
 
-    def __init__(self, exchange: Exchange, bank: Bank, journal: Journal, faults: Callable[[], Faults]) -> None:
+    def __init__(
+        self, exchange: Exchange, bank: Bank, journal: Journal, intake: Intake, faults: Callable[[], Faults]
+    ) -> None:
         self._exchange = exchange
         self._bank = bank
         self._journal = journal
+        self._intake = intake
         self._faults = faults
 
     def routes(self) -> list[Route]:
@@ -32,6 +37,8 @@ class Admin:
             Route("/admin/health", endpoint(self.health)),
             Route("/admin/journal", endpoint(self.journal)),
             Route("/admin/markets", endpoint(self.markets)),
+            Route("/admin/tick", endpoint(self.change_tick), methods=["POST"]),
+            Route("/admin/orders", endpoint(self.orders)),
             Route("/admin/fund", endpoint(self.fund), methods=["POST"]),
             Route("/admin/faults", endpoint(self.faults)),
             Route("/admin/faults", endpoint(self.add_fault), methods=["POST"]),
@@ -53,6 +60,28 @@ class Admin:
                 {"condition_id": m.condition_id, "slug": m.slug, "tokens": list(m.tokens), "tick_micros": m.tick_micros}
                 for m in self._exchange.markets.values()
             ]
+        }
+
+    async def change_tick(self, request: Request) -> Any:
+        body = _mapping(read_body(await request.body()))
+        market = self._exchange.markets.get(str(body.get("condition_id")))
+        if market is None:
+            raise Refusal("condition_id: expected a market of this venue")
+        tick_micros = body.get("tick_micros")
+        if not isinstance(tick_micros, int) or tick_micros not in TAKER_DECIMALS:
+            raise Refusal(f"tick_micros: expected one of {', '.join(map(str, TAKER_DECIMALS))}")
+        self._exchange.change_tick(market, tick_micros)
+        return {"condition_id": market.condition_id, "tick_micros": market.tick_micros}
+
+    async def orders(self, request: Request) -> Any:
+        """What is known of one order, also when it has ended or was refused; for tests, where a trader's look-up tells less."""
+        order_hash = request.query_params.get("hash", "").lower()
+        order = self._exchange.orders.get(order_hash)
+        return {
+            "hash": order_hash,
+            "attempts": self._intake.attempts(order_hash),
+            "order": _order(order) if order else None,
+            "trades": [_trade(self._exchange.trades[one]) for one in order.trade_ids] if order else [],
         }
 
     async def fund(self, request: Request) -> Any:
@@ -89,11 +118,35 @@ def _told(fault: Fault) -> dict[str, Any]:
         "kind": str(fault.kind),
         "method": fault.method,
         "path": fault.path,
+        "endpoint": fault.endpoint,
         "ms": fault.ms,
         "status": fault.status,
         "rate_bps": fault.rate_bps,
         "times": fault.times,
         "struck": fault.struck,
+    }
+
+
+def _order(order: Order) -> dict[str, Any]:
+    return {
+        "wallet": order.posted.wallet,
+        "token": order.posted.token_id,
+        "side": str(order.posted.side),
+        "type": str(order.posted.order_type),
+        "status": str(order.status),
+        "price_micros": order.price_micros,
+        "shares_micros": order.posted.shares_micros,
+        "matched_micros": order.matched_micros,
+        "spent_micros": order.spent_micros,
+    }
+
+
+def _trade(trade: Trade) -> dict[str, Any]:
+    return {
+        "trade_id": trade.trade_id,
+        "status": str(trade.status),
+        "tx_hash": trade.tx_hash,
+        "reason": trade.failure,
     }
 
 

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from services.venue.admin import Admin
 from services.venue.bank import Bank
+from services.venue.clob.intake import Intake
 from services.venue.clob.market_data import MarketData
 from services.venue.clob.trading import Trading
 from services.venue.credentials import Credentials
@@ -23,9 +24,9 @@ from services.venue.exchange import Exchange
 from services.venue.faults import Faults
 from services.venue.journal import Journal
 from services.venue.listing import listed
-from services.venue.model import Event, MinedEvent, TradeEvent
 from services.venue.node import addresses
 from services.venue.node.client import Node
+from services.venue.record import record
 from services.venue.settlement import Settlement
 from services.venue.sockets.market import MarketChannel
 from services.venue.sockets.user import UserChannel
@@ -100,12 +101,13 @@ async def open_venue(options: Options) -> Venue:
     settlement = Settlement(node, addresses.OPERATOR)
     wallets = Wallets(bank, [token for market in markets for token in market.tokens], settlement.through)
     exchange = Exchange(markets, wallets, settlement, now_ms)
-    exchange.subscribe(lambda event: _note(journal, event))
+    exchange.subscribe(lambda event: record(journal, event))
     company = Company(exchange, bank, journal, options.seed, now_ms)
     credentials = Credentials(options.seed)
     surfaces = Surfaces(exchange, node, company.names, now_ms, data_lag_ms=options.data_lag_ms)
-    data, trading = MarketData(exchange, now_ms), Trading(exchange, credentials, journal, now_ms)
-    admin = Admin(exchange, bank, journal, lambda: faults)
+    intake = Intake(exchange, journal)
+    data, trading = MarketData(exchange, now_ms), Trading(exchange, credentials, intake, now_ms)
+    admin = Admin(exchange, bank, journal, intake, lambda: faults)
     routes = [
         Mount("/clob", routes=[*data.routes(), *trading.routes()]),
         *surfaces.routes(),
@@ -116,32 +118,3 @@ async def open_venue(options: Options) -> Venue:
     ]
     faults = Faults(Starlette(routes=routes), journal, options.seed)
     return Venue(faults, company, exchange, settlement, journal, node)
-
-
-def _note(journal: Journal, event: Event) -> None:
-    if isinstance(event, TradeEvent):
-        trade = event.trade
-        journal.note(
-            "trade",
-            trade_id=trade.trade_id,
-            status=str(trade.status),
-            taker=trade.taker.order.order_hash,
-            makers=[part.order.order_hash for part in trade.makers],
-            tx_hash=trade.tx_hash,
-        )
-    if isinstance(event, MinedEvent):
-        for fill in event.fills:
-            journal.note(
-                "wallet_fill",
-                wallet=fill.wallet,
-                role=str(fill.role),
-                order_hash=fill.order_hash,
-                trade_id=fill.trade_id,
-                token=fill.token_id,
-                side=str(fill.side),
-                size_micros=fill.size_micros,
-                usdc_micros=fill.usdc_micros,
-                fee_micros=fill.fee_micros,
-                tx_hash=fill.tx_hash,
-                block=fill.block_number,
-            )

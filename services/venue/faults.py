@@ -14,6 +14,28 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.venue.journal import Journal
 
 WHOLE_BPS = 10_000
+STATUSES = (400, 599)
+
+# What a trader calls, by name: method and path; a path that ends in a slash goes on.
+ENDPOINTS = {
+    "clob.create_key": ("POST", "/clob/auth/api-key"),
+    "clob.derive_key": ("GET", "/clob/auth/derive-api-key"),
+    "clob.post_order": ("POST", "/clob/order"),
+    "clob.post_orders": ("POST", "/clob/orders"),
+    "clob.cancel_order": ("DELETE", "/clob/order"),
+    "clob.cancel_orders": ("DELETE", "/clob/orders"),
+    "clob.order": ("GET", "/clob/data/order/"),
+    "clob.orders": ("GET", "/clob/data/orders"),
+    "clob.trades": ("GET", "/clob/data/trades"),
+    "clob.balance": ("GET", "/clob/balance-allowance"),
+    "clob.book": ("GET", "/clob/book"),
+    "clob.books": ("POST", "/clob/books"),
+    "clob.market": ("GET", "/clob/clob-markets/"),
+    "data.activity": ("GET", "/data/v2/activity"),
+    "data.trades": ("GET", "/data/v2/trades"),
+    "data.positions": ("GET", "/data/v2/positions"),
+    "gamma.markets": ("GET", "/gamma/markets/keyset"),
+}
 
 
 class Kind(StrEnum):
@@ -33,10 +55,12 @@ class BadFault(ValueError):
 
 @dataclass(slots=True)
 class Fault:
-    """`method` and `path` name an endpoint by prefix; `times` 0 is for ever, `rate_bps` how often it strikes."""
+    """Strikes one `endpoint` by its name, or everything whose `method` and `path` begin so; `times` 0 is for ever, `rate_bps` how
+    often it strikes."""
 
     kind: Kind
     path: str
+    endpoint: str = ""
     method: str = ""
     ms: int = 0
     status: int = 502
@@ -51,18 +75,25 @@ class Fault:
             kind = Kind(str(body.get("kind")))
         except ValueError as error:
             raise BadFault(f"kind: expected one of {', '.join(Kind)}") from error
-        path = body.get("path")
+        endpoint = body.get("endpoint", "")
+        if endpoint and endpoint not in ENDPOINTS:
+            raise BadFault(f"endpoint: expected one of {', '.join(ENDPOINTS)}")
+        method, path = ENDPOINTS.get(endpoint, (str(body.get("method", "")).upper(), body.get("path")))
         if not isinstance(path, str) or not path.startswith("/"):
-            raise BadFault("path: expected the beginning of a path, such as /clob/order")
+            raise BadFault("path: expected the beginning of a path, such as /clob/order, or the name of an endpoint")
         numbers = {name: body.get(name, default) for name, default in _NUMBERS.items()}
         for name, value in numbers.items():
             if not isinstance(value, int) or isinstance(value, bool) or value < 0:
                 raise BadFault(f"{name}: expected a whole number, 0 or more")
-        return cls(kind, path, str(body.get("method", "")).upper(), **numbers)
+        if not STATUSES[0] <= numbers["status"] <= STATUSES[1]:
+            raise BadFault(f"status: expected {STATUSES[0]} to {STATUSES[1]}")
+        return cls(kind, path, endpoint, method, **numbers)
 
     def strikes(self, method: str, path: str, random: Random) -> bool:
         """Whether this request is hit."""
-        named = path.startswith(self.path) and self.method in ("", method)
+        whole = self.endpoint and not self.path.endswith("/")
+        here = path == self.path if whole else path.startswith(self.path)
+        named = here and self.method in ("", method)
         left = not self.times or self.struck < self.times
         return named and left and random.randrange(WHOLE_BPS) < self.rate_bps
 
@@ -85,7 +116,9 @@ class Faults:
             await self._app(scope, receive, send)
             return
         fault.struck += 1
-        self._journal.note("fault", fault=str(fault.kind), method=scope["method"], path=scope["path"])
+        self._journal.note(
+            "fault", fault=str(fault.kind), endpoint=fault.endpoint, method=scope["method"], path=scope["path"]
+        )
         match fault.kind:
             case Kind.DELAY:
                 held = await self._hold(scope, receive)

@@ -42,6 +42,10 @@ class MarketData:
             Route("/price", endpoint(self.price)),
             Route("/spread", endpoint(self.spread)),
             Route("/last-trade-price", endpoint(self.last_trade_price)),
+            Route("/midpoints", endpoint(self.midpoints), methods=["POST"]),
+            Route("/prices", endpoint(self.prices), methods=["POST"]),
+            Route("/spreads", endpoint(self.spreads), methods=["POST"]),
+            Route("/last-trades-prices", endpoint(self.last_trade_prices), methods=["POST"]),
             Route("/tick-size", endpoint(self.tick_size)),
             Route("/neg-risk", endpoint(self.neg_risk)),
             Route("/fee-rate", endpoint(self.fee_rate)),
@@ -80,29 +84,35 @@ class MarketData:
         return shapes.book(self._view(request), self._now_ms())
 
     async def books(self, request: Request) -> Any:
-        asked = read_body(await request.body())
-        if not isinstance(asked, list):
-            raise Refusal("Invalid payload")
-        wanted = cast(list[Any], asked)
-        if len(wanted) > MOST_BOOKS:
-            raise Refusal("Payload exceeds the limit")
-        views = [self._exchange.book(str(cast(dict[str, Any], one).get("token_id"))) for one in wanted]
-        return [shapes.book(view, self._now_ms()) for view in views if view]
+        return [shapes.book(view, self._now_ms()) for _, view in await self._views(request)]
 
     async def midpoint(self, request: Request) -> Any:
-        bid, ask = _best(self._view(request))
-        return {"mid": shapes.text((bid + ask) // 2)}
+        return {"mid": _midpoint(self._view(request))}
+
+    async def midpoints(self, request: Request) -> Any:
+        return {view.token_id: _midpoint(view) for _, view in await self._views(request)}
 
     async def price(self, request: Request) -> Any:
-        bid, ask = _best(self._view(request))
-        return {"price": shapes.text(bid if request.query_params.get("side", "").upper() == "BUY" else ask)}
+        return {"price": _price(self._view(request), request.query_params.get("side", ""))}
+
+    async def prices(self, request: Request) -> Any:
+        found: dict[str, dict[str, str]] = {}
+        for wanted, view in await self._views(request):
+            side = str(wanted.get("side", "")).upper()
+            found.setdefault(view.token_id, {})[side] = _price(view, side)
+        return found
 
     async def spread(self, request: Request) -> Any:
-        bid, ask = _best(self._view(request))
-        return {"spread": shapes.text(ask - bid)}
+        return {"spread": _spread(self._view(request))}
+
+    async def spreads(self, request: Request) -> Any:
+        return {view.token_id: _spread(view) for _, view in await self._views(request)}
 
     async def last_trade_price(self, request: Request) -> Any:
-        return {"price": shapes.last_price(self._view(request)), "side": "BUY"}
+        return _last_trade(self._view(request))
+
+    async def last_trade_prices(self, request: Request) -> Any:
+        return [{"token_id": view.token_id, **_last_trade(view)} for _, view in await self._views(request)]
 
     async def tick_size(self, request: Request) -> Any:
         return {"minimum_tick_size": self._view(request).market.tick_micros / MICRO}
@@ -119,6 +129,17 @@ class MarketData:
             raise Refusal("market not found", 404)
         return market
 
+    async def _views(self, request: Request) -> list[tuple[dict[str, Any], BookView]]:
+        """What a list of tokens asks for, with the books that there are; unknown tokens are left out (venue.md 3.1)."""
+        asked = read_body(await request.body())
+        if not isinstance(asked, list):
+            raise Refusal("Invalid payload")
+        wanted = [cast(dict[str, Any], one) for one in cast(list[object], asked) if isinstance(one, dict)]
+        if len(wanted) > MOST_BOOKS:
+            raise Refusal("Payload exceeds the limit")
+        views = [(one, self._exchange.book(str(one.get("token_id")))) for one in wanted]
+        return [(one, view) for one, view in views if view]
+
     def _view(self, request: Request) -> BookView:
         token = request.query_params.get("token_id", "")
         if not token.isdigit():
@@ -132,3 +153,21 @@ class MarketData:
 def _best(view: BookView) -> tuple[int, int]:
     bid = view.bids[-1][0] if view.bids else 0
     return bid, view.asks[-1][0] if view.asks else MICRO
+
+
+def _midpoint(view: BookView) -> str:
+    return shapes.text(sum(_best(view)) // 2)
+
+
+def _price(view: BookView, side: str) -> str:
+    bid, ask = _best(view)
+    return shapes.text(bid if side.upper() == "BUY" else ask)
+
+
+def _spread(view: BookView) -> str:
+    bid, ask = _best(view)
+    return shapes.text(ask - bid)
+
+
+def _last_trade(view: BookView) -> dict[str, str]:
+    return {"price": shapes.last_price(view), "side": str(view.last_side or "")}

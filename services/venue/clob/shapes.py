@@ -89,7 +89,7 @@ def order_event(event: OrderEvent) -> Json:
         "event_type": "order",
         "type": event.kind,
         "order_owner": order.posted.owner,
-        "created_at": order.created_at,
+        "created_at": str(order.created_at),
         "timestamp": str(event.at_ms),
     }
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-from collections import Counter
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -13,30 +12,29 @@ from starlette.routing import Route
 
 from services.venue.clob import shapes
 from services.venue.clob.answers import endpoint
-from services.venue.clob.parse import read_body, read_order
-from services.venue.credentials import ApiKey, Credentials
+from services.venue.clob.intake import Intake
+from services.venue.clob.parse import read_body
+from services.venue.credentials import ApiKey, Credentials, Unauthorized
 from services.venue.exchange import Exchange
-from services.venue.journal import Journal
-from services.venue.model import Order, Placement, PostedOrder, Trade
+from services.venue.model import Order, Placement, Trade
 from services.venue.node import addresses
 from services.venue.refusals import Refusal
 
 PAGE = 500
 START, END = "MA==", "LTE="
 MOST_ORDERS = 15
+MOST_CANCELS = 1_000
+ORDER_ID = re.compile("0x[0-9a-fA-F]{64}")
 
 
 class Trading:
     """Routes that want L1 or L2 headers. Signatures cover the path below this venue's prefix, as clients compute it."""
 
-    def __init__(
-        self, exchange: Exchange, credentials: Credentials, journal: Journal, now_ms: Callable[[], int]
-    ) -> None:
+    def __init__(self, exchange: Exchange, credentials: Credentials, intake: Intake, now_ms: Callable[[], int]) -> None:
         self._exchange = exchange
         self._credentials = credentials
-        self._journal = journal
+        self._intake = intake
         self._now_ms = now_ms
-        self._received: Counter[str] = Counter()
 
     def routes(self) -> list[Route]:
         return [
@@ -80,36 +78,30 @@ class Trading:
         return {"closed_only": False}
 
     async def post_order(self, request: Request) -> Any:
-        key, raw = await self._key(request), await request.body()
-        made = await self._post(read_body(raw), raw, key)
+        key, raw, at_ms = await self._order_key(request)
+        made = await self._intake.post(self._read(raw, key, at_ms), raw, key, at_ms)
         if not made.ok:
             raise Refusal(made.error, made.http_status)
         return shapes.placement(made)
 
     async def post_orders(self, request: Request) -> Any:
-        key, raw = await self._key(request), await request.body()
-        bodies = read_body(raw)
-        if not isinstance(bodies, list):
-            raise Refusal("Invalid order payload")
-        asked = cast(list[object], bodies)
-        if len(asked) > MOST_ORDERS:
-            raise Refusal(f"Too many orders in payload: {len(asked)}, max allowed: {MOST_ORDERS}")
-        placements = [await self._post(body, raw, key) for body in asked]
+        key, raw, at_ms = await self._order_key(request)
+        asked = _listed(self._read(raw, key, at_ms), MOST_ORDERS)
+        placements = [await self._intake.post(body, raw, key, at_ms) for body in asked]
         return [_leg(made) for made in placements]
 
     async def cancel_order(self, request: Request) -> Any:
-        body = await self._body(request)
-        return await self._cancel(request, [str(cast(dict[str, Any], body).get("orderID"))])
+        return await self._cancel(request, [_fields(await self._body(request)).get("orderID")])
 
     async def cancel_orders(self, request: Request) -> Any:
-        return await self._cancel(request, [str(one) for one in cast(list[object], await self._body(request))])
+        return await self._cancel(request, _listed(await self._body(request), MOST_CANCELS))
 
     async def cancel_all(self, request: Request) -> Any:
         key = await self._key(request)
         return await self._cancel(request, [one.order_hash for one in self._exchange.open_orders(key.address)])
 
     async def cancel_market(self, request: Request) -> Any:
-        key, wanted = await self._key(request), cast(dict[str, Any], await self._body(request))
+        key, wanted = await self._key(request), _fields(await self._body(request))
         mine = self._exchange.open_orders(key.address)
         chosen = [
             one.order_hash
@@ -153,44 +145,11 @@ class Trading:
         await self._exchange.wallets.read(key.address)
         return ""
 
-    async def _post(self, body: object, raw: bytes, key: ApiKey) -> Placement:
-        at_ms = self._now_ms()
-        try:
-            posted = read_order(body, key)
-        except Refusal as refusal:
-            self._journal.note(
-                "order_refused", at_ms=at_ms, maker=key.address, error=refusal.text, raw=hashlib.sha256(raw).hexdigest()
-            )
-            return Placement("", error=refusal.text, http_status=refusal.status)
-        await self._exchange.wallets.known(key.address)
-        made = self._exchange.place(posted)
-        self._note(posted, made, raw, at_ms)
-        return made
-
-    def _note(self, posted: PostedOrder, made: Placement, raw: bytes, at_ms: int) -> None:
-        self._received[posted.order_hash] += 1
-        self._journal.note(
-            "order_received",
-            at_ms=at_ms,
-            hash=posted.order_hash,
-            maker=posted.signed.maker,
-            token=posted.token_id,
-            side=str(posted.side),
-            shares_micros=posted.shares_micros,
-            usdc_micros=posted.usdc_micros,
-            type=str(posted.order_type),
-            attempt=self._received[posted.order_hash],
-            raw=hashlib.sha256(raw).hexdigest(),
-            outcome="accepted" if made.ok else "refused",
-            status=made.status,
-            error=made.error,
-        )
-
-    async def _cancel(self, request: Request, hashes: Sequence[str]) -> Any:
+    async def _cancel(self, request: Request, asked: Sequence[object]) -> Any:
         key = await self._key(request)
         gone: list[str] = []
         left: dict[str, str] = {}
-        for order_hash in hashes:
+        for order_hash in _order_ids(asked):
             order = self._exchange.orders.get(order_hash.lower())
             mine = order is not None and order.posted.wallet == key.address.lower()
             reason = self._exchange.cancel(order_hash.lower()) if mine else "Order not found"
@@ -203,12 +162,50 @@ class Trading:
     async def _body(self, request: Request) -> object:
         return read_body(await request.body())
 
+    async def _order_key(self, request: Request) -> tuple[ApiKey, bytes, int]:
+        """The key, the body, and when it had arrived."""
+        raw, at_ms = await request.body(), self._now_ms()
+        try:
+            return await self._key(request), raw, at_ms
+        except Unauthorized as error:
+            self._intake.refuse(str(error), raw, request.headers.get("poly_address", ""), at_ms)
+            raise
+
+    def _read(self, raw: bytes, key: ApiKey, at_ms: int) -> object:
+        try:
+            return read_body(raw)
+        except Refusal as refusal:
+            self._intake.refuse(refusal.text, raw, key.address, at_ms)
+            raise
+
     async def _key(self, request: Request) -> ApiKey:
         path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
         return self._credentials.check(request.headers, request.method, path, await request.body(), self._now_s())
 
     def _now_s(self) -> int:
         return self._now_ms() // 1000
+
+
+def _listed(body: object, most: int) -> list[object]:
+    if not isinstance(body, list):
+        raise Refusal("Invalid order payload")
+    items = cast(list[object], body)
+    if len(items) > most:
+        raise Refusal(f"Too many orders in payload: {len(items)}, max allowed: {most}")
+    return items
+
+
+def _order_ids(asked: Sequence[object]) -> list[str]:
+    ids = [one for one in asked if isinstance(one, str) and ORDER_ID.fullmatch(one)]
+    if len(ids) < len(asked):
+        raise Refusal("Invalid orderID")
+    return ids
+
+
+def _fields(body: object) -> dict[str, Any]:
+    if not isinstance(body, dict):
+        raise Refusal("Invalid order payload")
+    return cast(dict[str, Any], body)
 
 
 def _leg(made: Placement) -> dict[str, Any]:
@@ -231,14 +228,22 @@ def _asked_for(one: Trade, wallet: str, asked: Any) -> bool:
         asked.get("id") in (None, "", one.trade_id)
         and asked.get("market") in (None, "", one.market.condition_id)
         and (not asked.get("asset_id") or asked["asset_id"] in tokens)
-        and matched_at >= int(asked.get("after") or 0)
-        and (not asked.get("before") or matched_at <= int(asked["before"]))
+        and asked.get("maker_address", "").lower() in ("", wallet)
+        and matched_at >= _second(asked, "after", 0)
+        and matched_at <= _second(asked, "before", matched_at)
     )
+
+
+def _second(asked: Any, name: str, default: int) -> int:
+    text = str(asked.get(name) or default)
+    if not text.isdigit():
+        raise Refusal(f"invalid {name}")
+    return int(text)
 
 
 def _page(rows: Sequence[Any], cursor: str) -> dict[str, Any]:
     try:
-        start = int(base64.b64decode(cursor, validate=True))
+        start = int(base64.b64decode(cursor or START, validate=True))
     except ValueError as error:
         raise Refusal("invalid next_cursor") from error
     shown = rows[start : start + PAGE] if start >= 0 else rows[:0]

@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket
 
 from services.venue.clob import shapes
 from services.venue.exchange import Exchange
-from services.venue.model import MICRO, BookEvent, BookView, Event, MinedEvent
+from services.venue.model import MICRO, BookEvent, BookView, Event, MinedEvent, TickEvent
 from services.venue.sockets.connection import Connection, Frame
 
 
@@ -78,20 +78,21 @@ class MarketChannel:
                 self._send(event.market.tokens, self._changes(event))
             case MinedEvent():
                 self._send((event.trade.taker.order.posted.token_id,), _last_trade(event))
+            case TickEvent():
+                for token in event.market.tokens:
+                    self._send((token,), _tick_change(event, token))
             case _:
                 pass
 
     def _changes(self, event: BookEvent) -> dict[str, Any]:
-        best = {token: self._best(token) for token in event.market.tokens}
+        tops = {token: self._top(token, event.at_ms) for token in event.market.tokens}
         changes = [
             {
                 "asset_id": change.token_id,
                 "price": shapes.text(change.price_micros),
                 "size": shapes.text(change.size_micros),
                 "side": str(change.side),
-                "hash": "",
-                "best_bid": best[change.token_id][0],
-                "best_ask": best[change.token_id][1],
+                **tops[change.token_id],
             }
             for change in event.changes
         ]
@@ -102,11 +103,16 @@ class MarketChannel:
             "event_type": "price_change",
         }
 
-    def _best(self, token: str) -> tuple[str, str]:
+    def _top(self, token: str, at_ms: int) -> dict[str, str]:
+        """The hash and the best prices of the book as the change has left it."""
         view = self._exchange.book(token)
         bid = view.bids[-1][0] if view and view.bids else 0
         ask = view.asks[-1][0] if view and view.asks else MICRO
-        return shapes.text(bid), shapes.text(ask)
+        return {
+            "hash": shapes.book(view, at_ms)["hash"] if view else "",
+            "best_bid": shapes.text(bid),
+            "best_ask": shapes.text(ask),
+        }
 
     def _send(self, tokens: tuple[str, ...], frame: dict[str, Any]) -> None:
         for subscriber in self._subscribers:
@@ -126,4 +132,15 @@ def _last_trade(event: MinedEvent) -> dict[str, Any]:
         "timestamp": str(event.at_ms),
         "event_type": "last_trade_price",
         "transaction_hash": event.trade.tx_hash,
+    }
+
+
+def _tick_change(event: TickEvent, token: str) -> dict[str, Any]:
+    return {
+        "market": event.market.condition_id,
+        "asset_id": token,
+        "old_tick_size": shapes.text(event.old_micros),
+        "new_tick_size": shapes.text(event.market.tick_micros),
+        "timestamp": str(event.at_ms),
+        "event_type": "tick_size_change",
     }

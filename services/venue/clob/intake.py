@@ -1,0 +1,68 @@
+"""Taking orders in: each request becomes a line of the journal with its time of receipt, whatever comes of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+
+from services.venue.clob.parse import read_order
+from services.venue.credentials import ApiKey
+from services.venue.exchange import Exchange
+from services.venue.journal import Journal
+from services.venue.model import Placement, PostedOrder
+from services.venue.refusals import Refusal
+
+
+class Intake:
+    """`at_ms` is when the body had been read; `raw` the body itself, of which the journal keeps the SHA-256."""
+
+    def __init__(self, exchange: Exchange, journal: Journal) -> None:
+        self._exchange = exchange
+        self._journal = journal
+        self._received: Counter[str] = Counter()
+
+    async def post(self, payload: object, raw: bytes, key: ApiKey, at_ms: int) -> Placement:
+        """Place one order of this key."""
+        try:
+            posted = read_order(payload, key)
+        except Refusal as refusal:
+            self.refuse(refusal.text, raw, key.address, at_ms)
+            return Placement("", error=refusal.text, http_status=refusal.status)
+        await self._exchange.wallets.known(key.address)
+        made = self._exchange.place(posted)
+        self._note(posted, made, raw, at_ms)
+        return made
+
+    def refuse(self, error: str, raw: bytes, maker: str, at_ms: int) -> None:
+        """Note a request that names no order of its sender."""
+        self._journal.note("order_refused", at_ms=at_ms, maker=maker, error=error, raw=_digest(raw))
+
+    def attempts(self, order_hash: str) -> int:
+        """How often this order was sent."""
+        return self._received[order_hash]
+
+    def _note(self, posted: PostedOrder, made: Placement, raw: bytes, at_ms: int) -> None:
+        self._received[posted.order_hash] += 1
+        self._journal.note(
+            "order_received",
+            at_ms=at_ms,
+            hash=posted.order_hash,
+            owner=posted.owner,
+            maker=posted.signed.maker,
+            token=posted.token_id,
+            side=str(posted.side),
+            price_micros=posted.price_micros,
+            shares_micros=posted.shares_micros,
+            usdc_micros=posted.usdc_micros,
+            type=str(posted.order_type),
+            attempt=self._received[posted.order_hash],
+            raw=_digest(raw),
+            outcome="accepted" if made.ok else "refused",
+            status=made.status,
+            error=made.error,
+            trade_ids=list(made.trade_ids),
+        )
+
+
+def _digest(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
