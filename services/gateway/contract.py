@@ -27,6 +27,35 @@ def said() -> Mapping[str, str]:
     return comments(FileDescriptorSet.FromString((files("polycopy") / "descriptors.binpb").read_bytes()))
 
 
+_PAGES = {
+    "/health": "What can work and what is away, with version and uptime; always 200.",
+    "/health/live": "200 while the process answers.",
+    "/health/ready": "200 when everything that the gateway needs can work, else 503 naming what is away.",
+}
+
+
 def openapi(version: str) -> dict[str, Any]:
-    """The OpenAPI document of everything under `/api/`."""
-    return Document(routes(SERVICES), said(), version).build()
+    """The OpenAPI document of everything that the gateway serves."""
+    document = Document(routes(SERVICES), said(), version).build()
+    document["paths"]["/api/events"] = {"get": _events()}
+    for path, summary in _PAGES.items():
+        document["paths"][path] = {"get": _page(summary)}
+    return document
+
+
+def _page(summary: str) -> dict[str, Any]:
+    schema = {"type": "object", "properties": {"success": {"type": "boolean"}, "data": {"type": "object"}}}
+    done = {"description": "Done.", "content": {"application/json": {"schema": schema}}}
+    return {"tags": ["Health"], "summary": summary, "parameters": [], "responses": {"200": done}, "security": []}
+
+
+def _events() -> dict[str, Any]:
+    resume = {"name": "resume", "in": "query", "required": False, "schema": {"type": "string"}}
+    frames = {"description": "Frames as they come.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    return {
+        "tags": ["Events"],
+        "summary": "The frames of the WebSocket as server-sent events; `resume` is the id of the last one seen.",
+        "parameters": [resume],
+        "responses": {"200": frames},
+        "security": [{"bearer": []}],
+    }

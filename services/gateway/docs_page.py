@@ -48,7 +48,8 @@ def _operation(verb: str, path: str, operation: Mapping[str, Any]) -> str:
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
     fields = [(item["name"], item["in"], item["schema"]) for item in operation["parameters"]]
     fields += [(name, "body", schema) for name, schema in body.get("properties", {}).items()]
-    answer = operation["responses"]["200"]["content"]["application/json"]["schema"]["properties"]["data"]
+    answered: Mapping[str, Any] = next(iter(operation["responses"]["200"]["content"].values()))["schema"]
+    answer = answered.get("properties", {}).get("data", answered)
     return (
         f"<details><summary><b class=verb>{verb}</b> <code>{escape(path)}</code> <span class=said>{door}</span></summary>"
         f"<p>{escape(operation['summary'])}</p>{_table(fields)}<p>Data: {_type(answer)}</p></details>"

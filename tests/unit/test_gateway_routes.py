@@ -13,6 +13,7 @@ from services.gateway.rest import bearer
 from services.gateway.routes import Route, routes, streams
 from services.gateway.stream import credentials
 from services.gateway.upstream import BadRequest, request_of
+from tools.openapi import TARGET, rendered
 
 ROUTES = {(route.verb, route.path): route for route in routes(SERVICES)}
 PROMISED = {
@@ -145,9 +146,14 @@ def test_a_resume_token_that_is_not_ours_starts_now(token: str) -> None:
     assert places_of(token) == {}
 
 
+def test_the_checked_in_document_is_the_generated_one() -> None:
+    assert TARGET.read_bytes() == rendered(), "run: .venv/bin/python -m tools.openapi"
+
+
 def test_the_document_has_every_route_and_says_what_each_is_for() -> None:
     document = openapi("1.0")
     found = {(verb.upper(), path) for path, verbs in document["paths"].items() for verb in verbs}
 
-    assert found == set(PROMISED)
+    pages = {("GET", path) for path in ("/health", "/health/live", "/health/ready", "/api/events")}
+    assert found == set(PROMISED) | pages
     assert all(len(operation["summary"]) > 20 for verbs in document["paths"].values() for operation in verbs.values())
