@@ -13,6 +13,7 @@ from services.engine import wire
 from services.engine.status import Status
 
 PULSE = timedelta(seconds=5)
+REMEMBERED = 1_000
 
 
 class Events:
@@ -27,18 +28,23 @@ class Events:
         """Events of these accounts, from now or after `token`; a pulse at once, and every few seconds. Raises `StoreUnavailable`."""
         changes = self._stores.copies.watch(token)
         yield await self._pulse(accounts, token or "")
+        told: dict[str, pb.TradeExecuted] = {}
+        now = asyncio.get_running_loop().time
+        due = now() + PULSE.total_seconds()
         coming = asyncio.ensure_future(anext(changes))
         try:
             while True:
-                await asyncio.wait({coming}, timeout=PULSE.total_seconds())
-                if not coming.done():
+                await asyncio.wait({coming}, timeout=max(0.0, due - now()))
+                if now() >= due:
+                    due = now() + PULSE.total_seconds()
                     yield await self._pulse(accounts, token or "")
+                if not coming.done():
                     continue
                 change = coming.result()
                 coming = asyncio.ensure_future(anext(changes))
                 token = change.token
                 event = self._told(change, accounts)
-                if event is not None:
+                if event is not None and _is_news(event, told):
                     yield event
         finally:
             coming.cancel()
@@ -55,3 +61,17 @@ class Events:
             resume_token=token,
             system_status=pb.SystemStatus(uptime_ms=self._status.uptime_ms, active_trades=active),
         )
+
+
+def _is_news(event: pb.WatchEventsResponse, told: dict[str, pb.TradeExecuted]) -> bool:
+    # Most changes of a copy are of its claim or its evidence, which people do not see.
+    if event.WhichOneof("event") != "trade_executed":
+        return True
+    trade = event.trade_executed
+    if told.pop(trade.trade_id, None) == trade:
+        told[trade.trade_id] = trade
+        return False
+    told[trade.trade_id] = trade
+    if len(told) > REMEMBERED:
+        told.pop(next(iter(told)))
+    return True
