@@ -57,6 +57,7 @@ class Worker:
         self._stopping = False
         self._tasks: set[asyncio.Task[bool]] = set()
         self._readings: set[asyncio.Task[None]] = set()
+        self._deciding: dict[str, str] = {}
         self._exits_seen: float | None = None
         self._exits_due = True
         self._gauges = {name: metrics.GATE_CLOSED.labels(desk.account_id, name) for name in CONDITIONS}
@@ -134,10 +135,13 @@ class Worker:
             barred_leaders=admission.barred_leaders,
             barred_markets=admission.barred_markets,
             only_exits=admission.only_exits,
+            busy_tokens=tuple(self._deciding),
         )
         if copy is None:
             return False
         crashpoint("after_claim")
+        if copy.kind is not CopyKind.DEBT and copy.state is not CopyState.EXECUTING:
+            self._deciding[copy.trade.token_id] = copy.copy_id
         task = asyncio.create_task(one_turn("copy", lambda: self._work(copy, since)))
         self._tasks.add(task)
         task.add_done_callback(self._done)
@@ -148,13 +152,16 @@ class Worker:
         self.wake()
 
     async def _work(self, copy: Copy, since: float) -> None:
-        async with held(self._stores.copies, copy, since, self._clock, self._timing) as claim:
-            if copy.state is CopyState.EXECUTING:
-                await self.desk.resolver.resume(claim, copy)
-            elif self._stopping:
-                await self._give_back(claim, "shutdown")
-            else:
-                await self._begin(claim, copy)
+        try:
+            async with held(self._stores.copies, copy, since, self._clock, self._timing) as claim:
+                if copy.state is CopyState.EXECUTING:
+                    await self.desk.resolver.resume(claim, copy)
+                elif self._stopping:
+                    await self._give_back(claim, "shutdown")
+                else:
+                    await self._begin(claim, copy)
+        finally:
+            self._decided(copy)
         self._exits_due = self._exits_due or copy.kind is not CopyKind.ENTRY
 
     async def _begin(self, claim: Claim, copy: Copy) -> None:
@@ -163,14 +170,19 @@ class Worker:
                 await self.desk.debts.owe(claim, copy)
                 return
             chosen = await self.desk.decider.decide(claim, copy)
+            self._decided(copy)
         except (VenueUnavailable, ChainUnavailable) as error:
             log.warning("fact_away", copy=copy.copy_id, error=type(error).__name__, text=str(error)[:200])
             await self._give_back(claim, type(error).__name__)
             return
-        # The next copy of the same token has waited for this one's decision.
-        self.wake()
         if chosen is not None and chosen.intent is not None:
             await self.desk.executor.send(claim, chosen, chosen.intent)
+
+    def _decided(self, copy: Copy) -> None:
+        # The next copy of the token has waited for this.
+        if self._deciding.get(copy.trade.token_id) == copy.copy_id:
+            del self._deciding[copy.trade.token_id]
+            self.wake()
 
     async def _give_back(self, claim: Claim, reason: str) -> None:
         crashpoint("mid_release")

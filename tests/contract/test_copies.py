@@ -373,3 +373,18 @@ async def test_pages_and_counts_cover_an_accounts_own_copies(stores: Any, now: d
     assert page.total == 3
     assert [copy.copy_id for copy in page.items] == [mine[1].copy_id, mine[0].copy_id]
     assert await stores.copies.counts([ACCOUNT]) == {(CopyKind.ENTRY, CopyState.DETECTED, ""): 3}
+
+
+async def test_a_busy_token_is_left_alone_but_for_debts_and_what_is_executing(stores: Any, now: datetime) -> None:
+    await stores.accounts.create(an_account())
+    await stores.copies.insert([a_copy(1, now=now), a_copy(2, kind=CopyKind.DEBT, now=now)])
+
+    first = await stores.copies.claim(ACCOUNT, "w", LEASE, fresh=True, busy_tokens=[TOKEN])
+    second = await stores.copies.claim(ACCOUNT, "w", LEASE, fresh=True, busy_tokens=[TOKEN])
+    third = await stores.copies.claim(ACCOUNT, "w", LEASE, fresh=True)
+
+    assert first is not None
+    assert first.kind is CopyKind.DEBT
+    assert second is None
+    assert third is not None
+    assert third.kind is CopyKind.ENTRY

@@ -72,12 +72,14 @@ class Copies(Protocol):
         barred_leaders: Sequence[str] = (),
         barred_markets: Sequence[str] = (),
         only_exits: bool = False,
+        busy_tokens: Sequence[str] = (),
     ) -> Copy | None:
         """Take one claimable copy: debts, then exits, then entries, eldest `claimable_at` first; fence + 1, lease from the database's clock.
 
         `fresh` False (the gate is closed) takes lapsed `executing` copies only. A lapsed `claimed` or `executing` copy is claimable again.
         An entry or exit waits while an earlier copy (in chain order) of its (account, token) is still detected or claimed;
-        `barred_…` and `only_exits` apply to detected entries, not to what is executing.
+        `barred_…` and `only_exits` apply to detected entries, not to what is executing. `busy_tokens` are those whose line the claimant
+        holds already: their next entries and exits would only have to be put back.
         """
         ...
 

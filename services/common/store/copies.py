@@ -66,8 +66,15 @@ class MongoCopies:
         barred_leaders: Sequence[str] = (),
         barred_markets: Sequence[str] = (),
         only_exits: bool = False,
+        busy_tokens: Sequence[str] = (),
     ) -> Copy | None:
-        wanted = _claimable(account_id, self._clock(), fresh, barred_leaders, barred_markets, only_exits)
+        wanted = {
+            "account": account_id,
+            # The bound lets the index serve it; the database's clock decides.
+            "claimableAt": {"$gt": EPOCH, "$lte": self._clock() + CLOCK_SLACK},
+            "$expr": {"$lte": ["$claimableAt", "$$NOW"]},
+            "$or": _kinds(fresh, only_exits, barred_leaders, barred_markets, busy_tokens),
+        }
         async with guarded():
             blocked: list[str] = []
             while len(blocked) < MOST_BLOCKED:
@@ -399,28 +406,25 @@ def _new(made: Sequence[Mapping[str, Any]], error: BulkWriteError) -> tuple[str,
     return tuple(document["_id"] for index, document in enumerate(made) if index not in known)
 
 
-def _claimable(
-    account_id: str,
-    now: datetime,
+def _kinds(
     fresh: bool,
+    only_exits: bool,
     barred_leaders: Sequence[str],
     barred_markets: Sequence[str],
-    only_exits: bool,
-) -> dict[str, Any]:
+    busy_tokens: Sequence[str],
+) -> list[dict[str, Any]]:
+    """What may be claimed, by its state and rank."""
     kinds: list[dict[str, Any]] = [{"state": "executing", "intent": {"$ne": None}}]
-    if fresh:
-        waiting = {"state": {"$in": ["detected", "claimed"]}}
-        kinds.append({**waiting, "rank": {"$lt": activities.RANK[CopyKind.ENTRY]}})
-    if fresh and not only_exits:
+    if not fresh:
+        return kinds
+    waiting = {"state": {"$in": ["detected", "claimed"]}}
+    ordered = {**waiting, "trade.tokenId": {"$nin": list(busy_tokens)}}
+    kinds.append({**waiting, "rank": activities.RANK[CopyKind.DEBT]})
+    kinds.append({**ordered, "rank": activities.RANK[CopyKind.EXIT]})
+    if not only_exits:
         barred = {"trade.leader": {"$nin": list(barred_leaders)}, "trade.conditionId": {"$nin": list(barred_markets)}}
-        kinds.append({"state": {"$in": ["detected", "claimed"]}, "rank": activities.RANK[CopyKind.ENTRY], **barred})
-    return {
-        "account": account_id,
-        # The bound lets the index serve it; the database's clock decides.
-        "claimableAt": {"$gt": EPOCH, "$lte": now + CLOCK_SLACK},
-        "$expr": {"$lte": ["$claimableAt", "$$NOW"]},
-        "$or": kinds,
-    }
+        kinds.append({**ordered, "rank": activities.RANK[CopyKind.ENTRY], **barred})
+    return kinds
 
 
 def _from_now(after: timedelta) -> dict[str, Any]:

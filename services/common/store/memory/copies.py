@@ -42,13 +42,15 @@ class MemoryCopies:
         barred_leaders: Sequence[str] = (),
         barred_markets: Sequence[str] = (),
         only_exits: bool = False,
+        busy_tokens: Sequence[str] = (),
     ) -> Copy | None:
         await self._db.turn()
         now = self._db.now()
         waiting = map(self._db.copies.__getitem__, self._db.index.claimable(account_id))
         due = [copy for copy in waiting if copy.claimable_at is not None and copy.claimable_at <= now]
         for copy in sorted(due, key=_urgency):
-            if _may(copy, fresh, barred_leaders, barred_markets, only_exits) and not self._waits(copy):
+            allowed = _may(copy, fresh, barred_leaders, barred_markets, only_exits) and not _busy(copy, busy_tokens)
+            if allowed and not self._waits(copy):
                 claimed = transitions.claimed(copy, worker, self._db.later(lease))
                 self._db.put(claimed)
                 return claimed
@@ -314,6 +316,11 @@ def _may(
     if copy.kind is not CopyKind.ENTRY:
         return True
     return not only_exits and copy.trade.leader not in barred_leaders and copy.trade.condition_id not in barred_markets
+
+
+def _busy(copy: Copy, tokens: Sequence[str]) -> bool:
+    ordered = copy.kind is not CopyKind.DEBT and copy.state is not CopyState.EXECUTING
+    return ordered and copy.trade.token_id in tokens
 
 
 def _stopped(database: MemoryDatabase, copy: Copy) -> bool:
