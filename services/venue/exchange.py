@@ -249,9 +249,10 @@ class Exchange:
         trade.failure = reason
         for part in trade.parts:
             self._give_back(part)
+        self.wallets.failed(trade)
         self._tell_book(trade.market, [part.order for part in trade.parts])
         self._move(trade, TradeStatus.FAILED)
-        reading = asyncio.ensure_future(self.wallets.failed(trade))
+        reading = asyncio.ensure_future(self.wallets.reread(trade))
         self._reading.add(reading)
         reading.add_done_callback(self._was_read)
 

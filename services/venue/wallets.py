@@ -77,10 +77,15 @@ class Wallets:
             self._pending[name].remove(part)
             self._mined[name].append((block, part))
 
-    async def failed(self, trade: Trade) -> None:
-        """Nothing of it happened: the chain knows what is there."""
+    def failed(self, trade: Trade) -> None:
+        """What it took is back, as far as is known; `reread` asks the chain."""
         for part in trade.parts:
-            self._pending[part.order.posted.wallet].remove(part)
+            name = part.order.posted.wallet
+            self._pending[name].remove(part)
+            _give_back(self._known[name], part)
+
+    async def reread(self, trade: Trade) -> None:
+        """Read everyone who had a part in it."""
         for address in dict.fromkeys(part.order.posted.signed.maker for part in trade.parts):
             await self.read(address)
 
@@ -98,6 +103,13 @@ def _take(wallet: Wallet, part: Part) -> None:
         wallet.cash_micros -= part.usdc_micros + part.fee_micros
     else:
         wallet.tokens[part.order.posted.token_id] -= part.shares_micros
+
+
+def _give_back(wallet: Wallet, part: Part) -> None:
+    if part.order.posted.side is Side.BUY:
+        wallet.cash_micros += part.usdc_micros + part.fee_micros
+    else:
+        wallet.tokens[part.order.posted.token_id] += part.shares_micros
 
 
 def _bring(wallet: Wallet, part: Part) -> None:

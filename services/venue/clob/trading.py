@@ -24,6 +24,7 @@ PAGE = 500
 START, END = "MA==", "LTE="
 MOST_ORDERS = 15
 MOST_CANCELS = 1_000
+FAR = 2**63
 ORDER_ID = re.compile("0x[0-9a-fA-F]{64}")
 
 
@@ -126,8 +127,9 @@ class Trading:
     async def trades(self, request: Request) -> Any:
         key, asked = await self._key(request), request.query_params
         wallet = key.address.lower()
+        when = _second(asked, "after", 0), _second(asked, "before", FAR)
         mine = (one for one in self._exchange.trades.values() if shapes.concerns(one, wallet))
-        found = [shapes.trade(one, wallet) for one in mine if _asked_for(one, wallet, asked)]
+        found = [shapes.trade(one, wallet) for one in mine if _asked_for(one, wallet, asked, when)]
         return _page(found[::-1], asked.get("next_cursor", START))
 
     async def balance(self, request: Request) -> Any:
@@ -221,16 +223,14 @@ def _wanted(order: Order, asked: Any) -> bool:
     )
 
 
-def _asked_for(one: Trade, wallet: str, asked: Any) -> bool:
+def _asked_for(one: Trade, wallet: str, asked: Any, when: tuple[int, int]) -> bool:
     tokens = {part.order.posted.token_id for part in one.parts if part.order.posted.wallet == wallet}
-    matched_at = one.matched_at_ms // 1000
     return (
         asked.get("id") in (None, "", one.trade_id)
         and asked.get("market") in (None, "", one.market.condition_id)
         and (not asked.get("asset_id") or asked["asset_id"] in tokens)
         and asked.get("maker_address", "").lower() in ("", wallet)
-        and matched_at >= _second(asked, "after", 0)
-        and matched_at <= _second(asked, "before", matched_at)
+        and when[0] <= one.matched_at_ms // 1000 <= when[1]
     )
 
 
