@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from prometheus_client import Counter, Histogram
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.envelope import failure
@@ -45,6 +46,8 @@ class Door:
         began = time.perf_counter()
         try:
             await self._app(scope, receive, answer)
+        except ClientDisconnect:
+            log.debug("client_left", path=scope["path"])
         except Exception:
             log.exception("request_failed", path=scope["path"])
             if answer.status or scope["type"] != "http":

@@ -27,6 +27,7 @@ class Pages:
         self._began = time.monotonic()
         self._keys = orjson.dumps(jwks(keys))
         self._documented = documented
+        self._document = openapi(version) if documented else {}
 
     def routes(self) -> list[Route]:
         """All of them, none of which asks for a token."""
@@ -60,10 +61,10 @@ class Pages:
         return Response(self._keys, media_type="application/json", headers={"cache-control": "max-age=60"})
 
     async def _openapi(self, request: Request) -> Response:
-        return Response(orjson.dumps(openapi(self._version)), media_type="application/json")
+        return Response(orjson.dumps(self._document), media_type="application/json")
 
     async def _docs(self, request: Request) -> Response:
-        return HTMLResponse(page(openapi(self._version)), headers={"content-security-policy": CONTENT_POLICY})
+        return HTMLResponse(page(self._document), headers={"content-security-policy": CONTENT_POLICY})
 
     def _state(self, otherwise: str) -> dict[str, Any]:
         return {

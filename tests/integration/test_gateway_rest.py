@@ -255,6 +255,20 @@ async def test_the_document_is_valid_and_its_page_needs_no_other_host(world: Wor
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
 
 
+async def test_pages_of_the_configured_origin_may_call_and_no_others(mongo_uri: str, redis_url: str) -> None:
+    async with gateway_world(mongo_uri, redis_url, cors_origin="https://app.example", enable_api_docs=False) as world:
+        asks = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
+        ours = await world.http.options(STOP, headers=asks | {"origin": "https://app.example"})
+        theirs = await world.http.options(STOP, headers=asks | {"origin": "https://evil.example"})
+        answer = await world.http.get(STATUS, headers={"origin": "https://app.example"})
+        hidden = [(await world.http.get(path)).status_code for path in ("/openapi.json", "/api/docs")]
+
+    assert (ours.status_code, ours.headers["access-control-allow-origin"]) == (200, "https://app.example")
+    assert (theirs.status_code, theirs.headers.get("access-control-allow-origin")) == (400, None)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (401, "https://app.example")
+    assert hidden == [404, 404]
+
+
 async def test_metrics_count_requests_by_route_and_never_by_path(world: World) -> None:
     await world.http.get("/api/trades/some-id", headers=await world.headers(Account.create()))
     metrics = (await world.http.get("/metrics")).text
