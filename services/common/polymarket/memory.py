@@ -78,13 +78,13 @@ class MemoryClob:
         market, book = await self._markets.by_token(token), await self._markets.book(token)
         if market is None or not market.accepting_orders:
             return Answer(Outcome.REJECTED, 400, code="market is not accepting orders")
+        if not await self._covers(intent, market):
+            return Answer(Outcome.REJECTED, 400, code="not enough balance / allowance")
         got = _take(intent, book.facing(intent.fields.side) if book else ())
         if not got.shares_micros:
             self._matched[intent.order_hash] = None
             return Answer(Outcome.ACKED, 200, "unmatched", shares_micros=0, usdc_micros=0)
         fee = market.fee.of(got.shares_micros, got.vwap_micros)
-        if not await self._covers(intent, got, fee):
-            return Answer(Outcome.REJECTED, 400, code="not enough balance / allowance")
         trade = self._match(intent, market, got, fee)
         return Answer(
             Outcome.ACKED,
@@ -114,15 +114,16 @@ class MemoryClob:
     async def server_time(self) -> datetime:
         return self._clock.now()
 
-    async def _covers(self, intent: Intent, got: Sweep, fee_micros: int) -> bool:
-        head = self._chain.head_number
+    async def _covers(self, intent: Intent, market: Market) -> bool:
+        """The whole order is covered, whatever it will match."""
+        head, fields = self._chain.head_number, intent.fields
         self._unsettled = waiting = [one for one in self._unsettled if one.block > head]
-        if intent.fields.side is Side.BUY:
+        if fields.side is Side.BUY:
             promised = sum(one.usdc_out_micros for one in waiting)
-            return got.usdc_micros + fee_micros + promised <= await self._chain.collateral_balance(self._wallet)
-        token = intent.fields.token_id
-        promised = sum(one.shares_out_micros for one in waiting if one.trade.token_id == token)
-        return got.shares_micros + promised <= await self._chain.token_balance(self._wallet, token)
+            needed = fields.maker_amount + market.fee.of(fields.taker_amount, intent.limit_micros)
+            return needed + promised <= await self._chain.collateral_balance(self._wallet)
+        promised = sum(one.shares_out_micros for one in waiting if one.trade.token_id == fields.token_id)
+        return fields.maker_amount + promised <= await self._chain.token_balance(self._wallet, fields.token_id)
 
     def _match(self, intent: Intent, market: Market, got: Sweep, fee_micros: int) -> VenueTrade:
         receipt = self._receipt(intent, got, fee_micros)
