@@ -54,6 +54,13 @@ class Trader:
     def address(self) -> str:
         return self.account.address
 
+    @property
+    def channel(self) -> dict[str, Any]:
+        """What subscribes the user channel."""
+        key = self.credentials
+        auth = {"apiKey": key.key, "secret": key.secret, "passphrase": key.passphrase}
+        return {"auth": auth, "type": "user"}
+
     def order(self, token: str, side: int, shares: int, price: int, kind: str = "FAK", /, **changes: Any) -> bytes:
         """The body of an order for micro-shares at micro-dollars, signed; `changes` come after the signature."""
         signed = an_order(self.account, side, int(token), shares, price, salt=next(_salts))

@@ -1,22 +1,18 @@
-"""The venue's CLOB: what a trader sends, what he hears, and what the chain says of it."""
+"""The venue's CLOB: keys, orders, refusals, cancels, as a trader sends and hears them."""
 
-import asyncio
-import json
 import time
-from typing import Any
+from dataclasses import replace
 
 import httpx
 import pytest
+from polymarket import SecureClient
 
-from services.common.polymarket.parse.streams import UserOrder, read_user_frames
-from services.venue.bank import Bank
-from services.venue.node.client import Node
+from services.common.polymarket.environment import PRODUCTION
+from services.common.polymarket.sdk import sdk_environment
 from tests.venue_chain import BUY, SELL
 from tests.venue_process import Venue, venue_process
-from tests.venue_trader import CENT, SHARE, USDC, Trader, id_of, listening, login_headers
-
-# Places in the list of markets: a coarse grid without fees, one with them, a fine grid with them.
-PLAIN, WITH_FEES, FINE = 0, 1, 2
+from tests.venue_trader import CENT, SHARE, USDC, Trader, a_wallet, id_of, login_headers
+from tests.venue_views import FINE, book, lines, market
 
 
 @pytest.fixture(scope="module")
@@ -34,40 +30,6 @@ async def web(venue: Venue):
 @pytest.fixture
 async def trader(web):
     return await Trader.join(web)
-
-
-async def market(web: httpx.AsyncClient, place: int = PLAIN) -> dict[str, Any]:
-    return (await web.get("/admin/markets")).json()["markets"][place]
-
-
-async def book(web: httpx.AsyncClient, token: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """(price, size) in micros, the best first."""
-    found = (await web.get("/clob/book", params={"token_id": token})).json()
-    return tuple(
-        [(round(float(one["price"]) * USDC), round(float(one["size"]) * SHARE)) for one in reversed(found[side])]
-        for side in ("bids", "asks")
-    )
-
-
-async def lines(web: httpx.AsyncClient, *kinds: str) -> list[dict[str, Any]]:
-    found = (await web.get("/admin/journal", params={"after": 0})).json()["lines"]
-    return [line for line in found if line["kind"] in kinds]
-
-
-async def on_chain(venue: Venue, tx_hash: str) -> dict[str, dict[str, Any]]:
-    """The `OrderFilled` logs of a transaction by order hash: maker, side, token, what was given, what was got, the fee."""
-    receipt = await venue.node("eth_getTransactionReceipt", tx_hash)
-    topic = "0xd543adfd945773f1a62f74f0ee55a5e3b9b1a28262980ba90b1a89f2ea84d8ee"
-    found = {}
-    for log in receipt["logs"]:
-        if log["topics"][0] == topic:
-            words = [int(log["data"][2 + at : 66 + at], 16) for at in range(0, 320, 64)]
-            wallet = "0x" + log["topics"][2][-40:]
-            found[log["topics"][1]] = {"wallet": wallet, **dict(zip(FILLED, words, strict=True))}
-    return found
-
-
-FILLED = ("side", "token", "given", "got", "fee")
 
 
 async def test_a_key_is_given_to_whoever_signs_for_the_wallet_and_always_the_same(web, trader):
@@ -99,69 +61,6 @@ async def test_every_header_of_a_request_counts(web, trader, header):
 
     assert (answer.status_code, answer.json()["error"]) == (401, "Unauthorized/Invalid api key")
     assert (await lines(web, "order_refused"))[-1]["error"] == "Unauthorized/Invalid api key"
-
-
-async def test_a_purchase_takes_several_makers_in_one_transaction_as_the_chain_says(web, venue, trader):
-    token = (await market(web, WITH_FEES))["tokens"][0]
-    _, asks = await book(web, token)
-    limit = asks[2][0]
-    spent = (sum(price * size for price, size in asks[:2]) // SHARE + 20 * USDC) // CENT * CENT
-    await web.post("/admin/fund", json={"address": trader.address, "usdc_micros": 2 * spent})
-    before = await trader.cash_micros()
-    shares = spent * SHARE // limit // 100 * 100
-    body = trader.order(token, BUY, shares, limit, makerAmount=str(spent))
-    signed = json.loads(body)["order"]
-    assert int(signed["makerAmount"]) == spent
-
-    # The amount was changed behind the signature, so that this one is forged.
-    assert (await trader.post(body)).json()["error"] == "invalid signature"
-    placed = await trader.place(token, BUY, *_affordable(spent, limit), "FAK")
-    (trade,) = await trader.settled(placed["orderID"])
-    logs = await on_chain(venue, trade["transaction_hash"])
-    mine, fills = logs[placed["orderID"]], [log for one, log in logs.items() if one != placed["orderID"]]
-
-    assert placed["status"] == "matched"
-    assert "transactionsHashes" not in placed
-    assert placed["tradeIDs"] == [trade["id"]]
-    assert len(trade["maker_orders"]) == len(fills) >= 3
-    assert {"SELL", "BUY"} == {one["side"] for one in trade["maker_orders"]}
-    assert (mine["given"], mine["got"]) == (_micros(placed["makingAmount"]), _micros(placed["takingAmount"]))
-    assert mine["fee"] > 0
-    assert all(log["fee"] == 0 for log in fills)
-    assert before - await trader.cash_micros() == mine["given"] + mine["fee"]
-    assert await trader.shares_micros(token) == mine["got"]
-
-
-def _affordable(spent: int, limit: int) -> tuple[int, int]:
-    """Shares of four decimals whose cost at the limit is a whole number of cents."""
-    shares = spent * SHARE // limit // SHARE * SHARE
-    return shares, limit
-
-
-def _micros(text: str) -> int:
-    return round(float(text) * USDC)
-
-
-async def test_the_journal_tells_of_every_fill_what_the_chain_does(web, venue, trader):
-    token = (await market(web, FINE))["tokens"][1]
-    _, asks = await book(web, token)
-    bought = await trader.place(token, BUY, 600 * SHARE, asks[2][0])
-    await trader.settled(bought["orderID"])
-    bids, _ = await book(web, token)
-    sold = await trader.place(token, SELL, await trader.shares_micros(token) // CENT * CENT, bids[2][0])
-    trades = await trader.settled(bought["orderID"]) + await trader.settled(sold["orderID"])
-
-    noted = await lines(web, "wallet_fill")
-    for trade in trades:
-        logs = await on_chain(venue, trade["transaction_hash"])
-        fills = [line for line in noted if line["trade_id"] == trade["id"]]
-        assert [line["order_hash"] for line in fills] == list(logs)
-        for line in fills:
-            log = logs[line["order_hash"]]
-            amounts = [line["usdc_micros"], line["size_micros"]]
-            assert (line["wallet"], int(line["token"]), line["fee_micros"]) == (log["wallet"], log["token"], log["fee"])
-            assert [log["given"], log["got"]] == (amounts if line["side"] == "BUY" else amounts[::-1])
-    assert [line["status"] for line in await lines(web, "match") if line["trade_id"] == trades[0]["id"]] == ["MATCHED"]
 
 
 async def test_the_same_order_again_is_refused_and_fills_nothing(web, trader):
@@ -325,185 +224,41 @@ async def test_orders_come_in_batches_and_each_leg_speaks_for_itself(web, trader
     assert "breaks minimum tick size rule" in legs[1]["errorMsg"]
 
 
-async def test_a_sweep_of_more_makers_than_one_transaction_takes_is_several(web, venue, trader):
-    token, other = (await market(web, 5))["tokens"]
-    bids, _ = await book(web, token)
-    price = bids[0][0] + 1_000
-    maker = await Trader.join(web)
-    bodies = [maker.order(token, BUY, 5 * SHARE, price, "GTC") for _ in range(40)]
-    for start in range(0, 40, 10):
-        await maker.post(b"[" + b",".join(bodies[start : start + 10]) + b"]", "/orders")
-    async with Node(venue.node_url) as node:
-        condition = (await market(web, 5))["condition_id"]
-        await Bank(node).split(trader.address, condition, 300 * SHARE)
-    await trader.ask("/balance-allowance/update", asset_type="CONDITIONAL", token_id=token)
-    sold = await trader.place(token, SELL, 200 * SHARE, price)
-    trades = await trader.settled(sold["orderID"])
-
-    assert sorted(trade["bucket_index"] for trade in trades) == [0, 1]
-    assert sorted(len(trade["maker_orders"]) for trade in trades) == [8, 32]
-    assert len({trade["transaction_hash"] for trade in trades}) == 2
-    assert {trade["id"] for trade in trades} == set(sold["tradeIDs"])
-    made = [part["order_id"] for trade in reversed(trades) for part in trade["maker_orders"]]
-    assert made == [id_of(body) for body in bodies]
-    assert (await maker.shares_micros(token), await trader.shares_micros(token)) == (200 * SHARE, 100 * SHARE)
-    assert await trader.shares_micros(other) == 300 * SHARE
-
-
-async def test_a_match_that_reverts_is_undone(web, venue, trader):
-    token = (await market(web, 3))["tokens"][0]
-    bids, asks = await book(web, token)
-    price = (bids[0][0] + asks[0][0]) // 2 // CENT * CENT
-    maker = await Trader.join(web, 10)
-    async with Node(venue.node_url) as node:
-        bank = Bank(node)
-        await bank.split(maker.address, (await market(web, 3))["condition_id"], 10 * SHARE)
-        await maker.ask("/balance-allowance/update", asset_type="CONDITIONAL", token_id=token)
-        offered = await maker.place(token, SELL, 10 * SHARE, price, "GTC")
-        await bank.transfer(maker.address, "0x" + "99" * 20, int(token), 10 * SHARE)
-    before = await trader.cash_micros()
-    url = venue.socket_url + "/ws/user"
-    async with listening(url, {"auth": _auth(trader), "type": "user"}) as heard:
-        bought = await trader.place(token, BUY, 10 * SHARE, price)
-        frames = await heard.until(lambda frame: frame.get("status") == "FAILED")
-    (trade,) = await trader.settled(bought["orderID"], "FAILED")
-    told = (await web.get("/admin/orders", params={"hash": bought["orderID"]})).json()
-
-    assert bought["status"] == "matched"
-    assert [frame["status"] for frame in frames if frame["event_type"] == "trade"] == ["MATCHED", "FAILED"]
-    assert (told["attempts"], told["order"]["status"], told["order"]["matched_micros"]) == (1, "CANCELED", 0)
-    assert told["trades"][0]["status"] == "FAILED"
-    assert trade["transaction_hash"]
-    assert await trader.cash_micros() == before
-    await maker.ask("/balance-allowance/update", asset_type="CONDITIONAL", token_id=token)
-    assert await trader.shares_micros(token) == await maker.shares_micros(token) == 0
-    assert await maker.ask(f"/data/order/{offered['orderID']}") is None
-    (line,) = [one for one in await lines(web, "failed") if one["trade_id"] == trade["id"]]
-    assert line["reason"]
-
-
-def _auth(trader: Trader) -> dict[str, str]:
-    key = trader.credentials
-    return {"apiKey": key.key, "secret": key.secret, "passphrase": key.passphrase}
-
-
-async def test_an_owner_hears_of_his_orders_and_of_each_status_of_his_trades(web, venue, trader):
-    token = (await market(web))["tokens"][0]
-    _, asks = await book(web, token)
-    stranger = await Trader.join(web)
-    url = venue.socket_url + "/ws/user"
-    async with (
-        listening(url, {"auth": _auth(trader), "type": "user", "markets": []}) as heard,
-        listening(url, {"auth": _auth(stranger), "type": "user"}) as other,
-    ):
-        bought = await trader.place(token, BUY, 10 * SHARE, asks[0][0])
-        frames = await heard.until(lambda frame: frame.get("status") == "CONFIRMED")
-        rested = await trader.place(token, BUY, 10 * SHARE, CENT, "GTC")
-        await trader.cancel("/cancel-all")
-        frames += await heard.until(lambda frame: frame.get("type") == "CANCELLATION")
-        await other.socket.send("PING")
-        assert await other.next() == "PONG"
-
-    orders = [(f["type"], f["id"], f["status"]) for f in frames if f["event_type"] == "order"]
-    trades = [(f["id"], f["status"]) for f in frames if f["event_type"] == "trade"]
-    assert orders == [
-        ("PLACEMENT", bought["orderID"], "MATCHED"),
-        ("PLACEMENT", rested["orderID"], "LIVE"),
-        ("CANCELLATION", rested["orderID"], "CANCELED"),
-    ]
-    assert trades == [(bought["tradeIDs"][0], status) for status in ("MATCHED", "MINED", "CONFIRMED")]
-    parsed = [event for frame in frames for event in read_user_frames(json.dumps(frame))]
-    assert [one.order_hash for one in parsed if isinstance(one, UserOrder)] == [order for _, order, _ in orders]
-
-
-async def test_a_stranger_to_the_user_channel_is_shown_out(venue, trader):
-    auth = _auth(trader) | {"secret": "guessed"}
-    with pytest.raises(Exception, match="1000"):
-        async with listening(venue.socket_url + "/ws/user", {"auth": auth, "type": "user"}):
-            pass
-
-
-class TestFaults:
-    """An answer that comes late, wrong or never, and what is true all the same."""
-
-    @pytest.fixture(autouse=True)
-    async def no_faults_after(self, web):
-        yield
-        await web.delete("/admin/faults")
-
-    async def strike(self, web: httpx.AsyncClient, **fault: Any) -> None:
-        answer = await web.post("/admin/faults", json={"endpoint": "clob.post_order"} | fault)
-        assert answer.status_code == 200, answer.text
-
-    async def test_an_answer_dropped_after_its_effect_leaves_an_order_that_can_be_found(self, web, trader):
-        token = (await market(web))["tokens"][0]
-        _, asks = await book(web, token)
-        body = trader.order(token, BUY, 10 * SHARE, asks[0][0])
-        await self.strike(web, kind="drop_after")
-        with pytest.raises(httpx.TransportError):
-            await trader.post(body)
-        (trade,) = await trader.settled(id_of(body))
-        again = await trader.post(body)
-        told = (await web.get("/admin/orders", params={"hash": id_of(body)})).json()
-
-        assert trade["taker_order_id"] == id_of(body)
-        assert again.json()["error"].endswith("Duplicated.")
-        assert (told["attempts"], told["order"]["matched_micros"]) == (2, 10 * SHARE)
-        (fault,) = [one for one in await lines(web, "fault") if one["fault"] == "drop_after"]
-        assert (fault["endpoint"], fault["path"]) == ("clob.post_order", "/clob/order")
-
-    async def test_a_request_dropped_before_its_effect_leaves_nothing(self, web, trader):
-        token = (await market(web))["tokens"][0]
-        _, asks = await book(web, token)
-        body = trader.order(token, BUY, 10 * SHARE, asks[0][0])
-        await self.strike(web, kind="drop_before", times=2)
-        for _ in range(2):
-            with pytest.raises(httpx.TransportError):
-                await trader.post(body)
-        assert (await web.get("/admin/orders", params={"hash": id_of(body)})).json()["attempts"] == 0
-        assert (await trader.post(body)).json()["status"] == "matched"
-
-    @pytest.mark.parametrize(("kind", "attempts"), [("error_before", 0), ("error_after", 1)])
-    async def test_an_error_says_nothing_of_what_was_done(self, web, trader, kind, attempts):
-        token = (await market(web))["tokens"][0]
-        body = trader.order(token, BUY, 10 * SHARE, CENT, "GTC")
-        await self.strike(web, kind=kind, status=503)
-
-        assert (await trader.post(body)).status_code == 503
-        assert (await web.get("/admin/orders", params={"hash": id_of(body)})).json()["attempts"] == attempts
-
-    async def test_a_late_answer_comes_whole_and_only_where_it_was_asked_for(self, web, trader):
-        token = (await market(web))["tokens"][0]
-        await self.strike(web, kind="delay", ms=400, endpoint="clob.order", times=1)
-        placed = await trader.place(token, BUY, 10 * SHARE, CENT, "GTC")
-        began = time.monotonic()
-        assert (await trader.ask(f"/data/order/{placed['orderID']}"))["id"] == placed["orderID"]
-        assert time.monotonic() - began >= 0.4
-
-    @pytest.mark.parametrize(
-        "fault",
-        [
-            {"kind": "explode"},
-            {"kind": "delay", "endpoint": "clob.nothing"},
-            {"kind": "delay", "ms": -1},
-            {"kind": "error_after", "status": 200},
-            {"kind": "delay", "endpoint": "", "path": "order"},
-        ],
+def test_the_official_client_trades_and_waits_for_settlement(venue):
+    account = a_wallet()
+    with httpx.Client(base_url=venue.url, timeout=15) as web:
+        web.post("/admin/fund", json={"address": account.address, "usdc_micros": 1_000 * USDC})
+        token = web.get("/admin/markets").json()["markets"][FINE]["tokens"][0]
+    endpoints = replace(
+        PRODUCTION,
+        clob_url=venue.url + "/clob",
+        data_api_url=venue.url + "/data",
+        gamma_url=venue.url + "/gamma",
+        rpc_url=venue.node_url,
     )
-    async def test_a_fault_that_makes_no_sense_is_refused(self, web, fault):
-        answer = await web.post("/admin/faults", json={"endpoint": "clob.post_order"} | fault)
-        assert answer.status_code == 400
-        assert "expected" in answer.json()["error"]
+    client = SecureClient.create(
+        private_key=account.key.hex(), wallet=account.address, environment=sdk_environment(endpoints)
+    )
+    try:
+        bought = client.place_market_order(token_id=token, side="BUY", amount="60")
+        hashes = client.wait_for_order_fill_settlement(bought)
+        (trade,) = client.list_account_trades(id=bought.trade_ids[0]).first_page().items
+        held = client.get_balance_allowance(asset_type="CONDITIONAL", token_id=token)
+        sold = client.place_market_order(token_id=token, side="SELL", shares="20", order_type="FOK")
+        rested = client.place_limit_order(token_id=token, price="0.011", size="10", side="BUY")
+        (listed,) = client.list_open_orders().first_page().items
+        cancelled = client.cancel_order(order_id=rested.order_id)
+        prices = client.get_midpoints(token_ids=[token]), client.get_spreads(token_ids=[token])
+        last = client.get_last_trade_price(token_id=token)
+    finally:
+        client.close()
 
-
-async def test_two_who_want_the_same_shares_do_not_both_get_them(web):
-    token = (await market(web, 4))["tokens"][1]
-    bids, asks = await book(web, token)
-    price = (bids[0][0] + asks[0][0]) // 2 // CENT * CENT
-    maker = await Trader.join(web)
-    buyers = [await Trader.join(web) for _ in range(4)]
-    await maker.settled((await maker.place(token, BUY, 20 * SHARE, asks[0][0]))["orderID"])
-    await maker.place(token, SELL, 20 * SHARE, price, "GTC")
-    answers = await asyncio.gather(*(one.post(one.order(token, BUY, 20 * SHARE, price)) for one in buyers))
-
-    assert sorted(answer.status_code for answer in answers) == [200, 400, 400, 400]
+    assert (bought.status, sold.status, rested.status) == ("matched", "matched", "live")
+    assert hashes == (trade.transaction_hash,)
+    assert (trade.size, trade.status) == (bought.taking_amount, "CONFIRMED")
+    assert held.balance == int(bought.taking_amount * SHARE)
+    assert bought.making_amount <= 60
+    assert sold.making_amount == 20
+    assert cancelled.canceled == (listed.id,) == (rested.order_id,)
+    assert all(token in one for one in prices)
+    assert last.side == "SELL"

@@ -1,0 +1,173 @@
+"""The venue's WebSockets: books and trades for everyone, orders for their owner."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from py_clob_client_v2.utilities import generate_orderbook_summary_hash, parse_raw_orderbook_summary
+
+from services.common.polymarket.parse.streams import UserOrder, read_market_frames, read_user_frames
+from tests import recordings
+from tests.venue_chain import BUY
+from tests.venue_process import Venue, venue_process
+from tests.venue_trader import CENT, SHARE, USDC, Trader, listening
+from tests.venue_views import FINE, PLAIN, book, market
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+SIDES = ("BUY", "SELL")
+
+
+@pytest.fixture(scope="module")
+def venue():
+    with venue_process("--seed", "3") as running:
+        yield running
+
+
+@pytest.fixture
+async def web(venue: Venue):
+    async with httpx.AsyncClient(base_url=venue.url, timeout=15) as client:
+        yield client
+
+
+@pytest.fixture
+async def trader(web):
+    return await Trader.join(web)
+
+
+async def test_an_owner_hears_of_his_orders_and_of_each_status_of_his_trades(web, venue, trader):
+    token = (await market(web))["tokens"][0]
+    _, asks = await book(web, token)
+    stranger = await Trader.join(web)
+    url = venue.socket_url + "/ws/user"
+    async with (
+        listening(url, trader.channel | {"markets": []}) as heard,
+        listening(url, stranger.channel) as other,
+    ):
+        bought = await trader.place(token, BUY, 10 * SHARE, asks[0][0])
+        frames = await heard.until(lambda frame: frame.get("status") == "CONFIRMED")
+        rested = await trader.place(token, BUY, 10 * SHARE, CENT, "GTC")
+        await trader.cancel("/cancel-all")
+        frames += await heard.until(lambda frame: frame.get("type") == "CANCELLATION")
+        await other.socket.send("PING")
+        assert await other.next() == "PONG"
+
+    orders = [(f["type"], f["id"], f["status"]) for f in frames if f["event_type"] == "order"]
+    trades = [(f["id"], f["status"]) for f in frames if f["event_type"] == "trade"]
+    assert orders == [
+        ("PLACEMENT", bought["orderID"], "MATCHED"),
+        ("PLACEMENT", rested["orderID"], "LIVE"),
+        ("CANCELLATION", rested["orderID"], "CANCELED"),
+    ]
+    assert trades == [(bought["tradeIDs"][0], status) for status in ("MATCHED", "MINED", "CONFIRMED")]
+    parsed = [event for frame in frames for event in read_user_frames(json.dumps(frame))]
+    assert [one.order_hash for one in parsed if isinstance(one, UserOrder)] == [order for _, order, _ in orders]
+
+
+async def test_a_stranger_to_the_user_channel_is_shown_out(venue, trader):
+    guessed = trader.channel | {"auth": trader.channel["auth"] | {"secret": "guessed"}}
+    with pytest.raises(Exception, match="1000"):
+        async with listening(venue.socket_url + "/ws/user", guessed):
+            pass
+
+
+async def test_the_market_channel_begins_with_books_and_follows_every_level(web, venue, trader):
+    listed = await market(web, 3)
+    token, other = listed["tokens"]
+    subscribe = {"assets_ids": [token, other], "type": "market", "custom_feature_enabled": True}
+    async with listening(venue.socket_url + "/ws/market", subscribe) as heard:
+        (first,) = map(json.loads, heard.first)
+        levels = {
+            (one["asset_id"], side): {level["price"]: level["size"] for level in one[side]}
+            for one in first
+            for side in ("bids", "asks")
+        }
+        price = max(levels[token, "bids"], key=float)
+        rested = await trader.place(token, BUY, 50 * SHARE, round(float(price) * USDC) + CENT, "GTC")
+        bought = await trader.place(other, BUY, 60 * SHARE, USDC - round(float(price) * USDC))
+        await trader.cancel("/cancel-all")
+        frames = await heard.until(lambda frame: frame["event_type"] == "last_trade_price")
+        await asyncio.sleep(0.5)
+        await heard.socket.send("PING")
+        while (text := await heard.next()) != "PONG":
+            frames.append(json.loads(text))
+    for frame in frames:
+        for change in frame.get("price_changes", []):
+            side = levels[change["asset_id"], "bids" if change["side"] == "BUY" else "asks"]
+            side[change["price"]] = change["size"]
+            if change["size"] == "0":
+                del side[change["price"]]
+
+    assert rested["status"] == "live"
+    now = (await web.post("/clob/books", json=[{"token_id": token}, {"token_id": other}, {"token_id": "1"}])).json()
+    assert {one["asset_id"] for one in now} == {token, other}
+    for one in now:
+        for side in ("bids", "asks"):
+            assert {level["price"]: level["size"] for level in one[side]} == levels[one["asset_id"], side]
+    (last,) = [frame for frame in frames if frame["event_type"] == "last_trade_price"]
+    (trade,) = await trader.settled(bought["orderID"])
+    assert (last["asset_id"], last["side"], last["transaction_hash"]) == (other, "BUY", trade["transaction_hash"])
+    for frame in (*first, *frames):
+        assert read_market_frames(json.dumps(frame), NOW)
+
+
+async def test_frames_have_the_recorded_fields_in_the_recorded_order(web, venue, trader):
+    samples = recordings.load("polymarket/pb_ws/clob_market_ws.json")["samples"]
+    token = (await market(web, PLAIN))["tokens"][0]
+    _, asks = await book(web, token)
+    async with listening(venue.socket_url + "/ws/market", {"assets_ids": [token], "type": "market"}) as heard:
+        (first,) = map(json.loads, heard.first)
+        await trader.place(token, BUY, 10 * SHARE, asks[0][0])
+        frames = await heard.until(lambda frame: frame["event_type"] == "last_trade_price")
+    found = {frame["event_type"]: frame for frame in (*first, *frames)}
+
+    for kind in ("book", "price_change", "last_trade_price"):
+        assert sorted(found[kind]) == sorted(samples[kind])
+    assert list(found["price_change"]["price_changes"][0]) == list(samples["price_change"]["price_changes"][0])
+    assert len(found["price_change"]["price_changes"][0]["hash"]) == 40
+
+
+async def test_a_finer_grid_is_announced_and_taken(web, venue, trader):
+    listed = await market(web, 4)
+    token = listed["tokens"][0]
+    async with listening(venue.socket_url + "/ws/market", {"assets_ids": [token], "type": "market"}) as heard:
+        assert (await trader.refusal(token, BUY, 10 * SHARE, 12_000, "GTC"))[0] == 400
+        tick = {"condition_id": listed["condition_id"], "tick_micros": 1_000}
+        assert (await web.post("/admin/tick", json=tick)).status_code == 200
+        (frame,) = await heard.until(lambda frame: frame["event_type"] == "tick_size_change")
+
+    assert (frame["old_tick_size"], frame["new_tick_size"], frame["asset_id"]) == ("0.01", "0.001", token)
+    assert (await trader.place(token, BUY, 10 * SHARE, 12_000, "GTC"))["status"] == "live"
+    assert (await web.get("/clob/tick-size", params={"token_id": token})).json() == {"minimum_tick_size": 0.001}
+    assert (await web.post("/admin/tick", json=tick | {"tick_micros": 3})).status_code == 400
+
+
+async def test_a_token_is_subscribed_once_and_left(web, venue, trader):
+    token = (await market(web, 5))["tokens"][0]
+    async with listening(venue.socket_url + "/ws/market", {"assets_ids": [token], "type": "market"}) as heard:
+        for operation in ("subscribe", "unsubscribe"):
+            await heard.socket.send(json.dumps({"operation": operation, "assets_ids": [token]}))
+        await heard.socket.send("PING")
+        assert await heard.next() == "PONG"
+        await trader.place(token, BUY, 10 * SHARE, CENT, "GTC")
+        await heard.socket.send("PING")
+        assert await heard.next() == "PONG"
+
+
+async def test_a_book_lists_its_best_level_last_and_mirrors_the_other_outcome(web):
+    token, other = (await market(web, FINE))["tokens"]
+    recorded = recordings.load("polymarket/pb_clob/clob_book_open_trimmed.json")["response"]
+    yes, no = [(await web.get("/clob/book", params={"token_id": one})).json() for one in (token, other)]
+    prices = {side: [float(level["price"]) for level in yes[side]] for side in ("bids", "asks")}
+    quoted = {side: (await web.get("/clob/price", params={"token_id": token, "side": side})).json() for side in SIDES}
+
+    assert list(yes) == [name for name in recorded if name != "_note"]
+    assert prices["bids"] == sorted(prices["bids"])
+    assert prices["asks"] == sorted(prices["asks"], reverse=True)
+    assert prices["bids"][-1] < prices["asks"][-1]
+    assert [(1_000 - round(float(one["price"]) * 1_000), one["size"]) for one in no["asks"]] == [
+        (round(float(one["price"]) * 1_000), one["size"]) for one in yes["bids"]
+    ]
+    assert quoted == {"BUY": {"price": yes["bids"][-1]["price"]}, "SELL": {"price": yes["asks"][-1]["price"]}}
+    assert yes["hash"] == generate_orderbook_summary_hash(parse_raw_orderbook_summary(yes))

@@ -1,0 +1,105 @@
+"""The venue's faults: an answer that comes late, wrong or never, and what is true all the same."""
+
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.venue_chain import BUY
+from tests.venue_process import Venue, venue_process
+from tests.venue_trader import CENT, SHARE, Trader, id_of
+from tests.venue_views import book, lines, market
+
+
+@pytest.fixture(scope="module")
+def venue():
+    with venue_process("--seed", "3") as running:
+        yield running
+
+
+@pytest.fixture
+async def web(venue: Venue):
+    async with httpx.AsyncClient(base_url=venue.url, timeout=15) as client:
+        yield client
+
+
+@pytest.fixture
+async def trader(web):
+    return await Trader.join(web)
+
+
+@pytest.fixture(autouse=True)
+async def no_faults_after(web):
+    yield
+    await web.delete("/admin/faults")
+
+
+async def strike(web: httpx.AsyncClient, **fault: Any) -> None:
+    answer = await web.post("/admin/faults", json={"endpoint": "clob.post_order"} | fault)
+    assert answer.status_code == 200, answer.text
+
+
+async def test_an_answer_dropped_after_its_effect_leaves_an_order_that_can_be_found(web, trader):
+    token = (await market(web))["tokens"][0]
+    _, asks = await book(web, token)
+    body = trader.order(token, BUY, 10 * SHARE, asks[0][0])
+    await strike(web, kind="drop_after")
+    with pytest.raises(httpx.TransportError):
+        await trader.post(body)
+    (trade,) = await trader.settled(id_of(body))
+    again = await trader.post(body)
+    told = (await web.get("/admin/orders", params={"hash": id_of(body)})).json()
+
+    assert trade["taker_order_id"] == id_of(body)
+    assert again.json()["error"].endswith("Duplicated.")
+    assert (told["attempts"], told["order"]["matched_micros"]) == (2, 10 * SHARE)
+    (fault,) = [one for one in await lines(web, "fault") if one["fault"] == "drop_after"]
+    assert (fault["endpoint"], fault["path"]) == ("clob.post_order", "/clob/order")
+
+
+async def test_a_request_dropped_before_its_effect_leaves_nothing(web, trader):
+    token = (await market(web))["tokens"][0]
+    _, asks = await book(web, token)
+    body = trader.order(token, BUY, 10 * SHARE, asks[0][0])
+    await strike(web, kind="drop_before", times=2)
+    for _ in range(2):
+        with pytest.raises(httpx.TransportError):
+            await trader.post(body)
+    assert (await web.get("/admin/orders", params={"hash": id_of(body)})).json()["attempts"] == 0
+    assert (await trader.post(body)).json()["status"] == "matched"
+
+
+@pytest.mark.parametrize(("kind", "attempts"), [("error_before", 0), ("error_after", 1)])
+async def test_an_error_says_nothing_of_what_was_done(web, trader, kind, attempts):
+    token = (await market(web))["tokens"][0]
+    body = trader.order(token, BUY, 10 * SHARE, CENT, "GTC")
+    await strike(web, kind=kind, status=503)
+
+    assert (await trader.post(body)).status_code == 503
+    assert (await web.get("/admin/orders", params={"hash": id_of(body)})).json()["attempts"] == attempts
+
+
+async def test_a_late_answer_comes_whole_and_only_where_it_was_asked_for(web, trader):
+    token = (await market(web))["tokens"][0]
+    await strike(web, kind="delay", ms=400, endpoint="clob.order", times=1)
+    placed = await trader.place(token, BUY, 10 * SHARE, CENT, "GTC")
+    began = time.monotonic()
+    assert (await trader.ask(f"/data/order/{placed['orderID']}"))["id"] == placed["orderID"]
+    assert time.monotonic() - began >= 0.4
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "explode"},
+        {"kind": "delay", "endpoint": "clob.nothing"},
+        {"kind": "delay", "ms": -1},
+        {"kind": "error_after", "status": 200},
+        {"kind": "delay", "endpoint": "", "path": "order"},
+    ],
+)
+async def test_a_fault_that_makes_no_sense_is_refused(web, fault):
+    answer = await web.post("/admin/faults", json={"endpoint": "clob.post_order"} | fault)
+    assert answer.status_code == 400
+    assert "expected" in answer.json()["error"]
