@@ -12,6 +12,8 @@ BACKLOG = 512
 PING_S = 20.0
 MAX_INBOUND = 4096
 GRACE_S = 5
+# Longer than the edge keeps an idle connection: a request must not meet one that is being closed.
+KEEP_ALIVE_S = 75
 
 
 class _Quiet(uvicorn.Server):
@@ -42,6 +44,7 @@ class HttpServer:
                 ws_ping_interval=PING_S,
                 ws_ping_timeout=PING_S,
                 ws_per_message_deflate=False,
+                timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=GRACE_S,
             )
         )
