@@ -34,6 +34,13 @@ ACCOUNT = WALLET.lower()
 OTHER_TOKEN = "8" * 70
 SHARE = 1_000_000
 EXCHANGE = "0x" + "e" * 40
+NOTHING_DONE = {
+    "lost_before": Answer(Outcome.UNKNOWN, code="timeout"),
+    "not_sent": Answer(Outcome.NOT_SENT, code="connection refused"),
+    "reject": Answer(Outcome.REJECTED, 400, code="not enough balance / allowance"),
+    "unmatched": Answer(Outcome.ACKED, 200, "unmatched", shares_micros=0, usdc_micros=0),
+}
+"""Answers after which no order of ours has matched."""
 
 
 class TestClock:
@@ -107,18 +114,13 @@ class Venue:
         if self.on_post:
             self.on_post()
         how = self.script.pop(0) if self.script else "fill"
-        match how:
-            case "lost_before":
-                return Answer(Outcome.UNKNOWN, code="timeout")
-            case "not_sent":
-                return Answer(Outcome.NOT_SENT, code="connection refused")
-            case "reject":
-                return Answer(Outcome.REJECTED, 400, code="not enough balance / allowance")
-            case "unmatched":
-                self.known.add(intent.order_hash)
-                return Answer(Outcome.ACKED, 200, "unmatched", shares_micros=0, usdc_micros=0)
-            case "hang":
-                await asyncio.Event().wait()
+        if how == "hang":
+            await asyncio.Event().wait()
+        if how == "unmatched":
+            self.known.add(intent.order_hash)
+        return NOTHING_DONE.get(how) or self._match(intent, how)
+
+    def _match(self, intent: Intent, how: str) -> Answer:
         if intent.order_hash in self.known:
             return Answer(Outcome.DUPLICATED, 400, code="Duplicated")
         trade = self._fill(intent, 2 if how == "half" else 1)

@@ -144,7 +144,7 @@ async def test_an_error_keeps_its_reason_and_nothing_else_leaves(
     with pytest.raises(aio.AioRpcError) as caught:
         await getattr(stub(server.port), method)(getattr(engine_pb2, f"{method}Request")(), metadata=token("admin"))
 
-    found = error_info({key: value for key, value in caught.value.trailing_metadata() or ()})
+    found = error_info(dict(caught.value.trailing_metadata() or ()))
     assert (caught.value.code(), caught.value.details()) == (code, text)
     assert found is not None
     assert found[0] == reason
@@ -156,7 +156,7 @@ async def test_a_deadline_reaches_the_servicer(served: Any) -> None:
     await stub(server.port).GetTradingStatus(engine_pb2.GetTradingStatusRequest(), metadata=token("user"), timeout=2.0)
 
     assert engine.time_left is not None
-    assert 1.0 < engine.time_left <= 2.0
+    assert 1.0 < engine.time_left < 2.5  # the wire rounds deadlines up
 
 
 async def test_a_drain_says_not_serving_and_ends_open_streams(served: Any) -> None:
