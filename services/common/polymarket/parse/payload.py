@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import NoReturn, cast
 
+import orjson
+
 from services.common.domain.dead_letter import DeadLetter
 from services.common.domain.market import Side
 from services.common.domain.money import MICRO, InexactAmount, micros, micros_floor
@@ -35,6 +37,7 @@ class UnknownPayload(Exception):
 def decode(source: str, text: str | bytes) -> object:
     """JSON with every fraction as Decimal; raises `UnknownPayload` for what is no JSON, NaN and infinities included."""
     try:
+        orjson.loads(text)  # bounds the depth, at which the next parser can end the process
         return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raw = text if isinstance(text, str) else text.decode(errors="replace")
