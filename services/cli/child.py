@@ -58,7 +58,8 @@ class Child:
         """SIGTERM, then SIGKILL after `grace_s`; its exit code."""
         self.send(signal.SIGTERM)
         try:
-            return await asyncio.wait_for(self._process.wait(), grace_s)
+            async with asyncio.timeout(grace_s):
+                return await self._process.wait()
         except TimeoutError:
             self.send(signal.SIGKILL)
             return await self._process.wait()

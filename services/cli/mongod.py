@@ -53,7 +53,8 @@ async def run(folder: Path, port: int | None = None) -> tuple[Child, str]:
         folder / "mongod.log",
     )
     try:
-        await asyncio.wait_for(_primary(child, chosen), 40)
+        async with asyncio.timeout(40):
+            await _primary(child, chosen)
     except BaseException:
         await child.stop()
         raise

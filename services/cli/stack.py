@@ -62,7 +62,8 @@ class Stack:
         await self.configure()
         await asyncio.gather(*(self.serve(name) for name in SERVICES))
         self.options.tell("mesh")
-        await asyncio.wait_for(self.well(), STARTING_S)
+        async with asyncio.timeout(STARTING_S):
+            await self.well()
 
     async def stop(self) -> None:
         """End what runs, callers before what they call."""

@@ -28,7 +28,8 @@ async def run(folder: Path, port: int | None = None) -> tuple[Child, str]:
     options = ("--port", str(chosen), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder))
     child = await start("valkey", [binary(), *options], folder / "valkey.log")
     try:
-        await asyncio.wait_for(_answers(child, chosen), 15)
+        async with asyncio.timeout(15):
+            await _answers(child, chosen)
     except BaseException:
         await child.stop()
         raise

@@ -39,7 +39,8 @@ class Health:
 
 async def _answers(call: Awaitable[object]) -> bool:
     try:
-        await asyncio.wait_for(call, PATIENCE_S)
+        async with asyncio.timeout(PATIENCE_S):
+            await call
     except (StoreUnavailable, ChainUnavailable, VenueUnavailable, TimeoutError):
         return False
     return True

@@ -95,7 +95,8 @@ class Lookout:
 
 async def _or_unknown(reading: Awaitable[T]) -> T | None:
     try:
-        return await asyncio.wait_for(reading, PATIENCE_S)
+        async with asyncio.timeout(PATIENCE_S):
+            return await reading
     except (StoreUnavailable, VenueUnavailable, ChainUnavailable, TimeoutError) as error:
         log.warning("fact_unknown", error=type(error).__name__, text=str(error)[:200])
         return None

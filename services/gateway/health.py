@@ -64,7 +64,8 @@ def serving(channel: aio.Channel, service: str) -> Ask:
 
 async def _answers(call: Awaitable[object]) -> bool:
     try:
-        await asyncio.wait_for(call, PATIENCE_S)
+        async with asyncio.timeout(PATIENCE_S):
+            await call
     except (StoreUnavailable, Away, NotServing, aio.AioRpcError, TimeoutError):
         return False
     return True

@@ -72,7 +72,8 @@ class Sockets:
 async def _send(socket: WebSocket, feed: Feed) -> None:
     try:
         while frame := await feed.next():
-            await asyncio.wait_for(socket.send_text(frame.json()), PATIENCE_S)
+            async with asyncio.timeout(PATIENCE_S):
+                await socket.send_text(frame.json())
         await socket.close(GOING_AWAY)
     except Refused as error:
         await socket.send_text(orjson.dumps({"event": "error", "data": broken(error)}).decode())

@@ -146,7 +146,8 @@ class Watch:
     async def _market(self, trade: LeaderTrade) -> Market | None:
         # A name for the record: the engine asks for the market itself, so a slow answer must not hold a trade up.
         try:
-            return await asyncio.wait_for(self._markets.by_token(trade.token_id), MARKET_PATIENCE_S)
+            async with asyncio.timeout(MARKET_PATIENCE_S):
+                return await self._markets.by_token(trade.token_id)
         except (VenueUnavailable, TimeoutError):
             return None
 

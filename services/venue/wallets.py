@@ -51,7 +51,8 @@ class Wallets:
         async with self._line:
             found = await self._bank.holdings(address, self._tokens)
             # Only when every trade of that block is known as mined can the others be told from them.
-            await asyncio.wait_for(self._through(found.block), SETTLED_WITHIN_S)
+            async with asyncio.timeout(SETTLED_WITHIN_S):
+                await self._through(found.block)
             wallet = Wallet(found.cash_micros, found.allowance_micros, found.approved, defaultdict(int, found.tokens))
             for part in self._pending[name]:
                 _take(wallet, part)

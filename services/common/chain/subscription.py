@@ -22,7 +22,8 @@ async def logs(url: str, wanted: Mapping[str, Any], silence_s: float = SILENCE_S
             await _subscribe(socket, 1, "newHeads")
             subscription = await _subscribe(socket, 2, "logs", dict(wanted))
             while True:
-                frame = json.loads(await asyncio.wait_for(socket.recv(), silence_s))
+                async with asyncio.timeout(silence_s):
+                    frame = json.loads(await socket.recv())
                 params = frame.get("params", {})
                 if params.get("subscription") == subscription:
                     yield params["result"]
@@ -35,6 +36,7 @@ async def logs(url: str, wanted: Mapping[str, Any], silence_s: float = SILENCE_S
 async def _subscribe(socket: ClientConnection, number: int, *params: Any) -> str:
     await socket.send(json.dumps({"jsonrpc": "2.0", "id": number, "method": "eth_subscribe", "params": params}))
     while True:
-        answer = json.loads(await asyncio.wait_for(socket.recv(), CONNECT_S))
+        async with asyncio.timeout(CONNECT_S):
+            answer = json.loads(await socket.recv())
         if answer.get("id") == number:
             return str(answer["result"])

@@ -58,7 +58,8 @@ class BookFeed:
         elif self._socket is not None:
             await self._ask(self._socket, [token_id], first=False)
         try:
-            await asyncio.wait_for(arrived.wait(), FIRST_BOOK_S)
+            async with asyncio.timeout(FIRST_BOOK_S):
+                await arrived.wait()
         except TimeoutError:
             return
 

@@ -31,7 +31,8 @@ class Socket:
     async def receive(self) -> str | bytes:
         """The next frame. Raises `VenueUnavailable` when the socket dies or goes silent."""
         try:
-            return await asyncio.wait_for(self._connection.recv(), self._silence_s)
+            async with asyncio.timeout(self._silence_s):
+                return await self._connection.recv()
         except TimeoutError as error:
             raise VenueUnavailable(f"socket: silent for {self._silence_s:.0f} s") from error
         except (WebSocketException, OSError) as error:

@@ -55,7 +55,8 @@ class Connection:
     async def _hear(self, heard: Callable[[Frame], Awaitable[bool]]) -> None:
         with suppress(WebSocketDisconnect, TimeoutError):
             while True:
-                text = await asyncio.wait_for(self._socket.receive_text(), SILENT_AFTER_S)
+                async with asyncio.timeout(SILENT_AFTER_S):
+                    text = await self._socket.receive_text()
                 if text == "PING":
                     self.send_text("PONG")
                 elif not await heard(_object(text)):
