@@ -1,13 +1,13 @@
 """The shell around exits: a leader's SELL becomes a step, what is owed becomes attempts, and an exit that is over closes its debts."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from services.common.crashpoints import crashpoint
 from services.common.domain.account import Account
+from services.common.domain.amounts import LOT_MICROS
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.exit import Exit, ExitState, Place, Step, exit_id
 from services.common.domain.lifecycle import TERMINAL, CopyState
@@ -25,6 +25,10 @@ from services.engine.timing import Timing
 
 log = structlog.get_logger()
 
+NOTHING_HELD = "nothing_held"
+
+REFUSED_BY = {"below_minimum": "sizing", "resolved": "viability", "sold_elsewhere": "position"}
+"""The guard whose rule ends an exit, by the reason of its end: a skipped debt names it as a skipped entry does."""
 
 _REASONS = {ExitState.DUST: "below_minimum", ExitState.RESOLVED: "resolved", ExitState.EXTERNAL: "sold_elsewhere"}
 
@@ -67,8 +71,8 @@ class Debts:
         )
         crashpoint("after_exit_owed")
         if exit_.state is not ExitState.OPEN or not await self._touches(debt):
-            if await self._stores.copies.skip(claim.ref, "nothing_held", None, now):
-                metrics.ENDS.labels("nothing_held").inc()
+            if await self._stores.copies.skip(claim.ref, NOTHING_HELD, None, now):
+                metrics.ENDS.labels(NOTHING_HELD).inc()
         elif await self._stores.copies.park(claim.ref, exit_.exit_id, now):
             await self._follow_the_exit(debt, exit_.exit_id)
 
@@ -76,9 +80,8 @@ class Debts:
         # The exit may have ended, here or elsewhere, between its step and the parking.
         exit_ = await self._stores.exits.get(exit_id_)
         if exit_ is not None and exit_.state is not ExitState.OPEN:
-            await self._stores.copies.close_member(
-                debt.copy_id, CopyState.SKIPPED, _REASONS.get(exit_.state, "nothing_held"), self._lookout.now()
-            )
+            name = REFUSED_BY.get(_REASONS.get(exit_.state, ""), NOTHING_HELD)
+            await self._stores.copies.close_member(debt.copy_id, CopyState.SKIPPED, name, self._lookout.now())
 
     async def _touches(self, debt: Copy) -> bool:
         """Whether the follow has bought, or may yet buy, any of the token before this SELL."""
@@ -173,21 +176,27 @@ class Debts:
         now = self._lookout.now()
         # Debts first: an exit that is over is not looked at again.
         for debt in ground.debts:
-            await self._close_debt(debt, ground.attempts, reason)
+            await self._close_debt(debt, ground, reason)
         done = await self._stores.exits.end(ground.exit.exit_id, ground.exit.version, state, now)
         if done:
             log.info("exit_over", exit=ground.exit.exit_id, state=str(state), reason=reason)
         return done
 
-    async def _close_debt(self, debt: Copy, attempts: Sequence[Copy], reason: str) -> None:
+    async def _close_debt(self, debt: Copy, ground: Ground, reason: str) -> None:
         now = self._lookout.now()
         if debt.state is CopyState.DETECTED:
-            name = "nothing_held" if reason in {"met", "nothing_held"} else reason
-            await self._stores.copies.close_member(debt.copy_id, CopyState.SKIPPED, name, now)
+            await self._stores.copies.close_member(debt.copy_id, CopyState.SKIPPED, _refused_by(reason, ground), now)
         elif debt.state is CopyState.EXECUTING:
-            sold = any(one.copy_id == debt.member_of and one.filled_micros for one in attempts)
+            sold = any(one.copy_id == debt.member_of and one.filled_micros for one in ground.attempts)
             state = CopyState.EXECUTED if sold else CopyState.FAILED
             await self._stores.copies.close_member(debt.copy_id, state, "" if sold else reason, now)
+
+
+def _refused_by(reason: str, ground: Ground) -> str:
+    """What a debt that no attempt took with it is skipped for. Where all that is owed was sold, he had nothing left for it to sell,
+    or what it asks for is less than can be sold."""
+    held = exits.holding_micros(ground.entries, ground.attempts) >= LOT_MICROS
+    return REFUSED_BY.get(reason, "sizing" if held else NOTHING_HELD)
 
 
 def _attempt(ground: Ground, shares_micros: int, lookout: Lookout) -> Copy:

@@ -8,14 +8,12 @@ import structlog
 
 from services.common.crashpoints import crashpoint
 from services.common.domain.copy import Copy, CopyKind
-from services.common.domain.exit import remaining
 from services.common.ports.stores import Begun, Stores
 from services.engine import metrics
 from services.engine.case import Case
 from services.engine.claims import Claim
-from services.engine.debts import Debts, Sale
+from services.engine.debts import REFUSED_BY, Debts, Sale
 from services.engine.executor import Executor
-from services.engine.exits import place
 from services.engine.gatekeeper import Gatekeeper, Lookout
 from services.engine.pipeline import Approved, Refused, decide
 from services.engine.planner import Planner, Unbuildable
@@ -26,7 +24,6 @@ from services.engine.timing import Timing
 log = structlog.get_logger()
 
 TRIES = 50
-VOIDED = "voided_by_exit"
 
 
 class Decider:
@@ -92,7 +89,7 @@ class Decider:
         if reason == "wait":
             await self._put_back(claim, "exit_waits", self._timing.put_back)
         else:
-            await self._stores.copies.skip(claim.ref, reason, None, self._lookout.now())
+            await self._stores.copies.skip(claim.ref, REFUSED_BY.get(reason, reason), None, self._lookout.now())
 
     async def _held_up(self, case: Case) -> str:
         """The process condition that holds this copy back on the decision's own snapshot; empty where none does."""
@@ -120,9 +117,8 @@ class Decider:
             log.info("exit_held_back", copy=claim.ref.copy_id, guard=refused.skip_reason)
             await self._put_back(claim, refused.skip_reason, self._timing.put_back)
             return
-        reason = skip_reason(refused)
-        if await self._stores.copies.skip(claim.ref, reason, refused.decision, self._lookout.now()):
-            metrics.ENDS.labels(reason).inc()
+        if await self._stores.copies.skip(claim.ref, refused.skip_reason, refused.decision, self._lookout.now()):
+            metrics.ENDS.labels(refused.skip_reason).inc()
 
     async def _put_back(self, claim: Claim, reason: str, after: timedelta) -> None:
         metrics.PUT_BACK.labels(reason).inc()
@@ -137,10 +133,3 @@ class Decider:
 def _selling(case: Case, sale: Sale) -> Case:
     copy = replace(case.copy, owed_micros=sale.shares_micros)
     return replace(case, copy=copy, settled_micros=sale.settled_micros, others_micros=sale.others_micros)
-
-
-def skip_reason(refused: Refused) -> str:
-    """Why an entry is skipped: an exit overtook it, or the first guard that refused."""
-    left = remaining(place(refused.case.copy), refused.case.steps or ())
-    shrunk_away = left < 1 and any(verdict.guard == "sizing" for verdict in refused.decision.refusals)
-    return VOIDED if left == 0 or shrunk_away else refused.skip_reason

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from services.common.domain.account import Limits
+from services.common.domain.exit import Place, Step
 from services.common.domain.market import Level
 from services.engine.case import Case, Funds
 from services.engine.guards import GUARDS
@@ -209,3 +210,24 @@ def test_the_reason_is_the_first_refusal_in_order():
     assert isinstance(outcome, Refused)
     assert outcome.skip_reason == "market_data"
     assert [verdict.guard for verdict in outcome.decision.refusals] == ["market_data", "repetition", "deadline"]
+
+
+def test_a_copy_too_small_for_any_order_is_refused_for_its_size():
+    outcome = decide(a_case(trade={"usdc_micros": 10_000, "shares_micros": 20_000}))
+
+    assert isinstance(outcome, Refused)
+    refused = outcome.decision.refusals[0]
+    assert (refused.guard, refused.reason) == ("sizing", "below_minimum")
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"), [(51, "voided_by_exit"), (50, "")], ids=["too small after it", "still an order"]
+)
+def test_a_buy_that_an_exit_overtook_says_so_where_too_little_is_left_of_it(given, reason):
+    trade = a_case().trade
+    step = Step("s", Place(trade.block_number + 1, 0), given * SHARE, 100 * SHARE)
+
+    outcome = decide(a_case(steps=(step,)))
+
+    found = {verdict.guard: verdict.reason for verdict in outcome.decision.refusals}
+    assert found.get("sizing", "") == reason

@@ -4,7 +4,7 @@ from services.common.domain.market import Market, Side
 from services.common.domain.money import BPS, MICRO, mul_div, mul_div_up, text
 from services.common.domain.verdict import Verdict
 from services.engine.case import Case, Draft
-from services.engine.guards.answer import entry_guard, guard, missing, unless
+from services.engine.guards.answer import allow, entry_guard, guard, missing, unless
 from services.engine.pricing import collar_bound, reach, slippage_bound, slippage_micros
 from services.engine.sizing import least_entry
 
@@ -33,6 +33,9 @@ def edge(case: Case) -> Verdict:
     if draft is None or market is None or book is None or book.mid_micros is None:
         return missing("mid")
     bought = reach(draft, book, MICRO)
+    if not draft.usdc_micros:
+        # An order of nothing loses nothing; that it is none is what sizing refuses.
+        return allow({"edge": "0"}, {}, case.age_ms)
     if not bought.shares_micros:
         return missing("vwap")
     fair = _fair(case, book.mid_micros)

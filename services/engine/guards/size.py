@@ -1,6 +1,7 @@
 """Guards of the order's size: that it is what the policy computes, that the venue takes it, and that it is not too big."""
 
 from services.common.domain.amounts import InvalidAmounts, amounts
+from services.common.domain.exit import Place, remaining
 from services.common.domain.money import BPS, MICRO, mul_div, text
 from services.common.domain.verdict import Verdict
 from services.engine.case import Case
@@ -22,9 +23,20 @@ def sizing(case: Case) -> Verdict:
     reasons, limit = {"not_the_policys": computed != draft.shares_micros}, {"shares": text(computed)}
     if case.is_entry:
         least, room = least_entry(market, draft.limit_micros), max(room_micros(case, market), 0)
-        reasons |= {"below_minimum": draft.shares_micros < least, "above_cap": draft.usdc_micros > room}
+        small = draft.shares_micros < least
+        reasons |= {
+            "voided_by_exit": small and _overtaken(case),
+            "below_minimum": small,
+            "above_cap": draft.usdc_micros > room,
+        }
         limit |= {"least_shares": text(least), "most_usdc": text(room), "policy_usdc": text(_spend(case))}
     return unless(reasons, observed, limit)
+
+
+def _overtaken(case: Case) -> bool:
+    """Whether the leader gave up part of it before it could be bought."""
+    place = Place(case.trade.block_number, case.trade.log_index)
+    return remaining(place, case.steps or ()) < 1
 
 
 def _spend(case: Case) -> int:
