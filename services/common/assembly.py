@@ -2,13 +2,21 @@
 
 import secrets
 import socket
+from collections.abc import Sequence
 
 from services.common.cache import RedisCache
 from services.common.polymarket.environment import Endpoints, endpoints
 from services.common.rpc.caller import Identity
 from services.common.rpc.channel import Mesh
 from services.common.rpc.server import Tls
-from services.common.settings import CommonSettings, StoreSettings, VenueSettings, refuse
+from services.common.settings import (
+    Check,
+    CommonSettings,
+    MeshSettings,
+    StoreSettings,
+    TokenSettings,
+    VenueSettings,
+)
 from services.common.store.client import MongoStores
 from services.common.tokens import KeyProblem, Keys, StoredVerifier, keys
 
@@ -43,12 +51,18 @@ def cache_of(settings: StoreSettings) -> RedisCache:
     return RedisCache(settings.redis_url.get_secret_value(), f"{settings.mongodb_database}:cache")
 
 
-def keys_of(settings: CommonSettings) -> Keys:
-    """The keys of access tokens; exits 2 naming the setting when they cannot be used."""
+def keys_of(settings: TokenSettings) -> Keys:
+    """The keys of access tokens. Raises `KeyProblem`."""
+    return keys(settings.jwt_secret.get_secret_value() if settings.jwt_secret else None, settings.jwt_keys_dir)
+
+
+def key_problems(settings: TokenSettings) -> Sequence[str]:
+    """What keeps access tokens from being signed."""
     try:
-        return keys(settings.jwt_secret.get_secret_value() if settings.jwt_secret else None, settings.jwt_keys_dir)
+        keys_of(settings)
     except KeyProblem as problem:
-        refuse([str(problem)])
+        return [str(problem)]
+    return ()
 
 
 def identity_of(settings: CommonSettings, stores: MongoStores) -> Identity:
@@ -56,15 +70,23 @@ def identity_of(settings: CommonSettings, stores: MongoStores) -> Identity:
     return Identity(StoredVerifier(keys_of(settings), stores.users), settings.mesh_secret.get_secret_value())
 
 
-def tls_of(settings: CommonSettings) -> Tls | None:
-    """The mesh's certificates; None in plain text on loopback. Exits 2 when only some of the three files are set."""
-    files = (settings.mesh_ca_file, settings.mesh_cert_file, settings.mesh_key_file)
-    authority, certificate, key = files
-    if authority and certificate and key:
-        return Tls(authority, certificate, key)
-    if any(files):
-        refuse(["MESH_CA_FILE, MESH_CERT_FILE, MESH_KEY_FILE: all three or none"])
-    return None
+def tls_of(settings: MeshSettings) -> Tls | None:
+    """The mesh's certificates; None in plain text on loopback."""
+    authority, certificate, key = settings.mesh_ca_file, settings.mesh_cert_file, settings.mesh_key_file
+    return Tls(authority, certificate, key) if authority and certificate and key else None
+
+
+def mesh_problems(settings: MeshSettings) -> Sequence[str]:
+    """What keeps the mesh's certificates from being used."""
+    files = {name.upper(): getattr(settings, name) for name in MeshSettings.model_fields}
+    given = {name: path for name, path in files.items() if path is not None}
+    if given and len(given) < len(files):
+        return [f"{', '.join(files)}: all three or none"]
+    return [f"{name}: {path} is no file" for name, path in given.items() if not path.is_file()]
+
+
+COMMON = (Check(TokenSettings, key_problems), Check(MeshSettings, mesh_problems))
+"""What every service looks at besides its settings one by one."""
 
 
 def mesh_of(settings: CommonSettings, name: str) -> Mesh:

@@ -1,10 +1,12 @@
 """Settings from the environment: read once, in a service's `app`, and all problems reported at once by name."""
 
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 EXIT_SETTINGS = 2
@@ -15,13 +17,46 @@ Addresses = Annotated[
     str, NoDecode, StringConstraints(pattern=r"^(\s*0x[0-9a-fA-F]{40}\s*(,\s*0x[0-9a-fA-F]{40}\s*)*)?$")
 ]
 
-S = TypeVar("S", bound=BaseSettings)
+
+def _schemes(*schemes: str) -> AfterValidator:
+    def known(url: SecretStr) -> SecretStr:
+        if not url.get_secret_value().startswith(tuple(f"{scheme}://" for scheme in schemes)):
+            raise ValueError(f"expected {' or '.join(f'{scheme}://' for scheme in schemes)}…")
+        return url
+
+    return AfterValidator(known)
 
 
-class CommonSettings(BaseSettings):
-    """What every service reads. Field `x` is the variable `X`; an empty variable counts as unset."""
+class Settings(BaseSettings):
+    """Settings, or a part of them that can be read alone. Field `x` is the variable `X`; an empty variable counts as unset."""
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
+
+
+S = TypeVar("S", bound=Settings)
+
+
+class MeshSettings(Settings):
+    """The certificates that services prove themselves to each other with."""
+
+    mesh_ca_file: Path | None = Field(
+        None, description="Certificate authority of the mesh; with it every service speaks mTLS"
+    )
+    mesh_cert_file: Path | None = Field(None, description="This service's certificate, its SPIFFE id in a URI SAN")
+    mesh_key_file: Path | None = Field(None, description="The key of that certificate")
+
+
+class TokenSettings(Settings):
+    """What access tokens are signed with."""
+
+    jwt_secret: SecretStr | None = Field(
+        None, description="HS256 secret of at least 32 characters; or use JWT_KEYS_DIR", min_length=32
+    )
+    jwt_keys_dir: Path | None = Field(None, description="Folder of ES256 keys (PEM), newest signs; or use JWT_SECRET")
+
+
+class CommonSettings(MeshSettings, TokenSettings):
+    """What every service reads."""
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged")
     metrics_port: int = Field(0, ge=0, le=65535, description="Prometheus metrics on loopback; 0 turns them off")
@@ -29,31 +64,21 @@ class CommonSettings(BaseSettings):
         description="What services prove themselves to each other with on loopback; at least 16 characters",
         min_length=16,
     )
-    mesh_ca_file: Path | None = Field(
-        None, description="Certificate authority of the mesh; with it every service speaks mTLS"
-    )
-    mesh_cert_file: Path | None = Field(None, description="This service's certificate, its SPIFFE id in a URI SAN")
-    mesh_key_file: Path | None = Field(None, description="The key of that certificate")
-    jwt_secret: SecretStr | None = Field(
-        None, description="HS256 secret of at least 32 characters; or use JWT_KEYS_DIR", min_length=32
-    )
-    jwt_keys_dir: Path | None = Field(None, description="Folder of ES256 keys (PEM), newest signs; or use JWT_SECRET")
-    sentry_dsn: SecretStr | None = Field(None, description="Where crashes are reported; empty reports none")
 
 
-class StoreSettings(BaseSettings):
+class StoreSettings(Settings):
     """The truth and the cache."""
 
-    mongodb_uri: SecretStr = Field(
+    mongodb_uri: Annotated[SecretStr, _schemes("mongodb", "mongodb+srv")] = Field(
         description="MongoDB replica set, for example mongodb://127.0.0.1:27117/?replicaSet=rs0"
     )
     mongodb_database: str = Field("polycopy", pattern=r"^[A-Za-z0-9_-]{1,38}$", description="Database name")
-    redis_url: SecretStr = Field(
+    redis_url: Annotated[SecretStr, _schemes("redis", "rediss", "unix")] = Field(
         SecretStr("redis://127.0.0.1:6479/0"), description="Valkey or Redis, for limits and read caches only"
     )
 
 
-class VenueSettings(BaseSettings):
+class VenueSettings(Settings):
     """Where Polymarket and the chain are; the network's own addresses unless set."""
 
     polycopy_network: Literal["polygon", "amoy"] = Field("polygon", description="Whose addresses are the defaults")
@@ -71,7 +96,7 @@ class VenueSettings(BaseSettings):
     collateral_address: Address | None = Field(None, description="pUSD")
 
 
-class AccountSettings(BaseSettings):
+class AccountSettings(Settings):
     """Who copies whom, where no database says so yet; afterwards the database is the truth."""
 
     user_addresses: Addresses = Field("", description="Leaders to follow, comma separated")
@@ -84,12 +109,30 @@ class AccountSettings(BaseSettings):
     )
 
 
-def load(settings: type[S], **given: Any) -> S:
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What no single setting shows: `problems` judges `part`, once that part can be read."""
+
+    part: type[Settings]
+    problems: Callable[[Any], Sequence[str]]
+
+    def found(self) -> Sequence[str]:
+        """What is wrong; nothing where a setting of the part is, which has its own line."""
+        try:
+            part = self.part()
+        except ValidationError:
+            return ()
+        return self.problems(part)
+
+
+def load(settings: type[S], *checks: Check) -> S:
     """The settings, or exit 2 after naming every one that is missing or wrong."""
+    further = [line for check in checks for line in check.found()]
     try:
-        return settings(**given)
+        loaded = settings()
     except ValidationError as error:
-        refuse(problems(error))
+        refuse([*problems(error), *further])
+    return refuse(further) if further else loaded
 
 
 def problems(error: ValidationError) -> list[str]:
@@ -107,7 +150,8 @@ def refuse(lines: list[str]) -> NoReturn:
 
 
 def _expected(kind: str, message: str) -> str:
-    return "required" if kind == "missing" else message[0].lower() + message[1:]
+    plain = message.removeprefix("Value error, ")
+    return "required" if kind == "missing" else plain[0].lower() + plain[1:]
 
 
 def addresses(text: str) -> tuple[str, ...]:

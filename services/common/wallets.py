@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from services.common.config_file import read_config
+from services.common.config_file import ConfigError, read_config
 from services.common.domain.account import Account
 from services.common.ports.stores import Accounts
-from services.common.settings import AccountSettings
+from services.common.settings import AccountSettings, Check
 from services.common.signing.key_file import KeyFileRejected, KeyFileSigner
 
 EOA = 0
@@ -32,12 +32,9 @@ class Wallet:
 
 def wallets(settings: AccountSettings, chain_id: int) -> tuple[Wallet, ...]:
     """The wallets of the configuration file, or the one of PROXY_WALLET. Raises `ConfigError` and `WalletRejected`."""
-    named = list(_named(settings))
-    if not named:
-        raise WalletRejected(["POLYCOPY_CONFIG, or PROXY_WALLET and PRIVATE_KEY_FILE: one of them is required"])
     problems: list[str] = []
     found: list[Wallet] = []
-    for account, key_file in named:
+    for account, key_file in _named(settings):
         try:
             found.append(_held(account, KeyFileSigner.read(key_file, chain_id)))
         except (KeyFileRejected, WalletRejected) as error:
@@ -50,6 +47,21 @@ def wallets(settings: AccountSettings, chain_id: int) -> tuple[Wallet, ...]:
 async def import_first(accounts: Accounts, wanted: Sequence[Wallet]) -> int:
     """Store the accounts that are not stored yet; how many were new. Afterwards the database is the truth."""
     return sum([await accounts.create(wallet.account) for wallet in wanted])
+
+
+def wallet_problems(settings: AccountSettings) -> Sequence[str]:
+    """What keeps the wallets from being used, on whatever chain."""
+    if settings.polycopy_config is None and not (settings.proxy_wallet and settings.private_key_file):
+        return ["POLYCOPY_CONFIG, or PROXY_WALLET and PRIVATE_KEY_FILE: one of them is required"]
+    source = "POLYCOPY_CONFIG" if settings.polycopy_config else "PRIVATE_KEY_FILE"
+    try:
+        wallets(settings, chain_id=0)
+    except (ConfigError, WalletRejected) as error:
+        return [f"{source}: {problem}" for problem in error.problems]
+    return ()
+
+
+WALLETS = Check(AccountSettings, wallet_problems)
 
 
 def config_hash(settings: AccountSettings) -> str:

@@ -10,10 +10,9 @@ from grpc import aio
 from polycopy.engine.v1 import engine_pb2_grpc
 
 from services.common import telemetry
-from services.common.assembly import cache_of, endpoints_of, identity_of, instance, mesh_of, stores_of, tls_of
+from services.common.assembly import COMMON, cache_of, endpoints_of, identity_of, instance, mesh_of, stores_of, tls_of
 from services.common.chain.web3_chain import Web3Chain
 from services.common.clock import SystemClock
-from services.common.config_file import ConfigError
 from services.common.health import Health
 from services.common.limits import RedisQuota
 from services.common.loop import forever, until_done
@@ -21,9 +20,9 @@ from services.common.polymarket.clob import ClobRest
 from services.common.polymarket.environment import Endpoints
 from services.common.polymarket.markets import GammaMarkets
 from services.common.rpc.server import Server, serve
-from services.common.settings import load, refuse
+from services.common.settings import load
 from services.common.store.client import MongoStores
-from services.common.wallets import Wallet, WalletRejected, config_hash, import_first, wallets
+from services.common.wallets import WALLETS, Wallet, config_hash, import_first, wallets
 from services.engine.alarm import Alarm
 from services.engine.assembly import Ports, assemble
 from services.engine.servicer import EngineServicer
@@ -43,12 +42,12 @@ log = structlog.get_logger()
 
 async def main(stop: asyncio.Event) -> None:
     """Run the engine until `stop`."""
-    settings = load(EngineSettings)
+    settings = load(EngineSettings, *COMMON, WALLETS)
     telemetry.configure("engine", settings.log_level)
     telemetry.serve_metrics(settings.metrics_port)
     clock = SystemClock()
     endpoints = endpoints_of(settings)
-    ours = _wallets(settings, endpoints.chain_id)
+    ours = wallets(settings, endpoints.chain_id)
     async with AsyncExitStack() as open_parts:
         stores = stores_of(settings, "engine")
         open_parts.push_async_callback(stores.close)
@@ -97,13 +96,6 @@ async def main(stop: asyncio.Event) -> None:
         for task in (*work, *working):
             task.cancel()
         await asyncio.gather(*work, *working, return_exceptions=True)
-
-
-def _wallets(settings: EngineSettings, chain_id: int) -> tuple[Wallet, ...]:
-    try:
-        return wallets(settings, chain_id)
-    except (ConfigError, WalletRejected) as error:
-        refuse(error.problems)
 
 
 def _clob(wallet: Wallet, endpoints: Endpoints, clock: SystemClock, stores: MongoStores) -> ClobRest:

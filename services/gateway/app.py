@@ -12,7 +12,7 @@ from grpc import aio
 from polycopy.gateway.v1 import auth_pb2_grpc
 
 from services.common import telemetry
-from services.common.assembly import endpoints_of, keys_of, mesh_of, stores_of, tls_of
+from services.common.assembly import COMMON, endpoints_of, keys_of, mesh_of, stores_of, tls_of
 from services.common.clock import SystemClock
 from services.common.limits import RedisQuota
 from services.common.loop import forever, until_done
@@ -40,7 +40,7 @@ log = structlog.get_logger()
 
 async def main(stop: asyncio.Event) -> None:
     """Run the gateway until `stop`."""
-    settings = load(GatewaySettings)
+    settings = load(GatewaySettings, *COMMON)
     telemetry.configure("gateway", settings.log_level)
     telemetry.serve_metrics(settings.metrics_port)
     await run(settings, stop)

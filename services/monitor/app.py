@@ -9,10 +9,9 @@ from grpc import aio
 from polycopy.monitor.v1 import monitor_pb2_grpc
 
 from services.common import telemetry
-from services.common.assembly import cache_of, endpoints_of, identity_of, stores_of, tls_of
+from services.common.assembly import COMMON, cache_of, endpoints_of, identity_of, stores_of, tls_of
 from services.common.chain.web3_chain import Web3Chain
 from services.common.clock import SystemClock
-from services.common.config_file import ConfigError
 from services.common.health import Health
 from services.common.limits import RedisQuota
 from services.common.loop import forever, until_done
@@ -20,10 +19,10 @@ from services.common.polymarket.activity import DataApiActivity
 from services.common.polymarket.firehose import RtdsFirehose
 from services.common.polymarket.markets import GammaMarkets
 from services.common.rpc.server import Server, serve
-from services.common.settings import load, refuse
+from services.common.settings import load
 from services.common.store.client import MongoStores
 from services.monitor.announce import Announcements
-from services.monitor.follows import import_first, named
+from services.monitor.follows import FOLLOWS, import_first, named
 from services.monitor.listen import Listening
 from services.monitor.roster import Roster
 from services.monitor.servicer import MonitorServicer
@@ -42,14 +41,11 @@ log = structlog.get_logger()
 
 async def main(stop: asyncio.Event) -> None:
     """Run the monitor until `stop`."""
-    settings = load(MonitorSettings)
+    settings = load(MonitorSettings, *COMMON, FOLLOWS)
     telemetry.configure("monitor", settings.log_level)
     telemetry.serve_metrics(settings.metrics_port)
     clock = SystemClock()
-    try:
-        wanted = named(settings, clock.now())
-    except ConfigError as error:
-        refuse(error.problems)
+    wanted = named(settings, clock.now())
     endpoints = endpoints_of(settings)
     async with AsyncExitStack() as open_parts:
         stores = stores_of(settings, "monitor")
@@ -85,8 +81,8 @@ async def main(stop: asyncio.Event) -> None:
             forever("roster", roster.refresh, timedelta(milliseconds=settings.monitor_roster_ms), clock),
             forever("sweep", source.sweep, timedelta(milliseconds=settings.monitor_sweep_ms), clock),
             forever("activity", polled.poll, timedelta(milliseconds=settings.monitor_poll_ms), clock),
-            Listening("chain", source.follow, roster, watch, clock).forever(CHECK),
-            Listening("rtds", firehose.follow, roster, watch, clock).forever(CHECK),
+            Listening("chain", source.follow, roster, clock).forever(CHECK),
+            Listening("rtds", firehose.follow, roster, clock).forever(CHECK),
         ]
         tasks = [asyncio.create_task(one) for one in work]
         await stop.wait()

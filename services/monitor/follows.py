@@ -1,12 +1,12 @@
 """The first follows: what the settings name is stored once; afterwards the database is the truth."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
-from services.common.config_file import read_config
+from services.common.config_file import ConfigError, read_config
 from services.common.domain.follow import Follow, FollowState, Policy, follow_id
 from services.common.ports.stores import Follows
-from services.common.settings import AccountSettings, addresses
+from services.common.settings import AccountSettings, Check, addresses
 
 
 def named(settings: AccountSettings, now: datetime) -> tuple[Follow, ...]:
@@ -21,6 +21,20 @@ def named(settings: AccountSettings, now: datetime) -> tuple[Follow, ...]:
         Follow(follow_id(account, leader), account, leader, Policy(), 1, FollowState.ACTIVE, now)
         for leader in addresses(settings.user_addresses)
     )
+
+
+def follow_problems(settings: AccountSettings) -> Sequence[str]:
+    """What keeps the follows from being read."""
+    if settings.user_addresses and not (settings.proxy_wallet or settings.polycopy_config):
+        return ["PROXY_WALLET: required with USER_ADDRESSES"]
+    try:
+        named(settings, datetime.min.replace(tzinfo=UTC))
+    except ConfigError as error:
+        return [f"POLYCOPY_CONFIG: {problem}" for problem in error.problems]
+    return ()
+
+
+FOLLOWS = Check(AccountSettings, follow_problems)
 
 
 async def import_first(follows: Follows, wanted: Sequence[Follow]) -> int:

@@ -9,10 +9,9 @@ from grpc import aio
 from polycopy.reconciler.v1 import reconciler_pb2_grpc
 
 from services.common import telemetry
-from services.common.assembly import cache_of, endpoints_of, identity_of, instance, stores_of, tls_of
+from services.common.assembly import COMMON, cache_of, endpoints_of, identity_of, instance, stores_of, tls_of
 from services.common.chain.web3_chain import Web3Chain
 from services.common.clock import SystemClock
-from services.common.config_file import ConfigError
 from services.common.health import Health
 from services.common.limits import RedisQuota
 from services.common.loop import forever, until_done
@@ -22,9 +21,9 @@ from services.common.polymarket.markets import GammaMarkets
 from services.common.ports.chain import Chain
 from services.common.ports.venue import Activity, Clob, Markets
 from services.common.rpc.server import Server, serve
-from services.common.settings import load, refuse
+from services.common.settings import load
 from services.common.store.client import MongoStores
-from services.common.wallets import Wallet, WalletRejected, wallets
+from services.common.wallets import WALLETS, Wallet, wallets
 from services.reconciler.compare import Comparison
 from services.reconciler.loop import Reconciliation
 from services.reconciler.servicer import ReconcilerServicer
@@ -39,12 +38,12 @@ log = structlog.get_logger()
 
 async def main(stop: asyncio.Event) -> None:
     """Run the reconciler until `stop`."""
-    settings = load(ReconcilerSettings)
+    settings = load(ReconcilerSettings, *COMMON, WALLETS)
     telemetry.configure("reconciler", settings.log_level)
     telemetry.serve_metrics(settings.metrics_port)
     clock = SystemClock()
     endpoints = endpoints_of(settings)
-    ours = _wallets(settings, endpoints.chain_id)
+    ours = wallets(settings, endpoints.chain_id)
     async with AsyncExitStack() as open_parts:
         stores = stores_of(settings, "reconciler")
         open_parts.push_async_callback(stores.close)
@@ -78,13 +77,6 @@ async def main(stop: asyncio.Event) -> None:
             task.cancel()
         await asyncio.gather(*work, return_exceptions=True)
         await asyncio.gather(*(one.give_back() for one in running.values()), return_exceptions=True)
-
-
-def _wallets(settings: ReconcilerSettings, chain_id: int) -> tuple[Wallet, ...]:
-    try:
-        return wallets(settings, chain_id)
-    except (ConfigError, WalletRejected) as error:
-        refuse(error.problems)
 
 
 def _reconciliation(
