@@ -43,7 +43,7 @@ class Announcements:
 
     def _number(self, token: str) -> int:
         epoch, _, number = token.partition(":")
-        return int(number) if epoch == self._epoch and number.isdigit() else self._last
+        return int(number) if epoch == self._epoch and number.isdecimal() else self._last
 
 
 async def _either(wake: asyncio.Event, stop: asyncio.Event) -> None:

@@ -1,7 +1,7 @@
 """Who is watched, for whom: a fresh copy of the follows, read from the store every few seconds."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from services.common.domain.follow import Follow, FollowState
 from services.common.ports.chain import Chain
@@ -17,6 +17,12 @@ class Roster:
         self._chain = chain
         self._clock = clock
         self._follows: Mapping[str, tuple[Follow, ...]] = {}
+        self._version = 0
+
+    @property
+    def version(self) -> int:
+        """Advances whenever someone follows anew, or no longer: what was handled before may concern another account since."""
+        return self._version
 
     @property
     def leaders(self) -> tuple[str, ...]:
@@ -36,6 +42,8 @@ class Roster:
         for leader in found.keys() - self._follows.keys():
             await self._start(leader)
         changed = found.keys() != self._follows.keys()
+        if _who(found) != _who(self._follows):
+            self._version += 1
         self._follows = {leader: tuple(follows) for leader, follows in found.items()}
         return changed
 
@@ -43,3 +51,7 @@ class Roster:
         if await self._stores.leaders.get(leader) is None:
             head = await self._chain.head()
             await self._stores.leaders.start(Leader(leader, head.number, self._clock.now()))
+
+
+def _who(follows: Mapping[str, Sequence[Follow]]) -> set[tuple[str, FollowState]]:
+    return {(follow.follow_id, follow.state) for group in follows.values() for follow in group}

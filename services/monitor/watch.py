@@ -14,12 +14,13 @@ from services.common.domain.copy import Copy
 from services.common.domain.market import Market
 from services.common.domain.trade import LeaderTrade
 from services.common.loop import one_turn
-from services.common.ports.chain import Chain
+from services.common.ports.chain import Chain, Receipt
 from services.common.ports.clock import Clock
 from services.common.ports.stores import Stores
 from services.common.ports.venue import Hint, Markets, VenueUnavailable
 from services.monitor import detect
 from services.monitor.receipts import mined
+from services.monitor.reorgs import Reorgs
 from services.monitor.roster import Roster
 
 log = structlog.get_logger()
@@ -68,15 +69,16 @@ class Watch:
         self._announce = announce
         self._chain_id = chain_id
         self._patience = patience
-        self._handled: OrderedDict[str, None] = OrderedDict()
+        self._reorgs = Reorgs(chain, clock)
+        self._handled: OrderedDict[str, int] = OrderedDict()
         self._under_way: dict[str, asyncio.Task[bool]] = {}
         self._last: dict[str, Seen] = {}
         self._room = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def knows(self, tx_hash: str) -> bool:
-        """The transaction was handled by this process, for every leader."""
-        return tx_hash.lower() in self._handled
+        """The transaction was handled by this process, for everyone who follows now."""
+        return self._handled.get(tx_hash.lower()) == self._roster.version
 
     def offer(self, hint: Hint) -> None:
         """Handle a hint in the background; when that fails, the sweep comes by again."""
@@ -94,18 +96,18 @@ class Watch:
 
     async def see(self, hint: Hint) -> bool:
         """Handle a hint's transaction, once; True when every copy that it asks for exists. Raises what the ports raise."""
+        while not self.knows(hint.tx_hash):
+            if not await asyncio.shield(self._handling(hint)):
+                return False
+        return True
+
+    def _handling(self, hint: Hint) -> asyncio.Task[bool]:
         tx_hash = hint.tx_hash.lower()
-        if self.knows(tx_hash):
-            return True
         task = self._under_way.get(tx_hash)
         if task is None:
             task = self._under_way[tx_hash] = asyncio.create_task(self._handle(hint))
             task.add_done_callback(lambda _: self._under_way.pop(tx_hash, None))
-        return await asyncio.shield(task)
-
-    def forget(self) -> None:
-        """A leader is new: transactions seen before may hold fills of his."""
-        self._handled.clear()
+        return task
 
     async def _try(self, hint: Hint) -> None:
         async with self._room:
@@ -116,10 +118,14 @@ class Watch:
         if receipt is None:
             log.warning("hint_never_mined", tx=hint.tx_hash, source=hint.source)
             return False
-        found = detect.trades(receipt, self._roster.leaders, self._chain_id)
+        version = self._roster.version
+        found = [await self._reorgs.settled(one) for one in self._trades(receipt)]
         await self._store([copy for trade in found for copy in await self._copies(trade)], hint)
-        self._remember(hint.tx_hash.lower())
+        self._remember(hint.tx_hash.lower(), version)
         return True
+
+    def _trades(self, receipt: Receipt) -> tuple[LeaderTrade, ...]:
+        return detect.trades(receipt, self._roster.leaders, self._chain_id)
 
     async def _copies(self, trade: LeaderTrade) -> tuple[Copy, ...]:
         return detect.copies(trade, self._roster.follows(trade.leader), await self._market(trade), self._clock.now())
@@ -151,7 +157,7 @@ class Watch:
         except (VenueUnavailable, TimeoutError):
             return None
 
-    def _remember(self, tx_hash: str) -> None:
-        self._handled[tx_hash] = None
+    def _remember(self, tx_hash: str, version: int) -> None:
+        self._handled[tx_hash] = version
         if len(self._handled) > REMEMBERED:
             self._handled.popitem(last=False)

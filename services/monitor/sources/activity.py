@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from prometheus_client import Counter
 
 from services.common.ports.clock import Clock
-from services.common.ports.venue import Activity
+from services.common.ports.venue import Activity, VenueUnavailable
 from services.monitor.roster import Roster
 from services.monitor.watch import Watch
 
@@ -26,11 +26,20 @@ class ActivitySource:
         self._since: dict[str, datetime] = {}
 
     async def poll(self) -> None:
-        """Read every leader once. Raises `VenueUnavailable`; what was read before stays handled."""
+        """Read every leader once. Raises `VenueUnavailable` afterwards: one leader that cannot be read holds up no other."""
+        failures: list[VenueUnavailable] = []
         for leader in self._roster.leaders:
-            now = self._clock.now()
-            for hint in await self._activity.trades(leader, self._since.get(leader, now) - self._overlap):
-                if not self._watch.knows(hint.tx_hash):
-                    ONLY_HERE.inc()
-                    self._watch.offer(hint)
-            self._since[leader] = now
+            try:
+                await self._read(leader)
+            except VenueUnavailable as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+
+    async def _read(self, leader: str) -> None:
+        now = self._clock.now()
+        for hint in await self._activity.trades(leader, self._since.get(leader, now) - self._overlap):
+            if not self._watch.knows(hint.tx_hash):
+                ONLY_HERE.inc()
+                self._watch.offer(hint)
+        self._since[leader] = now

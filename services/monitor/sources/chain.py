@@ -52,8 +52,8 @@ class ChainSource:
             return 0
         cursors = {leader.address: leader for leader in await self._stores.leaders.all() if leader.address in leaders}
         head = (await self._chain.head()).number
-        first = max(min(cursor.cursor_block for cursor in cursors.values()) - self._overlap, 0) if cursors else head
-        last = min(head, first + WIDEST_SWEEP)
+        reached = min((cursor.cursor_block for cursor in cursors.values()), default=head)
+        first, last = max(reached - self._overlap, 0), min(head, reached + WIDEST_SWEEP)
         complete = [
             await self._watch.see(hint(fill, self._clock, "sweep"))
             for fill in await self._chain.fills_of(leaders, first, last)
