@@ -7,11 +7,13 @@ that need a clock or another document (a live lease, the account's line) are the
 from dataclasses import replace
 from datetime import datetime
 
-from services.common.domain.copy import Copy
+from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.intent import Attempt, Intent, IntentState
-from services.common.domain.lifecycle import Actor, CopyState, check
+from services.common.domain.lifecycle import Actor, CopyState, ForbiddenTransition, check
 from services.common.domain.trail import lengthened
 from services.common.domain.verdict import Decision
+
+ENDS_OF_DEBTS = frozenset({CopyState.SKIPPED, CopyState.EXECUTED, CopyState.FAILED})
 
 
 def moved(copy: Copy, state: CopyState, actor: Actor, action: str, now: datetime) -> Copy:
@@ -173,7 +175,9 @@ def followed(member: Copy, leader_state: CopyState, now: datetime) -> Copy | Non
 
 
 def closed(debt: Copy, state: CopyState, reason: str, now: datetime) -> Copy:
-    """A debt that ends with its exit."""
+    """A debt that ends with its exit; entries and attempts end by what becomes of their orders."""
+    if debt.kind is not CopyKind.DEBT or state not in ENDS_OF_DEBTS:
+        raise ForbiddenTransition(f"a copy of kind {debt.kind} does not end as {state} with an exit")
     after = moved(debt, state, Actor.ENGINE, f"{state}:{reason}", now)
     if state is CopyState.SKIPPED:
         return replace(after, skip_reason=reason, claimable_at=None)
