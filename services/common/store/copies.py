@@ -29,6 +29,8 @@ MOST_BLOCKED = 64
 BULKY = {"decision.case.account": 0, "decision.case.book": 0, "decision.case.steps": 0, "trail": 0}
 """What of a kept decision and its trail nobody counts."""
 DUPLICATE = 11000
+ALIVE = {"$expr": {"$gt": ["$claimableAt", "$$NOW"]}}
+"""The lease has not ended."""
 
 
 class MongoCopies:
@@ -83,9 +85,11 @@ class MongoCopies:
                     return None
                 copy = activities.read(before)
                 waits, claimed = await asyncio.gather(self._waits(copy), self.get(copy.copy_id))
-                if not waits:
+                if waits:
+                    await self._put_back(copy, before["claimableAt"])
+                elif claimed is not None and claimed.fence == copy.fence + 1:
                     return claimed
-                await self._put_back(copy, before["claimableAt"])
+                # Frozen for longer than its lease, this worker may read another's claim: it is not handed out twice.
                 blocked.append(copy.copy_id)
         return None
 
@@ -199,7 +203,7 @@ class MongoCopies:
             if copy.intent is None:
                 return False
             if any(known.number == attempt.number for known in copy.intent.attempts):
-                return copy.intent.attempts[-1] == attempt
+                return copy.intent.attempts[-1] == attempt and await self._alive(ref.copy_id, session)
             if not await exposures.move(
                 self._database, copy.account_id, ExposureChange(now), session, unless_stopped=True
             ):
@@ -301,9 +305,10 @@ class MongoCopies:
         return await transact(self._client, work)
 
     async def unsettled(self, account_id: str, limit: int) -> tuple[Copy, ...]:
-        now = self._clock()
-        found = await self._find({"account": account_id, "unsettled": True}, [("lookedAt", ASCENDING)], limit)
-        return tuple(copy for copy in found if copy.state is CopyState.EXECUTED or _watched(copy, now))
+        wanted: dict[str, Any] = {"account": account_id, "unsettled": True}
+        # Those whose watch is over are left out before the limit: nobody looks at them again, so they would be first for ever.
+        wanted["$or"] = [{"state": "executed"}, {"intent.watchUntil": {"$gt": self._clock()}}]
+        return await self._find(wanted, [("lookedAt", ASCENDING)], limit)
 
     async def touch(self, copy_id: str, now: datetime) -> None:
         async with guarded():
@@ -367,12 +372,13 @@ class MongoCopies:
         found = await self._copies.find_one({"_id": copy_id}, session=session)
         return (activities.read(found), found["rev"]) if found else None
 
+    async def _alive(self, copy_id: str, session: Session) -> bool:
+        return await self._copies.find_one({"_id": copy_id, **ALIVE}, {"_id": 1}, session=session) is not None
+
     async def _replace(
         self, after: Copy, revision: int, session: Session | None = None, *, alive: bool = False
     ) -> bool:
-        held: dict[str, Any] = {"_id": after.copy_id, "rev": revision}
-        if alive:
-            held["$expr"] = {"$gt": ["$claimableAt", "$$NOW"]}
+        held: dict[str, Any] = {"_id": after.copy_id, "rev": revision, **(ALIVE if alive else {})}
         done = await self._copies.replace_one(held, activities.write(after, revision + 1), session=session)
         return done.matched_count == 1
 
@@ -429,10 +435,6 @@ def _kinds(
 
 def _from_now(after: timedelta) -> dict[str, Any]:
     return {"$add": ["$$NOW", int(after.total_seconds() * 1000)]}
-
-
-def _watched(copy: Copy, now: datetime) -> bool:
-    return copy.intent is not None and copy.intent.watch_until is not None and copy.intent.watch_until > now
 
 
 def _place(copy: Copy) -> tuple[int, int]:

@@ -108,6 +108,7 @@ class MemoryCopies:
             return Begun.CLAIM_LOST
         if self._db.accounts[copy.account_id].seq != account_seq:
             return Begun.ACCOUNT_MOVED
+        self._db.take_hash(copy, intent.order_hash)
         self._db.put(transitions.begun(copy, intent, decision, now))
         self._db.expose(copy.account_id, change)
         for debt in (self._db.copies.get(member) for member in members):

@@ -66,6 +66,7 @@ class MemoryDatabase:
         self.by_key: dict[tuple[str, str], str] = {}
         self.by_account: dict[str, dict[str, None]] = {}
         self.by_token: dict[tuple[str, str], list[str]] = {}
+        self.by_hash: dict[tuple[str, str], str] = {}
         self.index = CopyIndex()
         self.touched: dict[str, datetime] = {}
         self.accounts: dict[str, Account] = {}
@@ -105,6 +106,11 @@ class MemoryDatabase:
         self.copies[copy.copy_id] = copy
         self.index.put(copy)
         self.copy_feed.tell(copy)
+
+    def take_hash(self, copy: Copy, order_hash: str) -> None:
+        """An order belongs to one copy of an account, for good."""
+        if self.by_hash.setdefault((copy.account_id, order_hash), copy.copy_id) != copy.copy_id:
+            raise StoreUnavailable(f"order {order_hash} belongs to another copy")
 
     def of_account(self, account_id: str) -> list[Copy]:
         """The copies of an account, in the order they were inserted."""
