@@ -12,7 +12,7 @@ from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.exit import Exit, ExitState, Place, Step, exit_id
 from services.common.domain.lifecycle import TERMINAL, CopyState
 from services.common.domain.market import Market
-from services.common.domain.trade import idempotency_key
+from services.common.domain.trade import LeaderTrade, idempotency_key
 from services.common.ports.chain import Chain, Receipt
 from services.common.ports.stores import Stores
 from services.common.ports.venue import Markets, VenueUnavailable
@@ -26,6 +26,7 @@ from services.engine.timing import Timing
 log = structlog.get_logger()
 
 NOTHING_HELD = "nothing_held"
+REORG_BLOCKS = 256
 
 REFUSED_BY = {"below_minimum": "sizing", "resolved": "viability", "sold_elsewhere": "position"}
 """The guard whose rule ends an exit, by the reason of its end: a skipped debt names it as a skipped entry does."""
@@ -92,7 +93,7 @@ class Debts:
     async def _step(self, debt: Copy) -> Step | None:
         """The leader's net decrease in the debt's transaction; None while it is not mined."""
         trade = debt.trade
-        receipt = await self._chain.receipt(trade.tx_hash)
+        receipt = await self._chain.receipt(trade.tx_hash) or await self._moved(trade)
         if receipt is None or not receipt.ok:
             return None
         before = await self._before(trade.leader, trade.token_id, receipt)
@@ -102,6 +103,14 @@ class Debts:
             decrease_micros=_decrease(receipt, trade.leader, trade.token_id),
             before_micros=before,
         )
+
+    async def _moved(self, trade: LeaderTrade) -> Receipt | None:
+        """The transaction that a reorg has moved this trade to; the trade keeps the key that it was first seen by."""
+        amounts = (trade.shares_micros, trade.usdc_micros)
+        for found in await self._chain.fills_of_order(trade.order_hash, max(trade.block_number - REORG_BLOCKS, 0)):
+            if (found.fill.shares_micros, found.fill.usdc_micros) == amounts:
+                return await self._chain.receipt(found.tx_hash)
+        return None
 
     async def _before(self, leader: str, token_id: str, receipt: Receipt) -> int:
         """His balance just before the transaction: at the end of the block before, moved by what came earlier in its block."""
