@@ -4,23 +4,22 @@ Amounts are written in USDC (`"250"` or `250.5`), parts in basis points, times i
 """
 
 import tomllib
-from dataclasses import fields, replace
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from services.common.domain.account import Account, Limits
 from services.common.domain.follow import Follow, FollowState, Policy, SizingMode, Tier, follow_id
 from services.common.domain.money import micros
+from services.common.limits_table import NotLimits, number, read_limits
 from services.common.settings import Address
 
-Usdc = Annotated[
-    Decimal, BeforeValidator(lambda value: Decimal(str(value))), Field(ge=0, max_digits=18, decimal_places=6)
-]
-Bps = Annotated[int, Field(ge=0, le=1_000_000)]
+Usdc = Annotated[Decimal, BeforeValidator(number), Field(ge=0, max_digits=18, decimal_places=6)]
+Bps = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 
 
 class ConfigError(Exception):
@@ -55,10 +54,25 @@ class PolicyTable(_Strict):
     max_market_usdc: Usdc = Decimal(1_000)
     max_day_usdc: Usdc = Decimal(1_000)
     raise_to_minimum: bool = False
-    slippage_bps: Annotated[int, Field(ge=0, le=5_000)] = 300
-    exit_slippage_bps: Annotated[int, Field(ge=0, le=9_900)] = 500
-    exit_floor_bps: Annotated[int, Field(ge=0, le=9_900)] = 5_000
+    slippage_bps: Annotated[int, Field(strict=True, ge=0, le=5_000)] = 300
+    exit_slippage_bps: Annotated[int, Field(strict=True, ge=0, le=9_900)] = 500
+    exit_floor_bps: Annotated[int, Field(strict=True, ge=0, le=9_900)] = 5_000
     denied_markets: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_its_figures(self) -> "PolicyTable":
+        needed: dict[SizingMode, dict[str, object]] = {
+            SizingMode.FIXED: {"fixed_usdc": self.fixed_usdc},
+            SizingMode.RATIO: {"ratio_bps": self.ratio_bps},
+            SizingMode.PROPORTIONAL: {
+                "bankroll_usdc": self.bankroll_usdc,
+                "leader_bankroll_usdc": self.leader_bankroll_usdc,
+            },
+            SizingMode.TIERED: {"tiers": self.tiers},
+        }
+        if lacking := [name for name, figure in needed[self.mode].items() if not figure]:
+            raise ValueError(f"mode {self.mode} needs {' and '.join(lacking)}")
+        return self
 
     def policy(self) -> Policy:
         """The policy in exact units."""
@@ -72,35 +86,12 @@ class PolicyTable(_Strict):
         )
 
 
-def _limit_names() -> dict[str, str]:
-    """Each limit's name in the file (money without its unit: `max_order_usdc`, `max_price`) and its field."""
-    names: dict[str, str] = {}
-    for name in (field.name for field in fields(Limits)):
-        plain = name.removesuffix("_micros")
-        in_usdc = name.endswith("_micros") and not name.endswith(("_price_micros", "_shares_micros"))
-        names[f"{plain}_usdc" if in_usdc else plain] = name
-    return names
-
-
 def limits(table: dict[str, Any], base: Limits | None = None) -> Limits:
     """`base` (the defaults) with the table's figures: `max_order_usdc = 250`, `max_price = "0.98"`, `max_in_flight_market = 10`."""
-    known = _limit_names()
-    wrong = [f"limits.{name}: not a limit" for name in table if name not in known]
-    if wrong:
-        raise ConfigError(wrong)
-    return replace(
-        base or Limits(), **{known[name]: _figure(name, known[name], value) for name, value in table.items()}
-    )
-
-
-def _figure(name: str, field: str, value: Any) -> int:
     try:
-        number = micros(Decimal(str(value))) if field.endswith("_micros") else int(value)
-    except (ArithmeticError, ValueError) as error:
-        raise ConfigError([f"limits.{name}: expected a number with at most six decimals"]) from error
-    if number < 0:
-        raise ConfigError([f"limits.{name}: expected 0 or more"])
-    return number
+        return read_limits(table, base or Limits())
+    except NotLimits as error:
+        raise ConfigError([f"limits.{problem}" for problem in error.problems]) from error
 
 
 class FollowTable(PolicyTable):
@@ -178,17 +169,35 @@ def read_policy(path: Path) -> PolicyFile:
 def _toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(), parse_float=Decimal)
-    except (OSError, ValueError) as error:
-        raise ConfigError([f"{path}: {error}"]) from error
+    except OSError as error:
+        raise ConfigError([f"{path}: {error.strerror}"]) from error
+    except ValueError as error:
+        raise ConfigError([f"{path}: no TOML: {error}"]) from error
 
 
 def _checked(model: type[Any], table: dict[str, Any]) -> Any:
+    made, problems = None, list(_wrong_limits(table))
     try:
         made = model.model_validate(table)
     except ValidationError as error:
-        raise ConfigError(
-            [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
-        ) from error
-    for part in getattr(made, "accounts", (made,)):
-        limits(part.limits)
+        problems = [*map(_problem, error.errors()), *problems]
+    if problems:
+        raise ConfigError(problems)
     return made
+
+
+def _problem(item: Mapping[str, Any]) -> str:
+    path = ".".join(str(part) for part in item["loc"])
+    said = "not a setting" if item["type"] == "extra_forbidden" else item["msg"].removeprefix("Value error, ")
+    return f"{path}: {said}"
+
+
+def _wrong_limits(table: dict[str, Any]) -> Iterator[str]:
+    """What is wrong in the tables of limits, which the models leave to `limits`."""
+    accounts = enumerate(cast("list[Any]", listed) if isinstance(listed := table.get("accounts"), list) else [])
+    for path, part in (("", table), *((f"accounts.{place}.", part) for place, part in accounts)):
+        given = cast("dict[str, Any]", part).get("limits") if isinstance(part, dict) else None
+        try:
+            limits(cast("dict[str, Any]", given) if isinstance(given, dict) else {})
+        except ConfigError as error:
+            yield from (path + problem for problem in error.problems)
