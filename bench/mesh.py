@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from services.cli import books as stored
 from services.cli import venue_log
 from services.cli.addresses import Addresses
+from services.cli.latency import latency
 from services.cli.stack import SERVICES, Options, Stack
-from services.cli.summary import latency
 from services.common.domain.lifecycle import CopyState
 
-MIB = 1024 * 1024
 SHARES_MICROS = 20_000_000
 REST_S = 0.7
 DONE_S = 30.0
@@ -33,7 +30,7 @@ async def measure(folder: Path, singles: int, bursts: Sequence[int]) -> dict[str
         found["warm"] = await _phase(stack, [1] * (singles + 2), skip=2)
         for size in bursts:
             found[f"burst_of_{size}"] = await _phase(stack, [size])
-        found["rss_mib"] = {name: _rss(stack, name) for name in SERVICES}
+        found["rss_mib"] = {name: stack.children[name].peak_mib() for name in SERVICES}
     finally:
         await stack.stop()
     return found
@@ -62,7 +59,3 @@ async def _latency(stack: Stack, before: int, trades: int, skip: int) -> dict[st
                 seen = venue_log.VenueLog(tuple(fills), log.orders)
                 return {"trades": trades, "orders": len(log.orders), **latency(books, seen, known_only=True)}
             await asyncio.sleep(0.2)
-
-
-def _rss(stack: Stack, name: str) -> int:
-    return psutil.Process(stack.children[name].pid).memory_info().rss // MIB

@@ -1,6 +1,7 @@
 """`polycopy`: one command for everything that a person does with PolyCopy."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -9,16 +10,16 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 from eth_account import Account
 from eth_account.messages import encode_defunct
-from grpc import aio
-from rich.console import Console
 
 from services.cli import demo as demonstration
 from services.cli import operator
 from services.cli import up as running
 from services.cli.addresses import Addresses
-from services.cli.child import ChildDied
-from services.cli.mongod import NoServer
+from services.cli.failure import CannotRun
+from services.cli.interrupt import Interrupted, interruptible
+from services.cli.progress import console as console_of
 from services.cli.replay.command import replay_command
+from services.cli.stack import Options
 from services.cli.summary import ok
 from services.common.signing.key_file import KeyFileRejected, read_key
 
@@ -27,7 +28,7 @@ T = TypeVar("T")
 EXIT_NOT_PROVEN, EXIT_CANNOT = 1, 2
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
-console = Console(stderr=True)
+console = console_of(stderr=True)
 
 Target = Annotated[str, typer.Option(envvar="ENGINE_TARGET", help="The engine's host:port.")]
 Folder = Annotated[Path, typer.Option(help="Where logs, keys and the database go.")]
@@ -37,12 +38,13 @@ Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same lea
 @app.command()
 def demo(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the summary to this file.")] = None,
+    trades: Annotated[int, typer.Option(min=1, help="At least so many leader trades.")] = 30,
     seed: Seed = 1,
     folder: Folder = Path("run/demo"),
     keep: Annotated[bool, typer.Option("--keep/--no-keep", help="Keep the database's files.")] = False,
 ) -> None:
     """Copy scripted leaders on this machine, end to end. Exits 0 only if nothing is duplicated, lost or unreconciled."""
-    found = _run(demonstration.demo(folder.absolute(), seed, console, keep=keep))
+    found = _run(demonstration.demo(_options(folder, seed, free_ports=True), trades, console, keep=keep))
     demonstration.show(found, console)
     if json_file is not None:
         demonstration.write(found, json_file)
@@ -61,8 +63,7 @@ def up(
     ] = False,
 ) -> None:
     """Run the mesh until Ctrl-C, paper trading against the local venue."""
-    addresses = Addresses.free() if free_ports else Addresses()
-    _run(running.up(folder.absolute(), addresses, seed, script, console))
+    _run(running.up(_options(folder, seed, free_ports=free_ports), script, console), interrupted=0)
 
 
 app.command("replay")(replay_command)
@@ -71,13 +72,13 @@ app.command("replay")(replay_command)
 @app.command()
 def status(target: Target = "127.0.0.1:50052") -> None:
     """What the engine does, and what keeps it waiting."""
-    _run(operator.status(target, Console()))
+    _run(operator.status(target, console_of()))
 
 
 @app.command()
 def explain(copy_id: Annotated[str, typer.Argument(help="The copy's id.")], target: Target = "127.0.0.1:50052") -> None:
     """Why a copy was ordered, skipped or failed: every guard, what it saw, and what it wanted."""
-    _run(operator.explain(target, copy_id, Console()))
+    _run(operator.explain(target, copy_id, console_of()))
 
 
 @app.command()
@@ -93,21 +94,25 @@ def sign(
     typer.echo("0x" + signed.signature.hex().removeprefix("0x"))
 
 
-def _run(work: Coroutine[Any, Any, T]) -> T:
+def _options(folder: Path, seed: int, *, free_ports: bool) -> Options:
+    """Servers whose URL is set are used where they run; the rest is started."""
+    addresses = Addresses.free() if free_ports else Addresses()
+    mongodb_uri, redis_url = os.environ.get("MONGODB_URI", ""), os.environ.get("REDIS_URL", "")
+    return Options(folder.absolute(), addresses, seed=seed, mongodb_uri=mongodb_uri, redis_url=redis_url)
+
+
+def _run(work: Coroutine[Any, Any, T], interrupted: int | None = None) -> T:
+    """Do the work; what a person must know is one line and exit 2. `interrupted` is the exit code after a signal, where that is a good end."""
     try:
-        return asyncio.run(work)
-    except (ChildDied, NoServer) as error:
+        return asyncio.run(interruptible(work))
+    except CannotRun as error:
         _cannot(str(error))
-    except TimeoutError:
-        _cannot("a part did not come up in time; its log says why")
-    except aio.AioRpcError as error:
-        _cannot(f"the engine answered {error.code().name}: {error.details()}")
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+    except Interrupted as error:
+        raise typer.Exit(128 + error.which if interrupted is None else interrupted) from None
 
 
 def _cannot(text: str) -> NoReturn:
-    console.print(text, style="red", highlight=False)
+    console.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
     raise typer.Exit(EXIT_CANNOT)
 
 

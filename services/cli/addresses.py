@@ -1,8 +1,9 @@
 """Where the parts of one local mesh listen."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 
-from services.cli.child import free_port
+from services.cli.child import free_port, is_free
 
 HOST = "127.0.0.1"
 
@@ -31,6 +32,11 @@ class Addresses:
                 port = free_port()
             taken[field.name] = port
         return cls(**taken)
+
+    def taken(self, elsewhere: Collection[str] = ()) -> tuple[str, ...]:
+        """The ports that something else listens on now, each with its part's name; parts that run `elsewhere` need none."""
+        names = (field.name for field in fields(self) if field.name not in elsewhere)
+        return tuple(f"{getattr(self, name)} ({name})" for name in names if not is_free(getattr(self, name)))
 
     def target(self, name: str) -> str:
         """`host:port` of a part."""

@@ -1,15 +1,54 @@
-"""Reads what a run has left in the stores."""
+"""What a run has left in the stores, read whole."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
-from services.cli.summary import Books
-from services.common.domain.copy import Copy
-from services.common.domain.fill import ReconciliationResult
+from services.common.domain.copy import Copy, CopyKind
+from services.common.domain.exit import Exit
+from services.common.domain.fill import Fill, Position, ReconciliationResult
+from services.common.domain.follow import Follow
+from services.common.domain.intent import Intent
+from services.common.domain.lifecycle import TERMINAL
 from services.common.ports.stores import Stores
 from services.common.store.client import MongoStores
 
 PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What our stores hold: `results` has the latest comparison of each account, `exits` those that are open."""
+
+    copies: tuple[Copy, ...]
+    fills: tuple[Fill, ...]
+    positions: tuple[Position, ...]
+    results: tuple[ReconciliationResult, ...]
+    accounts: tuple[str, ...]
+    follows: tuple[Follow, ...]
+    exits: tuple[Exit, ...] = ()
+
+    @property
+    def trades(self) -> tuple[Copy, ...]:
+        """The copies that stand for leader trades: one for each account that follows."""
+        return tuple(copy for copy in self.copies if copy.kind is not CopyKind.EXIT)
+
+    @property
+    def intents(self) -> Iterable[tuple[Copy, Intent]]:
+        """Every order that was ever journaled, with its copy."""
+        for copy in self.copies:
+            for intent in (*copy.past_intents, copy.intent) if copy.intent else copy.past_intents:
+                yield copy, intent
+
+    @property
+    def owing(self) -> tuple[Exit, ...]:
+        """Exits between two attempts: no copy is open, and more is to be sold. One without attempts is only waiting to be closed."""
+        return tuple(exit_ for exit_ in self.exits if exit_.attempts)
+
+    @property
+    def settled(self) -> bool:
+        """Nothing is under way any more: every copy has ended, every debt is met."""
+        return not self.owing and all(copy.state in TERMINAL for copy in self.copies)
 
 
 @asynccontextmanager
@@ -31,13 +70,19 @@ async def read(stores: Stores) -> Books:
         fills=await stores.positions.fills(accounts),
         positions=await stores.positions.of(accounts),
         results=tuple(result for result in latest if isinstance(result, ReconciliationResult)),
+        accounts=tuple(accounts),
+        follows=await stores.follows.all(),
+        exits=tuple([exit_ for account in accounts for exit_ in await stores.exits.open_ones(account)]),
     )
 
 
 async def _copies(stores: Stores, accounts: list[str]) -> tuple[Copy, ...]:
-    found: list[Copy] = []
+    found: dict[str, Copy] = {}
+    offset = 0
     while True:
-        page = await stores.copies.page(accounts, PAGE, len(found))
-        found += page.items
+        page = await stores.copies.page(accounts, PAGE, offset)
+        found |= {copy.copy_id: copy for copy in page.items}
         if len(page.items) < PAGE:
-            return tuple(found)
+            return tuple(found.values())
+        # New copies come first and push the others back: pages overlap rather than miss one.
+        offset += PAGE

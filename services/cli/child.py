@@ -3,17 +3,26 @@
 import asyncio
 import ctypes
 import os
+import random
+import re
 import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from services.cli.failure import CannotRun
+
 PR_SET_PDEATHSIG = 1
+PORTS = (20_000, 32_000)
 
 
-class ChildDied(Exception):
+class ChildDied(CannotRun):
     """A child ended by itself; the text names it and shows the end of its log."""
+
+
+class ChildSilent(CannotRun):
+    """A child did not come up in time; the text names it and shows the end of its log."""
 
 
 class Child:
@@ -36,6 +45,19 @@ class Child:
         """Raise `ChildDied` when it has ended."""
         if not self.alive:
             raise ChildDied(f"{self.name} ended with {self._process.returncode}: {self.tail()}")
+
+    def peak_mib(self) -> int | None:
+        """The most memory that it has held so far; None where the system does not tell."""
+        try:
+            status = Path(f"/proc/{self.pid}/status").read_text()
+        except OSError:
+            return None
+        peak = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
+        return int(peak[1]) // 1024 if peak else None
+
+    def silent(self, seconds: float) -> ChildSilent:
+        """What to raise when it has not come up within so many seconds."""
+        return ChildSilent(f"{self.name} did not come up within {seconds:.0f} s: {self.tail()}")
 
     def tail(self, size: int = 600) -> str:
         """The end of its log, on one line."""
@@ -61,8 +83,12 @@ class Child:
             async with asyncio.timeout(grace_s):
                 return await self._process.wait()
         except TimeoutError:
-            self.send(signal.SIGKILL)
-            return await self._process.wait()
+            return await self.kill()
+
+    async def kill(self) -> int:
+        """SIGKILL; its exit code."""
+        self.send(signal.SIGKILL)
+        return await self._process.wait()
 
 
 async def start(name: str, command: Sequence[str | Path], log: Path, env: Mapping[str, str] | None = None) -> Child:
@@ -82,10 +108,22 @@ async def start(name: str, command: Sequence[str | Path], log: Path, env: Mappin
 
 
 def free_port() -> int:
-    """A port on loopback that nobody listens on now."""
+    """A port on loopback that nobody listens on now, outside of those that the system gives to outgoing connections."""
+    while not is_free(port := random.SystemRandom().randrange(*PORTS)):
+        pass
+    return port
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this port of loopback now."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        # As servers do: a port whose last connections have just ended is no longer in use.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def _basics() -> dict[str, str]:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 from collections import Counter
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ from rich.console import Console
 from rich.table import Table
 
 from services.cli import books as stored
-from services.cli import venue_log
-from services.cli.addresses import Addresses
+from services.cli import proof, venue_log
+from services.cli.books import Books
+from services.cli.folder import DATABASE, held
 from services.cli.progress import Progress
-from services.cli.stack import Options, Stack
-from services.cli.summary import Books, ok, settled, summary
+from services.cli.stack import SERVICES, Options, Stack
+from services.cli.summary import ok, summary
+from services.cli.venue_log import VenueLog
 from services.common.ports.stores import Stores
 
 LOOK_S = 0.5
@@ -28,51 +31,64 @@ SETTLING_S = 60.0
 SCRIPT = "demo"
 
 
-async def demo(folder: Path, seed: int, console: Console, *, keep: bool) -> dict[str, Any]:
-    """Run it; the summary of interfaces.md. Raises `ChildDied`, `NoServer` or TimeoutError."""
-    shutil.rmtree(folder, ignore_errors=True)
-    with Progress(console) as progress:
-        stack = Stack(Options(folder, Addresses.free(), seed=seed, tell=lambda name: progress.done(f"{name} is up")))
+async def demo(options: Options, trades: int, console: Console, *, keep: bool) -> dict[str, Any]:
+    """Run it with at least so many leader trades; the summary of interfaces.md, what the services weigh (MiB, at most) and the seconds it took.
+
+    Raises `CannotRun`; whatever happens, nothing is left running.
+    """
+    folder = options.folder
+    with held(folder), Progress(console) as progress:
+        options.tell = lambda name: progress.done(f"{name} is up")
+        stack = Stack(options)
         try:
             await stack.start()
             ready_s = progress.elapsed_s
             progress.done("the mesh is ready; three leaders begin to trade")
-            async with stored.opened(stack.mongodb_uri) as stores:
-                await _trade(stack, stores, progress)
+            async with stored.opened(stack.mongodb_uri, stack.database) as stores:
+                await _trade(stack, stores, trades, progress)
                 books = await _settle(stack, stores, progress)
-            log = venue_log.read(await stack.admin.journal(), [wallet.address for wallet in stack.wallets])
+            log = await _log(stack)
+            weights = {name: stack.children[name].peak_mib() for name in SERVICES}
         finally:
             await stack.stop()
-    found = summary(books, log, seed=seed, version=version("polycopy"), config_hash="")
-    if not keep:
-        shutil.rmtree(folder / "mongod", ignore_errors=True)
-    return found | {"ready_s": round(ready_s, 1), "seconds": round(progress.elapsed_s, 1)}
+        if not keep:
+            shutil.rmtree(folder / DATABASE, ignore_errors=True)
+        found = summary(books, log, seed=options.seed, version=version("polycopy"), config_hash=stack.config_hash)
+        seconds = {"ready_s": round(ready_s, 1), "seconds": round(progress.elapsed_s, 1)}
+        return found | {"rss_mib": weights} | seconds
 
 
-async def _trade(stack: Stack, stores: Stores, progress: Progress) -> None:
-    await stack.admin.run_script(SCRIPT)
-    async with asyncio.timeout(SCRIPT_S):
-        while (await stack.admin.script())["state"] != "done":
-            stack.check()
-            progress.now(_line(await stored.read(stores)))
-            await asyncio.sleep(LOOK_S)
+async def _trade(stack: Stack, stores: Stores, trades: int, progress: Progress) -> None:
+    """Play the script until the leaders have traded that often; it plays whole each time."""
+    while len((await _log(stack)).leader_fills) < trades:
+        await stack.admin.run_script(SCRIPT)
+        async with asyncio.timeout(SCRIPT_S):
+            while (await stack.admin.script())["state"] != "done":
+                stack.check()
+                progress.now(_line(await stored.read(stores)))
+                await asyncio.sleep(LOOK_S)
 
 
 async def _settle(stack: Stack, stores: Stores, progress: Progress) -> Books:
-    """Wait until nothing is under way, then compare once more with everything settled."""
+    """Wait until nothing is under way, then compare once more with everything settled. What is still open after a while is told by the summary."""
     progress.done("the leaders have finished; their last trades settle")
-    began = asyncio.get_running_loop().time()
-    fills = len(venue_log.read(await stack.admin.journal(), ()).leader_fills)
-    books = await stored.read(stores)
-    while not (settled(books) and len(books.trades) >= fills):
-        if asyncio.get_running_loop().time() - began > SETTLING_S:
-            break
-        stack.check()
-        progress.now(_line(books))
-        await asyncio.sleep(LOOK_S)
-        books = await stored.read(stores)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SETTLING_S):
+            while not await _at_rest(stack, stores, progress):
+                stack.check()
+                await asyncio.sleep(LOOK_S)
     await _compare(stack)
     return await stored.read(stores)
+
+
+async def _at_rest(stack: Stack, stores: Stores, progress: Progress) -> bool:
+    books = await stored.read(stores)
+    progress.now(_line(books))
+    return books.settled and not proof.unseen(books, await _log(stack))
+
+
+async def _log(stack: Stack) -> VenueLog:
+    return venue_log.read(await stack.admin.journal(), [wallet.address for wallet in stack.wallets])
 
 
 async def _compare(stack: Stack) -> None:
@@ -108,9 +124,11 @@ def show(found: dict[str, Any], console: Console) -> None:
         table.add_row(name.replace("_", " "), str(found[name]))
     for name, cuts in found["latency_ms"].items():
         table.add_row(f"{name.replace('_', ' ')}, ms", "  ".join(f"{cut} {value}" for cut, value in cuts.items()))
+    for name, mib in found["rss_mib"].items():
+        table.add_row(f"{name}, MiB at most", str(mib))
     console.print(table)
     for problem in found["problems"]:
-        console.print(f"[red]off:[/red] {problem}", highlight=False)
+        console.print("off:", problem, style="red", highlight=False, markup=False, soft_wrap=True)
     console.print("[green]every figure agrees with the venue's log[/green]" if ok(found) else "[red]not proven[/red]")
 
 

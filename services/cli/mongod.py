@@ -6,12 +6,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from services.cli.child import Child, free_port, start
+from services.cli.failure import CannotRun
 from services.common.store.replica import initiate
 
 REPLICA_SET = "rs0"
+STARTING_S = 40.0
 
 
-class NoServer(Exception):
+class NoServer(CannotRun):
     """A server that is needed is neither on the PATH nor installed as a wheel."""
 
 
@@ -33,7 +35,7 @@ def uri(port: int) -> str:
 
 
 async def run(folder: Path, port: int | None = None) -> tuple[Child, str]:
-    """Start mongod on `folder` and wait until it is primary; the child and its URI. Raises `ChildDied`, `NoServer` or TimeoutError."""
+    """Start mongod on `folder` and wait until it is primary; the child and its URI. Raises `CannotRun`."""
     chosen = port or free_port()
     data = folder / "mongod"
     data.mkdir(parents=True, exist_ok=True)
@@ -53,10 +55,13 @@ async def run(folder: Path, port: int | None = None) -> tuple[Child, str]:
         folder / "mongod.log",
     )
     try:
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(STARTING_S):
             await _primary(child, chosen)
+    except TimeoutError:
+        await child.kill()
+        raise child.silent(STARTING_S) from None
     except BaseException:
-        await child.stop()
+        await child.kill()
         raise
     return child, uri(chosen)
 

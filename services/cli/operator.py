@@ -3,25 +3,33 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from grpc import aio
+from grpc import StatusCode, aio
 from polycopy.common.v1 import trade_pb2
 from polycopy.engine.v1 import engine_pb2 as pb
 from polycopy.engine.v1 import engine_pb2_grpc
 from rich.console import Console
 from rich.table import Table
 
+from services.cli.failure import CannotRun
+
 TIMEOUT_S = 5.0
+AWAY = frozenset({StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED})
 
 
 @asynccontextmanager
 async def engine(target: str) -> "AsyncGenerator[engine_pb2_grpc.EngineServiceAsyncStub]":
-    """The engine at `target`."""
+    """The engine at `target`. Raises `CannotRun` where it does not answer, or refuses."""
     async with aio.insecure_channel(target) as channel:
-        yield engine_pb2_grpc.EngineServiceStub(channel)
+        try:
+            yield engine_pb2_grpc.EngineServiceStub(channel)
+        except aio.AioRpcError as error:
+            if error.code() in AWAY:
+                raise CannotRun(f"no engine answers at {target}; `polycopy up` starts one") from error
+            raise CannotRun(f"the engine refuses: {error.details()}") from error
 
 
 async def status(target: str, console: Console) -> None:
-    """What the engine does, and what keeps it waiting. Raises `AioRpcError`."""
+    """What the engine does, and what keeps it waiting. Raises `CannotRun`."""
     async with engine(target) as stub:
         answer = await stub.GetTradingStatus(pb.GetTradingStatusRequest(), timeout=TIMEOUT_S)
     console.print(
@@ -39,7 +47,7 @@ async def status(target: str, console: Console) -> None:
 
 
 async def explain(target: str, copy_id: str, console: Console) -> None:
-    """Why a copy was ordered, skipped or failed: every guard with what it saw and what it wanted. Raises `AioRpcError`."""
+    """Why a copy was ordered, skipped or failed: every guard with what it saw and what it wanted. Raises `CannotRun`."""
     async with engine(target) as stub:
         answer = await stub.ExplainCopy(pb.ExplainCopyRequest(copy_id=copy_id), timeout=TIMEOUT_S)
     copy = answer.copy

@@ -1,9 +1,17 @@
-"""What a long command says while it works: a live line on a terminal, plain lines elsewhere."""
+"""What a command says while it works: a live line on a terminal, plain lines elsewhere."""
 
 import time
 
 from rich.console import Console
 from rich.status import Status
+
+PIPED_WIDTH = 200
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console whose tables get what they need where no terminal sets a width."""
+    made = Console(stderr=stderr)
+    return made if made.is_terminal else Console(stderr=stderr, width=PIPED_WIDTH)
 
 
 class Progress:
@@ -30,7 +38,7 @@ class Progress:
 
     def done(self, what: str) -> None:
         """A step is done."""
-        self._console.print(f"[dim]{self.elapsed_s:6.1f} s[/dim]  {what}", highlight=False)
+        self._console.print(f"[dim]{self.elapsed_s:6.1f} s[/dim]  {what}", highlight=False, soft_wrap=True)
 
     def now(self, what: str) -> None:
         """What is being done; where there is no live line, only what is new is said."""

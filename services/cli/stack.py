@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -15,8 +15,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from services.cli import mongod, paper, valkey
 from services.cli.addresses import Addresses
 from services.cli.child import Child, start
+from services.cli.failure import CannotRun
 from services.cli.paper import PaperWallet
 from services.cli.venue_admin import VenueAdmin
+from services.common.settings import AccountSettings
+from services.common.store.replica import drop
+from services.common.wallets import config_hash
 
 SERVICES = ("monitor", "engine", "reconciler", "gateway")
 STARTING_S = 60.0
@@ -26,7 +30,10 @@ FUNDS_MICROS = 50_000_000_000
 
 @dataclass(slots=True)
 class Options:
-    """What a mesh is started with. `venue` are further arguments of the venue; `env` further settings of the services."""
+    """What a mesh is started with. `venue` are further arguments of the venue; `env` further settings of the services.
+
+    With `mongodb_uri` or `redis_url` a server that runs already is used, with a database that is dropped at the end.
+    """
 
     folder: Path
     addresses: Addresses
@@ -35,6 +42,8 @@ class Options:
     block_ms: int = 2_000
     venue: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict[str, str])
+    mongodb_uri: str = ""
+    redis_url: str = ""
     tell: Callable[[str], None] = lambda _: None
 
 
@@ -47,8 +56,9 @@ class Stack:
         self.children: dict[str, Child] = {}
         self.wallets = [PaperWallet.of_seed(options.seed + n, options.folder) for n in range(options.wallets)]
         self.admin = VenueAdmin(options.addresses.venue_url)
-        self.mongodb_uri = mongod.uri(options.addresses.mongod)
-        self.redis_url = f"redis://127.0.0.1:{options.addresses.valkey}/0"
+        self.mongodb_uri = options.mongodb_uri or mongod.uri(options.addresses.mongod)
+        self.redis_url = options.redis_url or f"redis://127.0.0.1:{options.addresses.valkey}/0"
+        self.database = f"polycopy_{secrets.token_hex(4)}" if options.mongodb_uri else "polycopy"
         self._secrets = {"MESH_SECRET": secrets.token_hex(16), "JWT_SECRET": secrets.token_hex(32)}
 
     @property
@@ -57,20 +67,47 @@ class Stack:
         return self.options.folder / "venue.jsonl"
 
     async def start(self) -> None:
-        """Start everything and wait until it is well. Raises `ChildDied`, `NoServer` or TimeoutError."""
-        await asyncio.gather(self._mongod(), self._valkey(), self._venue())
+        """Start everything and wait until it is well. Raises `CannotRun` before anything is started where a part or a port is missing."""
+        if problems := self.missing():
+            raise CannotRun("; ".join(problems))
+        await _all(self._mongod(), self._valkey(), self._venue())
         await self.configure()
-        await asyncio.gather(*(self.serve(name) for name in SERVICES))
+        await _all(*(self.serve(name) for name in SERVICES))
         self.options.tell("mesh")
-        async with asyncio.timeout(STARTING_S):
-            await self.well()
+        await self.well()
+
+    def missing(self) -> list[str]:
+        """What this machine lacks for the mesh, in words; empty where nothing does."""
+        servers = {
+            "mongod": (mongod.binary, self.options.mongodb_uri),
+            "valkey": (valkey.binary, self.options.redis_url),
+        }
+        elsewhere = [name for name, (_, url) in servers.items() if url]
+        problems: list[str] = []
+        for name, (find, _) in servers.items():
+            try:
+                if name not in elsewhere:
+                    find()
+            except mongod.NoServer as error:
+                problems.append(str(error))
+        taken = self.addresses.taken(elsewhere)
+        return [*problems, *([f"taken: port {', '.join(taken)}; --free-ports takes others"] if taken else [])]
 
     async def stop(self) -> None:
-        """End what runs, callers before what they call."""
+        """End what runs, callers before what they call. A cancellation or a failure on the way ends the rest at once."""
         await self.admin.close()
-        order = [*SERVICES, "venue", "node", "valkey", "mongod"]
-        for names in (order[:4], order[4:5], order[5:]):
-            await asyncio.gather(*(self.children[name].stop() for name in names if name in self.children))
+        services = [self.children[name] for name in SERVICES if name in self.children]
+        servers = [self.children[name] for name in ("node", "valkey", "mongod") if name in self.children]
+        try:
+            await asyncio.gather(*(child.stop() for child in services))
+            if self.options.mongodb_uri:
+                await asyncio.to_thread(drop, self.mongodb_uri, self.database)
+            if "venue" in self.children:
+                await self.children["venue"].stop()
+            await asyncio.gather(*(child.stop() for child in servers))
+        except BaseException:
+            await asyncio.gather(*(child.kill() for child in self.children.values()))
+            raise
 
     async def configure(self) -> None:
         """Fund the wallets and write whom they follow."""
@@ -82,6 +119,11 @@ class Stack:
     @property
     def config_file(self) -> Path:
         return self.options.folder / "accounts.toml"
+
+    @property
+    def config_hash(self) -> str:
+        """The name that every order's record has for this configuration."""
+        return config_hash(AccountSettings.model_construct(polycopy_config=self.config_file))
 
     async def serve(self, name: str) -> None:
         """Start one of the services, again if it has ended."""
@@ -95,6 +137,7 @@ class Stack:
             **self.addresses.settings(),
             **self._secrets,
             "MONGODB_URI": self.mongodb_uri,
+            "MONGODB_DATABASE": self.database,
             "REDIS_URL": self.redis_url,
             "POLYCOPY_CONFIG": str(self.config_file),
             "ADMIN_ADDRESSES": self.wallets[0].address,
@@ -103,7 +146,7 @@ class Stack:
 
     async def well(self) -> None:
         """Wait until every service says that it can work."""
-        await asyncio.gather(*(self._serving(name) for name in SERVICES[:3]), self._gateway())
+        await _all(*(self._serving(name) for name in SERVICES[:3]), self._gateway())
 
     def check(self) -> None:
         """Raise `ChildDied` when a part has ended by itself."""
@@ -111,11 +154,15 @@ class Stack:
             child.check()
 
     async def _mongod(self) -> None:
+        if self.options.mongodb_uri:
+            return
         child, self.mongodb_uri = await mongod.run(self.options.folder, self.addresses.mongod)
         self.children["mongod"] = child
         self.options.tell("mongod")
 
     async def _valkey(self) -> None:
+        if self.options.redis_url:
+            return
         child, self.redis_url = await valkey.run(self.options.folder, self.addresses.valkey)
         self.children["valkey"] = child
         self.options.tell("valkey")
@@ -175,17 +222,6 @@ async def is_serving(target: str) -> bool:
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 
-def missing_parts() -> Sequence[str]:
-    """What this machine lacks for a local mesh, in words; empty where nothing does."""
-    problems: list[str] = []
-    for find in (mongod.binary, valkey.binary):
-        try:
-            find()
-        except mongod.NoServer as error:
-            problems.append(str(error))
-    return problems
-
-
 async def _chain_answers(url: str) -> bool:
     body: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
     try:
@@ -196,7 +232,22 @@ async def _chain_answers(url: str) -> bool:
 
 
 async def _until(well: Callable[[], Awaitable[bool]], child: Child) -> None:
-    async with asyncio.timeout(STARTING_S):
-        while not await well():
-            child.check()
-            await asyncio.sleep(LOOK_S)
+    try:
+        async with asyncio.timeout(STARTING_S):
+            while not await well():
+                child.check()
+                await asyncio.sleep(LOOK_S)
+    except TimeoutError:
+        raise child.silent(STARTING_S) from None
+
+
+async def _all(*work: Coroutine[Any, Any, None]) -> None:
+    """Do all of it at once; when one part fails, the others have ended before the failure is told."""
+    tasks = [asyncio.ensure_future(part) for part in work]
+    try:
+        await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise

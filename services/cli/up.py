@@ -1,44 +1,34 @@
 """`polycopy up`: the mesh until Ctrl-C, paper trading against the local venue."""
 
 import asyncio
-import signal
-from pathlib import Path
 
 from rich.console import Console
 
-from services.cli.addresses import Addresses
+from services.cli.folder import held
 from services.cli.progress import Progress
 from services.cli.stack import Options, Stack
 
 LOOK_S = 1.0
+NO_SCRIPT = "none"
 
 
-async def up(folder: Path, addresses: Addresses, seed: int, script: str, console: Console) -> None:
-    """Run until a signal comes, or a part ends by itself. Raises `ChildDied`, `NoServer` or TimeoutError."""
-    stop = asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    with Progress(console) as progress:
-        stack = Stack(Options(folder, addresses, seed=seed, tell=lambda name: progress.done(f"{name} is up")))
+async def up(options: Options, script: str, console: Console) -> None:
+    """Run until cancelled, or a part ends by itself. Raises `CannotRun`; whatever happens, nothing is left running."""
+    with held(options.folder), Progress(console) as progress:
+        options.tell = lambda name: progress.done(f"{name} is up")
+        stack = Stack(options)
         try:
-            starting = asyncio.ensure_future(stack.start())
-            stopped = asyncio.ensure_future(stop.wait())
-            await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if not starting.done():
-                starting.cancel()
-                await asyncio.gather(starting, return_exceptions=True)
-                return
-            starting.result()
-            if script != "none":
+            await stack.start()
+            if script != NO_SCRIPT:
                 await stack.admin.run_script(script)
             for line in _where(stack):
                 console.print(line, highlight=False, soft_wrap=True)
             progress.now("Ctrl-C stops everything")
-            while not stop.is_set():
+            while True:
                 stack.check()
-                await asyncio.wait({stopped}, timeout=LOOK_S)
+                await asyncio.sleep(LOOK_S)
         finally:
-            progress.now("stopping")
+            progress.now("stopping; Ctrl-C again ends everything at once")
             await stack.stop()
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from services.cli.child import Child, free_port, start
 from services.cli.mongod import NoServer
 
+STARTING_S = 15.0
+
 
 def binary() -> Path:
     """Where the server is."""
@@ -22,16 +24,19 @@ def binary() -> Path:
 
 
 async def run(folder: Path, port: int | None = None) -> tuple[Child, str]:
-    """Start Valkey and wait until it answers; the child and its URL. Raises `ChildDied`, `NoServer` or TimeoutError."""
+    """Start Valkey and wait until it answers; the child and its URL. Raises `CannotRun`."""
     chosen = port or free_port()
     folder.mkdir(parents=True, exist_ok=True)
     options = ("--port", str(chosen), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder))
     child = await start("valkey", [binary(), *options], folder / "valkey.log")
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(STARTING_S):
             await _answers(child, chosen)
+    except TimeoutError:
+        await child.kill()
+        raise child.silent(STARTING_S) from None
     except BaseException:
-        await child.stop()
+        await child.kill()
         raise
     return child, f"redis://127.0.0.1:{chosen}/0"
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Line = Mapping[str, Any]
+Held = tuple[str, str]
+"""A wallet (lower case) and a token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +21,12 @@ class LeaderFill:
     shares_micros: int
     usdc_micros: int
     mined_at_ms: int
+    token: str = ""
 
 
 @dataclass(slots=True)
 class Received:
-    """One of our orders as the venue met it: how often, when first, whether it was taken, and what it matched."""
+    """One of our orders as the venue met it: how often, when first, whether it was taken, and what it matched on chain."""
 
     order_hash: str
     first_at_ms: int
@@ -32,15 +35,19 @@ class Received:
     shares_micros: int = 0
     usdc_micros: int = 0
     fee_micros: int = 0
+    wallet: str = ""
+    token: str = ""
+    side: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class VenueLog:
-    """What the log says of the leaders and of some wallets of ours (lower-case addresses)."""
+    """What the log says of the leaders and of some wallets of ours: their orders, the shares they hold, and what cash moved by trading."""
 
     leader_fills: tuple[LeaderFill, ...]
     orders: Mapping[str, Received]
-    holdings: Mapping[str, int] = field(default_factory=dict[str, int])
+    holdings: Mapping[Held, int] = field(default_factory=dict[Held, int])
+    cash_micros: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 def read(lines: Iterable[Line], wallets: Iterable[str]) -> VenueLog:
@@ -48,7 +55,8 @@ def read(lines: Iterable[Line], wallets: Iterable[str]) -> VenueLog:
     ours = {wallet.lower() for wallet in wallets}
     fills: list[LeaderFill] = []
     orders: dict[str, Received] = {}
-    holdings: defaultdict[str, int] = defaultdict(int)
+    holdings: defaultdict[Held, int] = defaultdict(int)
+    cash: defaultdict[str, int] = defaultdict(int)
     for line in lines:
         match line["kind"]:
             case "leader_fill":
@@ -56,10 +64,11 @@ def read(lines: Iterable[Line], wallets: Iterable[str]) -> VenueLog:
             case "order_received" if str(line["maker"]).lower() in ours:
                 _received(line, orders)
             case "wallet_fill" if str(line["wallet"]).lower() in ours:
-                _filled(line, orders, holdings)
+                _filled(line, orders)
+                _moved(line, holdings, cash)
             case _:
                 pass
-    return VenueLog(tuple(fills), orders, {token: shares for token, shares in holdings.items() if shares})
+    return VenueLog(tuple(fills), orders, {held: shares for held, shares in holdings.items() if shares}, cash)
 
 
 def _leader_fill(line: Line) -> LeaderFill:
@@ -71,20 +80,30 @@ def _leader_fill(line: Line) -> LeaderFill:
         shares_micros=int(line["size_micros"]),
         usdc_micros=int(line["usdc_micros"]),
         mined_at_ms=int(line["mined_at_ms"]),
+        token=str(line["token"]),
     )
 
 
 def _received(line: Line, orders: dict[str, Received]) -> None:
-    order_hash = str(line["hash"]).lower()
-    known = orders.setdefault(order_hash, Received(order_hash, int(line["at_ms"])))
+    known = _order(line, str(line["hash"]), str(line["maker"]), orders)
     known.times += 1
     known.accepted = known.accepted or line["outcome"] == "accepted"
 
 
-def _filled(line: Line, orders: dict[str, Received], holdings: defaultdict[str, int]) -> None:
-    order_hash = str(line["order_hash"]).lower()
-    known = orders.setdefault(order_hash, Received(order_hash, int(line["at_ms"])))
+def _filled(line: Line, orders: dict[str, Received]) -> None:
+    known = _order(line, str(line["order_hash"]), str(line["wallet"]), orders)
     known.shares_micros += int(line["size_micros"])
     known.usdc_micros += int(line["usdc_micros"])
     known.fee_micros += int(line["fee_micros"])
-    holdings[str(line["token"])] += int(line["size_micros"]) * (1 if line["side"] == "BUY" else -1)
+
+
+def _order(line: Line, order_hash: str, wallet: str, orders: dict[str, Received]) -> Received:
+    known = order_hash.lower()
+    fresh = Received(known, int(line["at_ms"]), wallet=wallet.lower(), token=str(line["token"]), side=str(line["side"]))
+    return orders.setdefault(known, fresh)
+
+
+def _moved(line: Line, holdings: defaultdict[Held, int], cash: defaultdict[str, int]) -> None:
+    wallet, bought = str(line["wallet"]).lower(), line["side"] == "BUY"
+    holdings[wallet, str(line["token"])] += int(line["size_micros"]) * (1 if bought else -1)
+    cash[wallet] += int(line["usdc_micros"]) * (-1 if bought else 1) - int(line["fee_micros"])

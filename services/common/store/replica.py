@@ -25,3 +25,12 @@ def initiate(port: int, name: str) -> bool:
     finally:
         client.close()
     return False
+
+
+def drop(uri: str, database: str) -> None:
+    """Remove a database that was made for one run."""
+    client: MongoClient[dict[str, Any]] = MongoClient(uri, serverSelectionTimeoutMS=5_000)
+    try:
+        client.drop_database(database)
+    finally:
+        client.close()
