@@ -135,13 +135,13 @@ class Worker:
             barred_leaders=admission.barred_leaders,
             barred_markets=admission.barred_markets,
             only_exits=admission.only_exits,
-            busy_tokens=tuple(self._deciding),
+            busy_tokens=tuple(set(self._deciding.values())),
         )
         if copy is None:
             return False
         crashpoint("after_claim")
-        if copy.kind is not CopyKind.DEBT and copy.state is not CopyState.EXECUTING:
-            self._deciding[copy.trade.token_id] = copy.copy_id
+        if copy.state is not CopyState.EXECUTING:
+            self._deciding[copy.copy_id] = copy.trade.token_id
         task = asyncio.create_task(one_turn("copy", lambda: self._work(copy, since)))
         self._tasks.add(task)
         task.add_done_callback(self._done)
@@ -179,9 +179,8 @@ class Worker:
             await self.desk.executor.send(claim, chosen, chosen.intent)
 
     def _decided(self, copy: Copy) -> None:
-        # The next copy of the token has waited for this.
-        if self._deciding.get(copy.trade.token_id) == copy.copy_id:
-            del self._deciding[copy.trade.token_id]
+        # The next copy of the token has waited for this; a BUY also for a SELL that has overtaken it.
+        if self._deciding.pop(copy.copy_id, None):
             self.wake()
 
     async def _give_back(self, claim: Claim, reason: str) -> None:
