@@ -1,0 +1,151 @@
+"""A whole mesh for tests: real processes on free ports, scripted leaders, and the venue's own log as the oracle."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from grpc import aio
+from polycopy.reconciler.v1 import reconciler_pb2, reconciler_pb2_grpc
+
+from services.cli import books, venue_log
+from services.cli.addresses import Addresses
+from services.cli.stack import Options, Stack, is_serving
+from services.cli.summary import ENDED, Books, summary
+from services.cli.venue_log import VenueLog
+from services.common.domain.copy import Copy, CopyKind
+from services.common.store.client import MongoStores
+
+T = TypeVar("T")
+
+SHARE = 1_000_000
+PATIENCE_S = 60.0
+LOOK_S = 0.1
+QUICK = {"ENGINE_LEASE_MS": "2000", "MONITOR_SWEEP_MS": "1000", "RECONCILER_SETTLE_MS": "500"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """One running mesh. Leaders trade by `take` and `rest`; everything else is what a user or an operator could see."""
+
+    stack: Stack
+    stores: MongoStores
+
+    async def take(self, trader: str, market: int, *, side: str = "BUY", outcome: int = 0, **how: Any) -> str:
+        """One marketable order of a leader; its hash. `how`: shares_micros, usdc_micros, fraction_bps or levels."""
+        amount = {} if "fraction_bps" in how else {"shares_micros": 100 * SHARE}
+        body = {"trader": trader, "market": market, "side": side, "outcome": outcome, "levels": 4, **amount, **how}
+        (order,) = (await self.stack.admin.trade(**body))["orders"]
+        assert not order["error"], order
+        assert order["matched_micros"] > 0, order
+        return str(order["order_hash"])
+
+    async def rest(self, trader: str, market: int, *, orders: int, side: str = "BUY", outcome: int = 0) -> list[str]:
+        """Resting orders of a leader that one transaction fills; their hashes."""
+        wanted = {"trader": trader, "market": market, "side": side, "outcome": outcome, "orders": orders}
+        placed = (await self.stack.admin.sweep(**wanted, shares_micros=60 * SHARE))["orders"]
+        return [str(order["order_hash"]) for order in placed if order["trader"] == trader]
+
+    async def books(self) -> Books:
+        return await books.read(self.stores)
+
+    async def log(self) -> VenueLog:
+        """What the venue says of the leaders and of us."""
+        wallets = [wallet.address for wallet in self.stack.wallets]
+        return venue_log.read(await self.stack.admin.journal(), wallets)
+
+    async def copies(self, leaders_order: str) -> tuple[Copy, ...]:
+        """Our copies of one order of a leader."""
+        return tuple(copy for copy in (await self.books()).trades if copy.trade.order_hash == leaders_order)
+
+    async def copied(self, leaders_order: str, within_s: float = PATIENCE_S) -> Copy:
+        """The one copy of a leader's order, once it has ended."""
+
+        async def ended() -> Copy | None:
+            found = await self.copies(leaders_order)
+            return found[0] if found and all(copy.state in ENDED for copy in found) else None
+
+        copy = await eventually(ended, within_s)
+        assert len(await self.copies(leaders_order)) == 1
+        return copy
+
+    async def position_micros(self, token_id: str) -> int:
+        """Our settled shares of a token, over all accounts."""
+        return sum(one.shares_micros for one in (await self.books()).positions if one.token_id == token_id)
+
+    async def exits(self) -> tuple[Copy, ...]:
+        """The attempts to sell what exits owe."""
+        return tuple(copy for copy in (await self.books()).copies if copy.kind is CopyKind.EXIT)
+
+    async def at_rest(self, within_s: float = PATIENCE_S) -> dict[str, Any]:
+        """The summary once every leader's fill has a copy and every copy has ended, after a comparison of the books."""
+
+        async def ended() -> dict[str, Any] | None:
+            found = await self.summary()
+            return found if found["detected"] >= found["leader_trades"] and not found["open"] else None
+
+        await eventually(ended, within_s)
+        await self.compare()
+        return await self.summary()
+
+    async def summary(self) -> dict[str, Any]:
+        """What `polycopy demo` would report now."""
+        seed = self.stack.options.seed
+        return summary(await self.books(), await self.log(), seed=seed, version="test", config_hash="")
+
+    async def compare(self) -> None:
+        async with aio.insecure_channel(self.stack.addresses.target("reconciler")) as channel:
+            stub = reconciler_pb2_grpc.ReconcilerServiceStub(channel)
+            await stub.RunReconciliation(reconciler_pb2.RunReconciliationRequest(), timeout=30)
+
+    async def restart(self, name: str, env: Mapping[str, str] | None = None) -> None:
+        """End a service and start it again, with other settings, until it serves."""
+        await self.stack.children[name].stop()
+        await self.start(name, env)
+
+    async def start(self, name: str, env: Mapping[str, str] | None = None) -> None:
+        """Start a service that has ended, and wait until it serves."""
+        usual = dict(self.stack.options.env)
+        self.stack.options.env.update(env or {})
+        try:
+            await self.stack.serve(name)
+        finally:
+            self.stack.options.env.clear()
+            self.stack.options.env.update(usual)
+        await eventually(lambda: self.serving(name))
+
+    async def serving(self, name: str) -> bool:
+        """The service's own health check says that it can work."""
+        return await is_serving(self.stack.addresses.target(name))
+
+    async def health(self) -> tuple[int, dict[str, Any]]:
+        """What the gateway's `/health` says."""
+        async with httpx.AsyncClient(base_url=self.stack.addresses.api_url, timeout=5) as http:
+            answer = await http.get("/health")
+            return answer.status_code, answer.json()
+
+
+@asynccontextmanager
+async def mesh(
+    folder: Path, *, block_ms: int = 500, venue: tuple[str, ...] = (), wallets: int = 1
+) -> AsyncIterator[Mesh]:
+    """A mesh that is ready; nothing of it is left behind."""
+    options = Options(folder, Addresses.free(), block_ms=block_ms, venue=venue, wallets=wallets, env=dict(QUICK))
+    stack = Stack(options)
+    try:
+        await stack.start()
+        async with books.opened(stack.mongodb_uri) as stores:
+            yield Mesh(stack, stores)
+    finally:
+        await stack.stop()
+
+
+async def eventually(look: Callable[[], Awaitable[T | None]], within_s: float = PATIENCE_S) -> T:
+    """What `look` finds once it finds something; TimeoutError where it never does."""
+    async with asyncio.timeout(within_s):
+        while not (found := await look()):  # noqa: ASYNC110  what is waited for happens in other processes
+            await asyncio.sleep(LOOK_S)
+    return found
