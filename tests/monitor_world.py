@@ -1,0 +1,178 @@
+"""A world for the monitor in memory: a chain that can lag, forget and go away, a clock that only tests move, and the monitor's real parts."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services.common.chain.memory import MemoryChain, block_of
+from services.common.domain.copy import Copy
+from services.common.domain.follow import Follow
+from services.common.domain.market import Side
+from services.common.polymarket.memory import MemoryActivity, MemoryMarkets
+from services.common.ports.chain import ChainUnavailable, FillLog, Head, OrderFilled, Receipt
+from services.common.ports.stores import Leader
+from services.common.ports.venue import Hint, PublicPosition, VenueUnavailable
+from services.common.store.memory import MemoryStores
+from services.monitor.roster import Roster
+from services.monitor.sources.activity import ActivitySource
+from services.monitor.sources.chain import ChainSource
+from services.monitor.sources.rtds import FirehoseSource
+from services.monitor.watch import Watch
+from tests.builders import LEADER, TOKEN, a_follow
+from tests.engine_world import TestClock, settle
+
+SHARE = 1_000_000
+EXCHANGE = "0x" + "e" * 40
+STRANGER = "0x" + "5" * 40
+OTHER_LEADER = "0x" + "2" * 40
+OTHER_ACCOUNT = "0x" + "b" * 40
+CHAIN_ID = 137
+OVERLAP_BLOCKS = 32
+
+
+def a_fill(order: int = 1, leader: str = LEADER, /, **changes: object) -> OrderFilled:
+    """The log of one order of a leader: as taker he bought 10 shares at 0.50."""
+    sides = {"side": Side.BUY, "shares": 10 * SHARE, "usdc": 5 * SHARE, "taker": EXCHANGE, "log_index": order}
+    given = {**sides, **changes}
+    buys, shares, usdc = given["side"] is Side.BUY, given.pop("shares"), given.pop("usdc")
+    amounts = (usdc, shares) if buys else (shares, usdc)
+    fields = {"exchange": EXCHANGE, "token_id": TOKEN, "fee": 0, **given}
+    return OrderFilled(f"0x{order:064x}", leader, maker_amount=amounts[0], taker_amount=amounts[1], **fields)  # type: ignore[arg-type]
+
+
+class Chain(MemoryChain):
+    """The chain in memory; `away` answers nothing, `unmined` hides receipts, `silent` hides logs, `widest` is what was asked for."""
+
+    def __init__(self, clock: TestClock) -> None:
+        super().__init__(clock, CHAIN_ID)
+        self.away = False
+        self.unmined: set[str] = set()
+        self.silent = False
+        self.receipts_read: list[str] = []
+        self.swept: list[tuple[int, int]] = []
+        self.live: list[FillLog] = []
+
+    def _answers(self) -> None:
+        if self.away:
+            raise ChainUnavailable("away")
+
+    async def head(self) -> Head:
+        self._answers()
+        return await super().head()
+
+    async def receipt(self, tx_hash: str) -> Receipt | None:
+        self._answers()
+        self.receipts_read.append(tx_hash)
+        return None if tx_hash in self.unmined else await super().receipt(tx_hash)
+
+    async def fills_of(self, makers: Sequence[str], first_block: int, last_block: int) -> tuple[FillLog, ...]:
+        self._answers()
+        self.swept.append((first_block, last_block))
+        return () if self.silent else await super().fills_of(makers, first_block, last_block)
+
+    async def subscribe_fills(self, makers: Sequence[str]) -> AsyncIterator[FillLog]:
+        self._answers()
+        while self.live:
+            yield self.live.pop(0)
+        raise ChainUnavailable("the socket died")
+
+
+class Activity(MemoryActivity):
+    """The Data API; `away` names the wallets that it does not answer for."""
+
+    def __init__(self, chain: MemoryChain, clock: TestClock) -> None:
+        super().__init__(chain, clock)
+        self.away: set[str] = set()
+        self.asked: list[tuple[str, object]] = []
+
+    async def trades(self, wallet: str, start: object) -> tuple[Hint, ...]:
+        self.asked.append((wallet, start))
+        if wallet in self.away:
+            raise VenueUnavailable("away")
+        return await super().trades(wallet, start)  # type: ignore[arg-type]
+
+    async def positions(self, wallet: str) -> tuple[PublicPosition, ...]:
+        return await super().positions(wallet)
+
+
+class Firehose:
+    """RTDS with the hints that a test puts here; then the socket dies."""
+
+    def __init__(self) -> None:
+        self.coming: list[Hint] = []
+
+    async def hints(self, wallets: Sequence[str]) -> AsyncIterator[Hint]:
+        while self.coming:
+            yield self.coming.pop(0)
+        raise VenueUnavailable("the socket died")
+
+
+@dataclass(slots=True)
+class Monitor:
+    """One process: it dies with everything that it remembers."""
+
+    roster: Roster
+    watch: Watch
+    chain: ChainSource
+    activity: ActivitySource
+    rtds: FirehoseSource
+    announced: list[Copy]
+
+
+class World:
+    """A chain, a database, and one monitor after the other."""
+
+    def __init__(self) -> None:
+        self.clock = TestClock()
+        self.stores = MemoryStores(self.clock.now)
+        self.chain = Chain(self.clock)
+        self.activity = Activity(self.chain, self.clock)
+        self.firehose = Firehose()
+        self.markets = MemoryMarkets(self.clock)
+        self._transactions = 0
+
+    async def follow(self, *follows: Follow) -> None:
+        """Store follows; one of the leader by the account where none is named."""
+        for follow in follows or (a_follow(),):
+            await self.stores.follows.create(follow)
+
+    async def start(self) -> Monitor:
+        """A monitor that has read its follows."""
+        announced: list[Copy] = []
+        roster = Roster(self.stores, self.chain, self.clock)
+        watch = Watch(
+            self.chain, self.stores, self.markets, roster, self.clock, announced.append, chain_id=CHAIN_ID
+        )  # fmt: skip
+        source = ChainSource(self.chain, self.stores, roster, watch, self.clock, overlap_blocks=OVERLAP_BLOCKS)
+        polled = ActivitySource(self.activity, roster, watch, self.clock, overlap=timedelta(minutes=2))
+        await roster.refresh()
+        return Monitor(roster, watch, source, polled, FirehoseSource(self.firehose, watch), announced)
+
+    def mines(self, *fills: OrderFilled, ok: bool = True, in_s: float = 0, tx_hash: str = "") -> str:
+        """A transaction with these fills, mined now or later; its hash."""
+        self._transactions += 1
+        tx_hash = tx_hash or f"0x{self._transactions:064x}"
+        at = self.clock.now() + timedelta(seconds=in_s)
+        self.chain.mine(Receipt(tx_hash, block_of(at), "0x" + "b" * 64, at, ok, fills, ()))
+        return tx_hash
+
+    def log(self, fill: OrderFilled, tx_hash: str, *, removed: bool = False) -> FillLog:
+        """What the subscription says of a fill."""
+        now = self.clock.now()
+        return FillLog(fill, tx_hash, block_of(now), "0x" + "b" * 64, now, removed)
+
+    def hint(self, tx_hash: str, source: str = "chain", leader: str = LEADER) -> Hint:
+        return Hint(tx_hash, leader, source, self.clock.now())
+
+    async def copies(self, *accounts: str) -> list[Copy]:
+        """Every copy, in the order in which they were stored."""
+        wanted = accounts or {follow.account_id for follow in await self.stores.follows.all()}
+        return [copy for account in sorted(wanted) for copy in self.stores.database.of_account(account)]
+
+    async def cursor(self, leader: str = LEADER) -> Leader:
+        found = await self.stores.leaders.get(leader)
+        assert found is not None
+        return found
+
+    async def settle(self) -> None:
+        await settle()
