@@ -21,6 +21,7 @@ from services.cli.progress import console as console_of
 from services.cli.replay.command import replay_command
 from services.cli.stack import Options
 from services.cli.summary import ok
+from services.common.ports.stores import StoreUnavailable
 from services.common.signing.key_file import KeyFileRejected, read_key
 
 T = TypeVar("T")
@@ -107,6 +108,8 @@ def _run(work: Coroutine[Any, Any, T], interrupted: int | None = None) -> T:
         return asyncio.run(interruptible(work))
     except CannotRun as error:
         _cannot(str(error))
+    except StoreUnavailable as error:
+        _cannot(f"the database does not answer: {error}")
     except Interrupted as error:
         raise typer.Exit(128 + error.which if interrupted is None else interrupted) from None
 

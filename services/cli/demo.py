@@ -18,6 +18,7 @@ from rich.table import Table
 from services.cli import books as stored
 from services.cli import proof, venue_log
 from services.cli.books import Books
+from services.cli.failure import CannotRun
 from services.cli.folder import DATABASE, held
 from services.cli.progress import Progress
 from services.cli.stack import SERVICES, Options, Stack
@@ -28,6 +29,7 @@ from services.common.ports.stores import Stores
 LOOK_S = 0.5
 SCRIPT_S = 120.0
 SETTLING_S = 60.0
+COMPARING_S = 30.0
 SCRIPT = "demo"
 
 
@@ -94,7 +96,10 @@ async def _log(stack: Stack) -> VenueLog:
 async def _compare(stack: Stack) -> None:
     async with aio.insecure_channel(stack.addresses.target("reconciler")) as channel:
         stub = reconciler_pb2_grpc.ReconcilerServiceStub(channel)
-        await stub.RunReconciliation(pb.RunReconciliationRequest(), timeout=30)
+        try:
+            await stub.RunReconciliation(pb.RunReconciliationRequest(), timeout=COMPARING_S)
+        except aio.AioRpcError as error:
+            raise CannotRun(f"the reconciler could not compare: {error.code().name} {error.details()}") from error
 
 
 def _line(books: Books) -> str:

@@ -4,9 +4,11 @@ from typing import Any, cast
 
 import httpx
 
+from services.cli.failure import CannotRun
+
 
 class VenueAdmin:
-    """`/admin` of a local venue."""
+    """`/admin` of a local venue. Everything but `ready` raises `CannotRun` where it does not answer, or refuses."""
 
     def __init__(self, venue_url: str) -> None:
         self._http = httpx.AsyncClient(base_url=f"{venue_url}/admin/", timeout=30)
@@ -51,8 +53,7 @@ class VenueAdmin:
         await self._post("faults", fault)
 
     async def no_faults(self) -> None:
-        answer = await self._http.delete("faults")
-        answer.raise_for_status()
+        await self._ask("DELETE", "faults")
 
     async def journal(self, after: int = 0) -> list[dict[str, Any]]:
         """Every line of the venue's log behind `after`."""
@@ -60,11 +61,16 @@ class VenueAdmin:
         return cast(list[dict[str, Any]], found["lines"])
 
     async def _get(self, path: str) -> dict[str, Any]:
-        answer = await self._http.get(path)
-        answer.raise_for_status()
-        return answer.json()
+        return await self._ask("GET", path)
 
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        answer = await self._http.post(path, json=body)
-        answer.raise_for_status()
+        return await self._ask("POST", path, json=body)
+
+    async def _ask(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+        try:
+            answer = await self._http.request(method, path, **more)
+        except httpx.HTTPError as error:
+            raise CannotRun(f"the local venue does not answer: {error!r}") from error
+        if not answer.is_success:
+            raise CannotRun(f"the local venue refuses {path}: {answer.text}")
         return answer.json()
