@@ -21,5 +21,5 @@ def measure(folder: Path) -> dict[str, Any]:
     began = time.perf_counter()
     subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
     seconds = time.perf_counter() - began
-    trades = json.loads(out.read_text())["totals"]["fills"]
+    trades = json.loads(out.read_text())["detected"]
     return {"trades": trades, "seconds": round(seconds, 2), "trades_per_second": round(trades / seconds)}

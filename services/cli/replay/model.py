@@ -12,6 +12,15 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
+class Fact:
+    """One modelled fact: its name, how it was modelled, and the options that change it (empty where none does)."""
+
+    name: str
+    how: str
+    options: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """The facts that are modelled. Prices and sizes in millionths, the spread in ticks."""
 
@@ -25,24 +34,37 @@ class Model:
     fee: Fee = field(default_factory=lambda: Fee(0))
     min_size_micros: int = 5_000_000
 
-    def facts(self) -> Iterator[tuple[str, str]]:
-        """Each modelled fact by name, and how it was modelled."""
-        yield (
+    def facts(self) -> Iterator[Fact]:
+        """Each modelled fact."""
+        depth, tick = text(self.depth_micros), text(self.tick_micros)
+        yield Fact(
             "book",
-            "around the market's last recorded fill; orders do not wear it down; what it was before is not known",
+            f"around the market's last recorded fill, {self.levels} prices {tick} apart; we do not wear it down",
+            "--tick, --levels",
         )
-        yield "spread", f"{self.spread_ticks} tick(s) of {text(self.tick_micros)}"
-        yield "depth", f"{text(self.depth_micros)} shares at each of {self.levels} prices"
-        yield "delay", f"{_seconds(self.delay)} from the leader's fill to our seeing it; fills of one second 1 ms apart"
-        yield (
+        yield Fact("spread", f"{self.spread_ticks} tick(s) of {tick}", "--spread-ticks")
+        yield Fact("depth", f"{depth} shares at each price", "--depth-shares")
+        yield Fact(
+            "delay",
+            f"{_seconds(self.delay)} from the leader's fill to our seeing it; fills of one second 1 ms apart",
+            "--delay-ms",
+        )
+        yield Fact(
             "settlement",
             f"{_seconds(self.settles_after)} from a match to the finalized block, every match is settled",
+            "--settle-ms",
         )
-        yield "end date", f"{self.ends_after // timedelta(hours=1)} h after the market's last recorded fill"
-        yield "fee", f"rate {text(self.fee.rate_micros)} of p·(1−p)" if self.fee.rate_micros else "none"
-        yield "minimum", f"{text(self.min_size_micros)} shares, and $1 for a buy"
-        yield "protocol", "binary markets of the first token protocol, not neg-risk, accepting orders"
-        yield "balance", "the leader starts with nothing: what he held before the recording is not known"
+        yield Fact(
+            "end date",
+            f"{self.ends_after // timedelta(hours=1)} h after the market's last recorded fill",
+            "--end-hours",
+        )
+        yield Fact(
+            "fee", f"rate {text(self.fee.rate_micros)} of p·(1−p)" if self.fee.rate_micros else "none", "--fee-bps"
+        )
+        yield Fact("minimum", f"{text(self.min_size_micros)} shares, and $1 for a buy", "--min-shares")
+        yield Fact("protocol", "binary markets of the first token protocol, not neg-risk, accepting orders")
+        yield Fact("balance", "the leader starts with nothing: what he held before the recording is not known")
 
     def books(self, token_id: str, complement: str, side: Side, price_micros: int) -> tuple[Book, Book]:
         """The books of both outcomes after a fill at this price: its side of the book is where the fill was."""

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from services.cli.replay.model import Model
-from services.cli.replay.report import Amounts, Line, Report, Sums, Verdict
+from services.cli.replay.report import Line, Report, Sums, Verdict
+from services.cli.replay.sales import Amounts
 from services.common.config_file import PolicyFile
 from services.common.domain.market import Side
 from services.common.domain.money import MICRO, mul_div, text
@@ -18,19 +19,20 @@ Json = Mapping[str, Any]
 
 
 def as_json(report: Report, files: Sequence[str], file: PolicyFile, model: Model, advice: str) -> str:
-    """The whole report; the same replay gives the same bytes."""
+    """The summary of interfaces.md and the whole report; the same replay gives the same bytes."""
     document: dict[str, Any] = {
+        **report.summary,
         "history": {
             "files": list(files),
             "leaders": list(report.leaders),
             "fills": len(report.lines),
             "first_at": report.first_at.isoformat(),
             "last_at": report.last_at.isoformat(),
+            "exact_repeats": report.repeats,
             "other_rows": report.others,
         },
         "policy": file.model_dump(mode="json"),
-        "modelled": dict(model.facts()),
-        "totals": {"fills": len(report.lines), **{str(verdict): report.verdicts[verdict] for verdict in Verdict}},
+        "modelled": {fact.name: {"as": fact.how, "options": fact.options} for fact in model.facts()},
         "buys": _side(report.sides[Side.BUY]),
         "sells": _side(report.sides[Side.SELL]),
         "refused_by": [
@@ -110,8 +112,12 @@ def show(report: Report, console: Console, model: Model, advice: str, *, fills: 
     others = ", ".join(f"{count} {kind}" for kind, count in report.others.items())
     if others:
         console.print(f"Rows that are no fills: {others}.")
+    if report.repeats:
+        console.print(f"Exact repeats of another row: {report.repeats}; each is a fill of its own.")
     if advice:
         console.print(advice)
+    for problem in report.summary["problems"]:
+        console.print(f"off: {problem}")
 
 
 def _table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
@@ -168,9 +174,9 @@ def _end(report: Report) -> Table:
 
 
 def _modelled(model: Model) -> Table:
-    table = _table("Modelled, because the recording does not say", "fact", "modelled as")
-    for name, how in model.facts():
-        table.add_row(name, how)
+    table = _table("Modelled, because the recording does not say", "fact", "modelled as", "option")
+    for fact in model.facts():
+        table.add_row(fact.name, fact.how, fact.options)
     return table
 
 

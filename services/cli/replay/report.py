@@ -1,18 +1,25 @@
 """What a replay came to: one line for every fill, the sums of each side, what refused, and what the books say at the end."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from importlib.metadata import version
+from typing import Any
 
+from services.cli import books, venue_log
 from services.cli.replay.drive import Ended
+from services.cli.replay.journal import leader_fill, wallet_fills
+from services.cli.replay.sales import NOTHING, Amounts, matched, sold
+from services.cli.summary import summary
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.fill import Position
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Side
 from services.common.domain.money import MICRO, mul_div
 from services.common.domain.trade import LeaderTrade
+from services.engine.debts import NOTHING_HELD, REFUSED_BY
 from services.engine.sizing import policy_micros
 
 
@@ -32,23 +39,8 @@ VERDICTS = {
     CopyState.FAILED: Verdict.FAILED,
 }
 
-WHY = {
-    "nothing_held": "nothing of the token was bought for him before",
-    "below_minimum": "less is owed than the venue takes; it is owed on, and sold with his next sales",
-    "sold_elsewhere": "the shares are no longer ours",
-    "resolved": "the market is over",
-    "voided_by_exit": "he sold it again before it could be bought",
-}
-"""Reasons that are no guard's: what exits end with."""
-
-
-@dataclass(frozen=True, slots=True)
-class Amounts:
-    """Shares, USDC without fee, and fee, in millionths."""
-
-    shares_micros: int = 0
-    usdc_micros: int = 0
-    fee_micros: int = 0
+REASONS = {NOTHING_HELD: "none_is_ours"} | {guard: reason for reason, guard in REFUSED_BY.items()}
+"""Why a debt was refused, by its guard: an exit that ends keeps no report of its guards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +103,16 @@ class Books:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that a replay has to say."""
+    """Everything that a replay has to say; `summary` is that of interfaces.md."""
 
+    summary: Mapping[str, Any]
     lines: tuple[Line, ...]
     sides: Mapping[Side, Sums]
     refusals: Mapping[tuple[str, str], Counter[Side]]
     books: Books
     others: Mapping[str, int]
     leaders: tuple[str, ...]
+    repeats: int
 
     @property
     def verdicts(self) -> Counter[Verdict]:
@@ -135,8 +129,8 @@ class Report:
 
 async def report(ended: Ended) -> Report:
     """The report of a replay that has ended; to be called in its loop."""
-    sold = _sold(ended.world.stores.database.copies.values())
-    lines = tuple(_line(number, copy, sold) for number, copy in enumerate(ended.copies, start=1))
+    sales = sold(ended.world.stores.database.copies.values())
+    lines = tuple(_line(number, copy, sales) for number, copy in enumerate(ended.copies, start=1))
     sides = {side: Sums() for side in Side}
     refusals: defaultdict[tuple[str, str], Counter[Side]] = defaultdict(Counter)
     for line in lines:
@@ -144,15 +138,33 @@ async def report(ended: Ended) -> Report:
         if line.verdict is not Verdict.COPIED:
             refusals[line.guard, line.reason][line.trade.side] += 1
     ordered = dict(sorted(refusals.items(), key=lambda item: (-item[1].total(), item[0])))
+    tape = ended.tape
     return Report(
-        lines, sides, ordered, await _books(ended), dict(sorted(ended.tape.others.items())), ended.tape.leaders
+        await _summary(ended),
+        lines,
+        sides,
+        ordered,
+        await _books(ended),
+        dict(sorted(tape.others.items())),
+        tape.leaders,
+        tape.repeats,
     )
 
 
-def _line(number: int, copy: Copy, sold: Mapping[str, Amounts]) -> Line:
+async def _summary(ended: Ended) -> Mapping[str, Any]:
+    """The summary that every run has: our stores held against what the venue and the chain say."""
+    world, wallet = ended.world, ended.world.account.wallet
+    fills = await world.chain.fills_of([wallet], 0, world.chain.head_number)
+    lines = [*map(leader_fill, ended.tape.played), *world.clob.lines, *wallet_fills(fills)]
+    log = venue_log.read(lines, [wallet])
+    return summary(
+        await books.read(world.stores), log, seed=0, version=version("polycopy"), config_hash=world.config_hash
+    )
+
+
+def _line(number: int, copy: Copy, sales: Mapping[str, Amounts]) -> Line:
     verdict = VERDICTS.get(copy.state, Verdict.OPEN)
     guard, reason, observed, limit = _why(copy, verdict)
-    bought = Amounts(copy.filled_micros, copy.paid_micros, copy.fee_micros)
     return Line(
         number=number,
         trade=copy.trade,
@@ -164,7 +176,7 @@ def _line(number: int, copy: Copy, sold: Mapping[str, Amounts]) -> Line:
         reason=reason,
         observed=observed,
         limit=limit,
-        ours=bought if copy.kind is CopyKind.ENTRY else sold.get(copy.copy_id, Amounts()),
+        ours=matched(copy) if copy.kind is CopyKind.ENTRY else sales.get(copy.copy_id, NOTHING),
     )
 
 
@@ -174,47 +186,7 @@ def _why(copy: Copy, verdict: Verdict) -> tuple[str, str, Mapping[str, str], Map
     name = copy.skip_reason or copy.failure or str(copy.state)
     refusals = copy.decision.refusals if copy.decision else ()
     said = next((refusal for refusal in refusals if refusal.guard == name), None)
-    return (name, said.reason, said.observed, said.limit) if said else (name, WHY.get(name, ""), {}, {})
-
-
-def _sold(copies: Iterable[Copy]) -> Mapping[str, Amounts]:
-    """What was sold for each debt: an attempt's sale is divided among the debts that it met, by what the leader sold."""
-    attempts: list[Copy] = []
-    members: defaultdict[str, list[Copy]] = defaultdict(list)
-    by_trade: dict[tuple[str, str], Copy] = {}
-    for copy in copies:
-        if copy.kind is CopyKind.EXIT and copy.filled_micros:
-            attempts.append(copy)
-        elif copy.kind is CopyKind.DEBT:
-            members[copy.member_of].append(copy)
-            by_trade[copy.follow_id, copy.trade.key] = copy
-    sold: defaultdict[str, Amounts] = defaultdict(Amounts)
-    for attempt in attempts:
-        met = members.get(attempt.copy_id) or [by_trade[attempt.follow_id, attempt.trade.key]]
-        for debt, part in zip(met, _divided(attempt, met), strict=True):
-            sold[debt.copy_id] = _plus(sold[debt.copy_id], part)
-    return sold
-
-
-def _divided(attempt: Copy, debts: Sequence[Copy]) -> Iterable[Amounts]:
-    rest, left = Amounts(attempt.filled_micros, attempt.paid_micros, attempt.fee_micros), 0
-    left = sum(debt.trade.shares_micros for debt in debts)
-    for debt in debts:
-        weight = debt.trade.shares_micros
-        part = Amounts(*(mul_div(of, weight, left) for of in (rest.shares_micros, rest.usdc_micros, rest.fee_micros)))
-        rest = Amounts(
-            rest.shares_micros - part.shares_micros,
-            rest.usdc_micros - part.usdc_micros,
-            rest.fee_micros - part.fee_micros,
-        )
-        left -= weight
-        yield part
-
-
-def _plus(one: Amounts, other: Amounts) -> Amounts:
-    return Amounts(
-        one.shares_micros + other.shares_micros, one.usdc_micros + other.usdc_micros, one.fee_micros + other.fee_micros
-    )
+    return (name, said.reason, said.observed, said.limit) if said else (name, REASONS.get(name, ""), {}, {})
 
 
 async def _books(ended: Ended) -> Books:

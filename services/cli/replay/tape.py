@@ -14,6 +14,8 @@ from services.common.polymarket.parse.history import oldest_first, trades_of
 from services.common.ports.chain import Receipt, Transfer
 
 STEP = timedelta(milliseconds=1)
+STEPS = 999
+"""How many fills of one second can follow each other before the next second begins; later ones come together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +28,16 @@ class Played:
 
 @dataclass(frozen=True, slots=True)
 class Tape:
-    """What is played. `markets` by condition id; `over` says when a market has been redeemed; `others` counts rows that are no fills."""
+    """What is played. `markets` by condition id; `over` says when a market has been redeemed.
+
+    `others` counts rows that are no fills, `repeats` fills that are exact repeats of another: they are played like any other.
+    """
 
     played: tuple[Played, ...]
     markets: Mapping[str, Market]
     over: Mapping[str, datetime]
     others: Mapping[str, int]
+    repeats: int
 
     @property
     def leaders(self) -> tuple[str, ...]:
@@ -62,17 +68,21 @@ def record(rows: Iterable[ActivityRow], model: Model) -> Tape:
         markets=_markets(fills, model),
         over=_over(ordered),
         others=Counter(str(row.kind) for row in ordered if row.kind is not ActivityKind.TRADE),
+        repeats=len(fills) - len(set(fills)),
     )
 
 
 def _played(trades: Sequence[LeaderTrade]) -> Iterator[Played]:
-    """Trades in the chain's words: the second is the block, the place in it the log."""
+    """Trades in the chain's words: the second is the block, the place in it the log. What stands for the leader's order, which the
+    recording does not name, is the trade's own key."""
     placed: Counter[datetime] = Counter()
     for trade in trades:
         index = placed[trade.traded_at]
         placed[trade.traded_at] += 1
+        order_hash = "0x" + hashlib.sha256(trade.key.encode()).hexdigest()
         block = int(trade.traded_at.timestamp())
-        yield Played(replace(trade, block_number=block, log_index=index), trade.traded_at + index * STEP)
+        placed_trade = replace(trade, order_hash=order_hash, block_number=block, log_index=index)
+        yield Played(placed_trade, trade.traded_at + min(index, STEPS) * STEP)
 
 
 def receipts(tape: Tape, exchange: str) -> Iterator[Receipt]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services.cli.replay.clock import VirtualClock
+from services.cli.replay.journal import LoggedClob
 from services.cli.replay.model import Model
 from services.cli.replay.tape import Tape, receipts
 from services.common.chain.memory import MemoryChain
@@ -13,7 +14,7 @@ from services.common.domain.account import Account
 from services.common.domain.follow import Follow, FollowState, Policy, follow_id
 from services.common.domain.money import micros
 from services.common.polymarket.environment import PRODUCTION
-from services.common.polymarket.memory import MemoryActivity, MemoryClob, MemoryMarkets
+from services.common.polymarket.memory import MemoryActivity, MemoryMarkets
 from services.common.ports.chain import Receipt
 from services.common.signing.key_file import KeyFileSigner
 from services.common.store.memory import MemoryStores
@@ -39,11 +40,13 @@ class World:
     stores: MemoryStores
     markets: MemoryMarkets
     chain: MemoryChain
+    clob: LoggedClob
     worker: Worker
     reconciliation: Reconciliation
     account: Account
     follows: tuple[Follow, ...]
     timing: Timing
+    config_hash: str
 
 
 async def build(tape: Tape, file: PolicyFile, model: Model) -> World:
@@ -61,8 +64,9 @@ async def build(tape: Tape, file: PolicyFile, model: Model) -> World:
         wallet.lower(), wallet, wallet, 0, wallet.lower(), active_version=NAME, limits=limits(file.limits)
     )
     follows = tuple(_follow(account, leader, policy, clock) for leader in tape.leaders)
-    clob = MemoryClob(wallet, chain, markets, clock, model.settles_after)
+    clob = LoggedClob(wallet, chain, markets, clock, model.settles_after)
     timing = Timing()
+    config_hash = hashlib.sha256(file.model_dump_json().encode()).hexdigest()
     worker = assemble(
         Ports(stores, clob, markets, chain, signer, clock),
         account.account_id,
@@ -71,7 +75,7 @@ async def build(tape: Tape, file: PolicyFile, model: Model) -> World:
         version=NAME,
         timing=timing,
         name=NAME,
-        config_hash=policy.digest(),
+        config_hash=config_hash,
     )
     comparison = Comparison(account, stores, chain, MemoryActivity(chain, clock), markets, clock, api_lag=timedelta(0))
     settler = Settler(account, stores, clob, chain, markets, clock)
@@ -84,7 +88,7 @@ async def build(tape: Tape, file: PolicyFile, model: Model) -> World:
     await stores.accounts.create(account)
     for follow in follows:
         await stores.follows.create(follow)
-    return World(clock, stores, markets, chain, worker, reconciliation, account, follows, timing)
+    return World(clock, stores, markets, chain, clob, worker, reconciliation, account, follows, timing, config_hash)
 
 
 def _follow(account: Account, leader: str, policy: Policy, clock: VirtualClock) -> Follow:
