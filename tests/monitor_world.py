@@ -1,6 +1,7 @@
 """A world for the monitor in memory: a chain that can lag, forget and go away, a clock that only tests move, and the monitor's real parts."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -38,6 +39,13 @@ def a_fill(order: int = 1, leader: str = LEADER, /, **changes: object) -> OrderF
     amounts = (usdc, shares) if buys else (shares, usdc)
     fields = {"exchange": EXCHANGE, "token_id": TOKEN, "fee": 0, **given}
     return OrderFilled(f"0x{order:064x}", leader, maker_amount=amounts[0], taker_amount=amounts[1], **fields)  # type: ignore[arg-type]
+
+
+async def until(condition: Callable[[], object], within_s: float = 30) -> None:
+    """Wait until it holds."""
+    async with asyncio.timeout(within_s):
+        while not condition():  # noqa: ASYNC110  what is waited for has no event
+            await asyncio.sleep(0.01)
 
 
 class Chain(MemoryChain):

@@ -12,7 +12,7 @@ from services.common.ports.venue import VenueUnavailable
 from services.monitor.listen import AWAY, Listening
 from tests.builders import LEADER, a_follow
 from tests.engine_world import settle
-from tests.monitor_world import OTHER_LEADER, World, a_fill
+from tests.monitor_world import OTHER_LEADER, World, a_fill, until
 
 CHECK = timedelta(milliseconds=1)
 
@@ -126,12 +126,6 @@ class Source:
         self.calls.append(tuple(leaders))
         await self.failing.wait()
         raise VenueUnavailable("away")
-
-
-async def until(condition) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110  the condition has no event
-            await asyncio.sleep(0.002)
 
 
 @pytest.fixture
