@@ -108,6 +108,9 @@ class MongoResults:
     async def page(self, accounts: Sequence[str], limit: int, offset: int) -> Page[ReconciliationResult]:
         wanted = {"account": {"$in": list(accounts)}}
         async with guarded():
-            cursor = self._results.find(wanted, sort=[("finishedAt", -1), ("_id", -1)], skip=offset, limit=limit)
-            items = tuple([codec.record(ReconciliationResult, document, "result_id") async for document in cursor])
+            items = await self._newest(wanted, limit, offset) if limit else ()  # to MongoDB, 0 is no limit
             return Page(items, await self._results.count_documents(wanted))
+
+    async def _newest(self, wanted: dict[str, Any], limit: int, offset: int) -> tuple[ReconciliationResult, ...]:
+        cursor = self._results.find(wanted, sort=[("finishedAt", -1), ("_id", -1)], skip=offset, limit=limit)
+        return tuple([codec.record(ReconciliationResult, document, "result_id") async for document in cursor])

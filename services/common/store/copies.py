@@ -360,12 +360,14 @@ class MongoCopies:
         self,
         wanted: Mapping[str, Any],
         order: list[tuple[str, int]],
-        limit: int = 0,
+        limit: int | None = None,
         skip: int = 0,
         without: Mapping[str, int] | None = None,
     ) -> tuple[Copy, ...]:
+        if limit == 0:  # to MongoDB, no limit
+            return ()
         async with guarded():
-            cursor = self._copies.find(wanted, without, skip=skip, limit=limit, sort=order or None)
+            cursor = self._copies.find(wanted, without, skip=skip, limit=limit or 0, sort=order or None)
             return tuple([activities.read(document) async for document in cursor])
 
     async def _read(self, copy_id: str, session: Session | None = None) -> tuple[Copy, int] | None:

@@ -33,7 +33,16 @@ async def move(
     if unless_stopped:
         held |= {"state": {"$ne": "halted"}, "pauses.scope": {"$ne": "all"}}
     done = await database["accounts"].update_one(held, update(change), session=session)
+    if done.matched_count and change.held is not None:
+        await _unset_zero(database, account_id, change.held.token_id, session)
     return done.matched_count == 1
+
+
+async def _unset_zero(database: Database, account_id: str, token_id: str, session: Session | None) -> None:
+    # What is left of its cost must not become part of the next holding's, and the document must not grow with every token ever held.
+    path = f"exposure.held.{token_id}"
+    zero = {"_id": account_id, f"{path}.sharesMicros": 0}
+    await database["accounts"].update_one(zero, {"$unset": {path: ""}}, session=session)
 
 
 def update(change: ExposureChange) -> dict[str, Any]:
@@ -43,7 +52,7 @@ def update(change: ExposureChange) -> dict[str, Any]:
     made: dict[str, Any] = {"$inc": add}
     if change.put is not None:
         put[f"exposure.open.{change.put.copy_id}"] = codec.encode(change.put)
-    if change.drop is not None:
+    if change.drop is not None and (change.put is None or change.put.copy_id != change.drop):
         made["$unset"] = {f"exposure.open.{change.drop}": ""}
     if change.held is not None:
         path = f"exposure.held.{change.held.token_id}"

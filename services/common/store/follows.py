@@ -1,5 +1,6 @@
 """`Follows`, `Leaders`, `Leases` and `DeadLetters` in MongoDB."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -121,7 +122,7 @@ class MongoDeadLetters:
         self._letters = database["dead_letters"]
 
     async def add(self, letter: DeadLetter) -> None:
-        made = codec.document(letter, "digest")
+        made = codec.document(_writable(letter), "digest")
         del made["_id"], made["count"]
         async with guarded():
             await self._letters.update_one(
@@ -136,3 +137,13 @@ class MongoDeadLetters:
                     async for document in self._letters.find(sort=[("_id", 1)])
                 ]
             )
+
+
+def _writable(letter: DeadLetter) -> DeadLetter:
+    """The letter without what no document can hold: half a character anywhere, a NUL in a name."""
+    shape = {_text(name).replace("\x00", "\ufffd"): kind for name, kind in letter.shape.items()}
+    return replace(letter, shape=shape, reason=_text(letter.reason), body=_text(letter.body))
+
+
+def _text(text: str) -> str:
+    return text.encode(errors="replace").decode()

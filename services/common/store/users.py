@@ -1,9 +1,11 @@
 """`Users` and `Nonces` in MongoDB."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
 
 from services.common.domain.user import Nonce, User
 from services.common.store import codec
@@ -49,8 +51,9 @@ class MongoNonces:
         self._nonces = database["auth_nonces"]
 
     async def add(self, nonce: Nonce) -> None:
-        async with guarded():
-            await self._nonces.insert_one(codec.document(nonce, "nonce"))
+        with suppress(DuplicateKeyError):
+            async with guarded():
+                await self._nonces.insert_one(codec.document(nonce, "nonce"))
 
     async def open_for(self, address: str, now: datetime, limit: int = 5) -> tuple[Nonce, ...]:
         wanted = {"address": address, "expiresAt": {"$gt": now}}

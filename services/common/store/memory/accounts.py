@@ -5,7 +5,7 @@ from datetime import datetime
 
 from services.common.domain import control
 from services.common.domain.account import Account, AccountState, ExposureChange, Limits, Pause, PauseScope
-from services.common.store.memory.database import MemoryDatabase
+from services.common.store.memory.database import MemoryDatabase, add
 
 
 class MemoryAccounts:
@@ -16,7 +16,7 @@ class MemoryAccounts:
 
     async def create(self, account: Account) -> bool:
         await self._db.turn()
-        return self._db.accounts.setdefault(account.account_id, account) is account
+        return add(self._db.accounts, account.account_id, account)
 
     async def get(self, account_id: str) -> Account | None:
         await self._db.turn()

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from services.common.domain.fill import Fill, LedgerLine, Position, ReconciliationResult
 from services.common.ports.stores import Change, Page
-from services.common.store.memory.database import MemoryDatabase
+from services.common.store.memory.database import MemoryDatabase, add
 
 
 class MemoryPositions:
@@ -59,7 +59,7 @@ class MemoryResults:
 
     async def add(self, result: ReconciliationResult) -> bool:
         await self._db.turn()
-        return self._results.setdefault(result.result_id, result) is result
+        return add(self._results, result.result_id, result)
 
     async def latest(self, account_id: str) -> ReconciliationResult | None:
         newest = await self.page([account_id], 1, 0)

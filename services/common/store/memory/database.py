@@ -122,5 +122,13 @@ class MemoryDatabase:
         self.accounts[account_id] = _moved(account, change)
 
 
+def add(kept: dict[str, T], name: str, value: T) -> bool:
+    """Keep a value unless its name is taken, be it by the same value."""
+    if name in kept:
+        return False
+    kept[name] = value
+    return True
+
+
 def _moved(account: Account, change: ExposureChange) -> Account:
     return replace(account, seq=account.seq + 1, exposure=applied(account.exposure, change))

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.common.domain.user import Nonce, User
-from services.common.store.memory.database import MemoryDatabase
+from services.common.store.memory.database import MemoryDatabase, add
 
 
 class MemoryUsers:
@@ -42,7 +42,7 @@ class MemoryNonces:
 
     async def add(self, nonce: Nonce) -> None:
         await self._db.turn()
-        self._nonces[nonce.nonce] = nonce
+        add(self._nonces, nonce.nonce, nonce)
 
     async def open_for(self, address: str, now: datetime, limit: int = 5) -> tuple[Nonce, ...]:
         await self._db.turn()

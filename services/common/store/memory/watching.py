@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from services.common.domain.dead_letter import DeadLetter
 from services.common.domain.follow import Follow, FollowState, Policy
 from services.common.ports.stores import Leader
-from services.common.store.memory.database import MemoryDatabase
+from services.common.store.memory.database import MemoryDatabase, add
 
 
 class MemoryFollows:
@@ -18,7 +18,8 @@ class MemoryFollows:
 
     async def create(self, follow: Follow) -> bool:
         await self._db.turn()
-        return self._follows.setdefault(follow.follow_id, follow) is follow
+        pairs = {(known.account_id, known.leader) for known in self._follows.values()}
+        return (follow.account_id, follow.leader) not in pairs and add(self._follows, follow.follow_id, follow)
 
     async def get(self, follow_id: str) -> Follow | None:
         await self._db.turn()
@@ -62,7 +63,7 @@ class MemoryLeaders:
 
     async def start(self, leader: Leader) -> bool:
         await self._db.turn()
-        return self._leaders.setdefault(leader.address, leader) is leader
+        return add(self._leaders, leader.address, leader)
 
     async def advance(self, leader: Leader) -> bool:
         await self._db.turn()
