@@ -1,0 +1,181 @@
+"""Exits: a step is owed once, one attempt is open at a time, an end is on the version that was read."""
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from services.common.domain.copy import Copy, CopyKind
+from services.common.domain.exit import Exit, ExitState, Place, Step, exit_id
+from services.common.domain.follow import follow_id
+from services.common.domain.market import Side
+from services.common.ports.stores import Stores
+from tests.builders import ACCOUNT, LEADER, TOKEN, a_copy, a_trade
+
+FOLLOW = follow_id(ACCOUNT, LEADER)
+EXIT = exit_id(FOLLOW, TOKEN)
+
+
+def a_step(number: int = 1, **changes: Any) -> Step:
+    return replace(Step(f"step {number}", Place(100 + number, 1), 10, 100), **changes)
+
+
+def an_attempt(number: int, now: datetime) -> Copy:
+    sell = a_trade(number, side=Side.SELL)
+    return a_copy(number, kind=CopyKind.EXIT, now=now, trade=sell, exit_id=EXIT, attempt_number=number)
+
+
+async def owe(stores: Stores, step: Step, now: datetime) -> Exit:
+    return await stores.exits.owe(EXIT, ACCOUNT, FOLLOW, TOKEN, step, now)
+
+
+async def kept(stores: Stores) -> Exit:
+    found = await stores.exits.get(EXIT)
+    assert found is not None
+    return found
+
+
+async def test_the_first_step_opens_an_exit(stores: Stores, now: datetime) -> None:
+    owed = await owe(stores, a_step(), now)
+
+    assert owed == Exit(EXIT, ACCOUNT, FOLLOW, TOKEN, ExitState.OPEN, (a_step(),), now, version=1)
+    assert await kept(stores) == owed
+    assert await stores.exits.open_ones(ACCOUNT) == (owed,)
+    assert await stores.exits.open_ones("0x" + "b" * 40) == ()
+    assert await stores.exits.get("none") is None
+
+
+async def test_a_step_is_owed_once_by_its_key(stores: Stores, now: datetime) -> None:
+    first = await owe(stores, a_step(), now)
+
+    assert await owe(stores, a_step(decrease_micros=99), now) == first
+    assert await kept(stores) == first
+
+
+async def test_steps_in_a_race_are_all_owed_once_and_in_the_leaders_order(stores: Stores, now: datetime) -> None:
+    await asyncio.gather(*(owe(stores, a_step(number), now) for number in (3, 1, 4, 2, 3, 1, 4, 2)))
+
+    found = await kept(stores)
+    assert found.steps == tuple(a_step(number) for number in (1, 2, 3, 4))
+    assert found.version == 4
+
+
+async def test_a_step_of_more_than_a_machine_word_is_kept_whole(stores: Stores, now: datetime) -> None:
+    step = a_step(decrease_micros=2**63, before_micros=2**200)
+
+    await owe(stores, step, now)
+
+    assert (await kept(stores)).steps == (step,)
+
+
+async def test_one_attempt_is_open_at_a_time(stores: Stores, now: datetime) -> None:
+    owed = await owe(stores, a_step(), now)
+
+    done = await asyncio.gather(
+        *(stores.exits.open_attempt(EXIT, owed.version, an_attempt(number, now)) for number in range(1, 9))
+    )
+
+    assert sorted(done) == [False] * 7 + [True]
+    found = await kept(stores)
+    (copy,) = await stores.copies.of_exit(EXIT)
+    assert (found.attempts, found.open_attempt, found.version) == (1, copy.copy_id, owed.version + 1)
+    assert (copy.kind, [entry.action for entry in copy.trail]) == (CopyKind.EXIT, ["detected"])
+
+
+async def test_an_attempt_is_not_opened_twice_nor_on_what_has_changed(stores: Stores, now: datetime) -> None:
+    stale = (await owe(stores, a_step(1), now)).version
+    fresh = (await owe(stores, a_step(2), now)).version
+    attempt = an_attempt(1, now)
+
+    assert not await stores.exits.open_attempt(EXIT, stale, attempt)
+    assert await stores.copies.get(attempt.copy_id) is None
+    assert await stores.exits.open_attempt(EXIT, fresh, attempt)
+    assert not await stores.exits.open_attempt(EXIT, fresh, attempt)
+    assert not await stores.exits.open_attempt(EXIT, fresh + 1, an_attempt(2, now))
+    assert (await kept(stores)).attempts == 1
+    assert not await stores.exits.open_attempt("none", 0, an_attempt(3, now))
+
+
+async def test_the_copy_of_an_attempt_is_never_made_again(stores: Stores, now: datetime) -> None:
+    owed = await owe(stores, a_step(), now)
+    attempt = an_attempt(1, now)
+    await stores.exits.open_attempt(EXIT, owed.version, attempt)
+    assert await stores.exits.close_attempt(EXIT, attempt.copy_id)
+    before = await kept(stores)
+
+    assert not await stores.exits.open_attempt(EXIT, before.version, attempt)
+    assert await kept(stores) == before
+
+
+async def test_an_attempt_is_closed_once_and_only_by_its_own_name(stores: Stores, now: datetime) -> None:
+    owed = await owe(stores, a_step(), now)
+    attempt = an_attempt(1, now)
+    await stores.exits.open_attempt(EXIT, owed.version, attempt)
+
+    assert not await stores.exits.close_attempt(EXIT, an_attempt(2, now).copy_id)
+    assert await stores.exits.close_attempt(EXIT, attempt.copy_id)
+    closed = await kept(stores)
+    assert not await stores.exits.close_attempt(EXIT, attempt.copy_id)
+    assert await kept(stores) == closed
+    assert (closed.open_attempt, closed.attempts, closed.version) == ("", 1, owed.version + 2)
+
+
+@pytest.mark.parametrize("state", [state for state in ExitState if state is not ExitState.OPEN])
+async def test_an_exit_ends_on_the_version_that_was_read(stores: Stores, now: datetime, state: ExitState) -> None:
+    owed = await owe(stores, a_step(), now)
+
+    assert not await stores.exits.end(EXIT, owed.version - 1, state, now)
+    assert await stores.exits.end(EXIT, owed.version, state, now)
+    assert not await stores.exits.end(EXIT, owed.version, state, now)
+    assert await kept(stores) == replace(owed, state=state, version=owed.version + 1)
+    assert await stores.exits.open_ones(ACCOUNT) == ()
+    assert not await stores.exits.end("none", 0, state, now)
+
+
+async def test_an_exit_with_an_open_attempt_does_not_end_and_an_ended_one_opens_no_attempt(
+    stores: Stores, now: datetime
+) -> None:
+    owed = await owe(stores, a_step(), now)
+    attempt = an_attempt(1, now)
+    await stores.exits.open_attempt(EXIT, owed.version, attempt)
+    opened = await kept(stores)
+
+    assert not await stores.exits.end(EXIT, opened.version, ExitState.MET, now)
+    await stores.exits.close_attempt(EXIT, attempt.copy_id)
+    assert await stores.exits.end(EXIT, opened.version + 1, ExitState.MET, now)
+    assert not await stores.exits.open_attempt(EXIT, opened.version + 2, an_attempt(2, now))
+
+
+async def test_a_new_step_opens_an_exit_that_had_ended_and_an_old_one_does_not(stores: Stores, now: datetime) -> None:
+    owed = await owe(stores, a_step(1), now)
+    await stores.exits.end(EXIT, owed.version, ExitState.MET, now)
+
+    assert (await owe(stores, a_step(1), now)).state is ExitState.MET
+    again = await owe(stores, a_step(2), now)
+
+    assert (again.state, again.steps) == (ExitState.OPEN, (a_step(1), a_step(2)))
+
+
+async def test_an_end_and_a_new_step_in_a_race_leave_what_is_owed_open(stores: Stores, now: datetime) -> None:
+    owed = await owe(stores, a_step(1), now)
+
+    await asyncio.gather(
+        stores.exits.end(EXIT, owed.version, ExitState.MET, now),
+        owe(stores, a_step(2), now),
+        stores.exits.end(EXIT, owed.version, ExitState.DUST, now),
+    )
+
+    found = await kept(stores)
+    assert (found.state, found.steps) == (ExitState.OPEN, (a_step(1), a_step(2)))
+
+
+async def test_attempts_and_debts_of_an_exit_are_listed_debts_first(stores: Stores, now: datetime) -> None:
+    debts = [a_copy(number, kind=CopyKind.DEBT, now=now, exit_id=EXIT) for number in (6, 5)]
+    attempts = [an_attempt(number, now) for number in (2, 1)]
+    await stores.copies.insert([*attempts, *debts, a_copy(9, now=now)])
+
+    found = [copy.copy_id for copy in await stores.copies.of_exit(EXIT)]
+
+    assert found == [copy.copy_id for copy in (debts[1], debts[0], attempts[1], attempts[0])]
