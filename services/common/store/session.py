@@ -1,5 +1,6 @@
 """How MongoDB is asked: driver errors become `StoreUnavailable`, transactions are short and never repeated blindly."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
@@ -15,7 +16,9 @@ Database = AsyncIOMotorDatabase[dict[str, Any]]
 Client = AsyncIOMotorClient[dict[str, Any]]
 Session = AsyncIOMotorClientSession
 
-TRIES = 8
+TRIES = 40
+LONGEST_PAUSE_S = 0.032
+"""Twenty orders of one account that match at once all meet on its line; all tries together stay well below a lease."""
 UNKNOWN_COMMIT = "UnknownTransactionCommitResult"
 TRANSIENT = "TransientTransactionError"
 
@@ -42,11 +45,11 @@ async def transact(client: Client, work: Callable[[Session], Awaitable[T]]) -> T
     The driver's own helper is not used: it repeats far beyond a lease (orders.md 1.6). A commit whose answer was lost is committed
     again; when that fails too, `StoreUnavailable` is raised and the caller reads back.
     """
-    for _ in range(TRIES):
+    for tried in range(TRIES):
         try:
             return await _once(client, work)
         except Conflict:
-            continue
+            await asyncio.sleep(min(0.001 * 2**tried, LONGEST_PAUSE_S))  # between tries: nothing is decided by it
     raise StoreUnavailable("the transaction kept meeting others")
 
 
