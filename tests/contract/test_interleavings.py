@@ -1,0 +1,230 @@
+"""What snapshot isolation lets two transactions see, provoked step by step on a real mongod."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.common.domain.account import Account, AccountState, ExposureChange, Pause, PauseScope
+from services.common.domain.copy import Copy
+from services.common.domain.intent import Attempt
+from services.common.domain.lifecycle import CopyState
+from services.common.ports.stores import Begun, StoreUnavailable
+from services.common.store.client import MongoStores
+from tests.builders import ACCOUNT, a_copy, a_decision, a_trade, an_exposure, an_intent
+from tests.contract.lifecycle_world import LEASE, S, books, claimed, executed, executing, in_state, kept, settled
+
+
+def meanwhile(
+    stores: MongoStores, monkeypatch: pytest.MonkeyPatch, name: str, work: Callable[[], Awaitable[Any]]
+) -> None:
+    """Once, after the store's own `name` has read inside its transaction, others write."""
+    original, done = getattr(stores.copies, name), []
+
+    async def interrupted(*args: Any, **kwargs: Any) -> Any:
+        found = await original(*args, **kwargs)
+        if not done:
+            done.append(True)
+            await work()
+        return found
+
+    monkeypatch.setattr(stores.copies, name, interrupted)
+
+
+async def line(stores: MongoStores) -> Account:
+    found = await stores.accounts.get(ACCOUNT)
+    assert found is not None
+    return found
+
+
+async def begin(stores: MongoStores, copy: Copy, now: datetime, seq: int = 0, number: int = 1) -> Begun:
+    intent = an_intent(number, now)
+    return await stores.copies.begin(copy.ref, seq, intent, a_decision(now), an_exposure(copy, intent, now), (), now)
+
+
+async def halt(stores: MongoStores, now: datetime) -> None:
+    await stores.accounts.set_state(ACCOUNT, AccountState.HALTED, "ops", now)
+
+
+async def pause(stores: MongoStores, now: datetime) -> None:
+    await stores.accounts.pause(ACCOUNT, Pause(PauseScope.ALL, "", "ops", now))
+
+
+@pytest.mark.parametrize("control", [halt, pause])
+async def test_a_stop_that_commits_inside_an_intents_transaction_wins(
+    mongo_stores: MongoStores, monkeypatch: pytest.MonkeyPatch, now: datetime, control: Any
+) -> None:
+    copy = await in_state(mongo_stores, CopyState.CLAIMED, now)
+    meanwhile(mongo_stores, monkeypatch, "_read", lambda: control(mongo_stores, now))
+
+    assert await begin(mongo_stores, copy, now) is Begun.ACCOUNT_MOVED
+
+    assert await kept(mongo_stores, copy) == copy
+    assert ((await line(mongo_stores)).seq, (await line(mongo_stores)).exposure.open) == (1, {})
+
+
+@pytest.mark.parametrize("control", [halt, pause])
+async def test_a_stop_that_commits_inside_a_resends_transaction_wins(
+    mongo_stores: MongoStores, monkeypatch: pytest.MonkeyPatch, now: datetime, control: Any
+) -> None:
+    copy = await executing(mongo_stores, now)
+    meanwhile(mongo_stores, monkeypatch, "_read", lambda: control(mongo_stores, now))
+
+    assert not await mongo_stores.copies.journal(copy.ref, Attempt(2, now), now)
+
+    assert await kept(mongo_stores, copy) == copy
+
+
+async def test_a_stop_that_comes_while_an_intent_commits_is_written_after_it(
+    mongo_stores: MongoStores, monkeypatch: pytest.MonkeyPatch, now: datetime
+) -> None:
+    copy = await in_state(mongo_stores, CopyState.CLAIMED, now)
+    stops: list[asyncio.Task[Any]] = []
+
+    async def stop() -> None:
+        stops.append(asyncio.create_task(halt(mongo_stores, now)))
+        await asyncio.sleep(0.05)  # the line is this transaction's now: the stop waits for it
+
+    meanwhile(mongo_stores, monkeypatch, "_replace", stop)
+
+    assert await begin(mongo_stores, copy, now) is Begun.DONE
+    async with asyncio.timeout(20):
+        await stops[0]
+
+    account = await line(mongo_stores)
+    assert (account.state, account.seq) == (AccountState.HALTED, 2)
+    assert list(account.exposure.open) == [copy.copy_id]
+    assert not await mongo_stores.copies.journal(copy.ref, Attempt(2, now), now)
+
+
+async def test_another_decision_that_commits_inside_an_intents_transaction_wins(
+    mongo_stores: MongoStores, monkeypatch: pytest.MonkeyPatch, now: datetime
+) -> None:
+    first = await claimed(mongo_stores, copy_of(1, now))
+    second = await claimed(mongo_stores, copy_of(2, now))
+    meanwhile(mongo_stores, monkeypatch, "_read", lambda: begin(mongo_stores, second, now, 0, 2))
+
+    assert await begin(mongo_stores, first, now) is Begun.ACCOUNT_MOVED
+
+    account = await line(mongo_stores)
+    assert (account.seq, list(account.exposure.open)) == (1, [second.copy_id])
+    assert (await kept(mongo_stores, first)).state is S.CLAIMED
+
+
+async def test_exposure_that_moves_inside_an_intents_transaction_sends_it_back(
+    mongo_stores: MongoStores, monkeypatch: pytest.MonkeyPatch, now: datetime
+) -> None:
+    copy = await in_state(mongo_stores, CopyState.CLAIMED, now)
+    spent = ExposureChange(now, lost_micros=1)
+    meanwhile(mongo_stores, monkeypatch, "_read", lambda: mongo_stores.accounts.apply(ACCOUNT, spent))
+
+    assert await begin(mongo_stores, copy, now) is Begun.ACCOUNT_MOVED
+
+
+async def test_a_claim_that_passes_on_inside_a_transaction_takes_its_writes_away(
+    mongo_stores: MongoStores, monkeypatch: pytest.MonkeyPatch, now: datetime
+) -> None:
+    copy = await in_state(mongo_stores, CopyState.CLAIMED, now)
+    await mongo_stores.copies.renew(copy.ref, timedelta(0))
+
+    async def passed_on() -> None:
+        assert await mongo_stores.copies.claim(ACCOUNT, "w2", LEASE, fresh=True) is not None
+
+    meanwhile(mongo_stores, monkeypatch, "_read", passed_on)
+
+    assert await begin(mongo_stores, copy, now) is Begun.CLAIM_LOST
+
+    assert ((await line(mongo_stores)).seq, (await line(mongo_stores)).exposure.open) == (0, {})
+    assert (await kept(mongo_stores, copy)).claimed_by == "w2"
+
+
+async def test_a_claim_that_passes_on_inside_a_conclusion_takes_it_away(
+    mongo_stores: MongoStores, monkeypatch: pytest.MonkeyPatch, now: datetime
+) -> None:
+    copy = await executing(mongo_stores, now)
+    await mongo_stores.copies.renew(copy.ref, timedelta(0))
+    meanwhile(mongo_stores, monkeypatch, "_read", lambda: mongo_stores.copies.claim(ACCOUNT, "w2", LEASE, fresh=True))
+
+    assert not await mongo_stores.copies.execute(copy.ref, None, 10, 5, 1, ExposureChange(now), now)
+
+    after = await kept(mongo_stores, copy)
+    assert (after.state, after.claimed_by, (await line(mongo_stores)).seq) == (S.EXECUTING, "w2", 1)
+
+
+async def test_a_settlement_inside_a_settlement_is_booked_once(
+    mongo_stores: MongoStores, monkeypatch: pytest.MonkeyPatch, now: datetime
+) -> None:
+    copy = await executed(mongo_stores, now)
+    inner = books(copy, now, "inner")
+    meanwhile(
+        mongo_stores,
+        monkeypatch,
+        "_read",
+        lambda: settled(mongo_stores, copy, copy.fence, S.RECONCILED, now, inner),
+    )
+
+    assert not await settled(mongo_stores, copy, copy.fence, S.RECONCILED, now, books(copy, now, "outer"))
+
+    assert [line.trade_id for line in await mongo_stores.positions.ledger(ACCOUNT)] == ["inner"]
+    assert (await line(mongo_stores)).exposure.held[copy.trade.token_id].shares_micros == 10_000_000
+
+
+async def test_a_renewal_inside_a_conclusion_holds_nothing_up(
+    mongo_stores: MongoStores, monkeypatch: pytest.MonkeyPatch, now: datetime
+) -> None:
+    copy = await executing(mongo_stores, now)
+    meanwhile(mongo_stores, monkeypatch, "_read", lambda: mongo_stores.copies.renew(copy.ref, LEASE))
+
+    assert await mongo_stores.copies.execute(copy.ref, None, 10, 5, 1, ExposureChange(now), now)
+    assert (await kept(mongo_stores, copy)).state is S.EXECUTED
+
+
+async def test_a_worker_that_was_frozen_in_its_claim_is_not_handed_anothers(
+    mongo_stores: MongoStores, monkeypatch: pytest.MonkeyPatch, now: datetime
+) -> None:
+    copy = copy_of(1, now)
+    await in_state(mongo_stores, CopyState.DETECTED, now)
+    others: list[Copy | None] = []
+
+    async def frozen() -> None:
+        async with asyncio.timeout(10):
+            while not others or others[-1] is None:
+                others.append(await mongo_stores.copies.claim(ACCOUNT, "quick", LEASE, fresh=True))
+
+    meanwhile(mongo_stores, monkeypatch, "_take", frozen)
+
+    slow = await mongo_stores.copies.claim(ACCOUNT, "slow", timedelta(milliseconds=1), fresh=True)
+
+    assert slow is None
+    after = await kept(mongo_stores, copy)
+    assert (after.claimed_by, after.fence) == ("quick", 2)
+
+
+async def test_a_process_that_dies_inside_a_transaction_holds_the_account_for_seconds_only(
+    mongo_stores: MongoStores, now: datetime
+) -> None:
+    copy = await in_state(mongo_stores, CopyState.CLAIMED, now)
+    async with await mongo_stores.database.client.start_session() as dead:
+        dead.start_transaction()
+        held = await mongo_stores.database["accounts"].update_one({"_id": ACCOUNT}, {"$inc": {"seq": 1}}, session=dead)
+        assert held.matched_count == 1
+
+        with pytest.raises(StoreUnavailable):
+            await begin(mongo_stores, copy, now)
+        async with asyncio.timeout(30):
+            while True:
+                try:
+                    await halt(mongo_stores, now)
+                    break
+                except StoreUnavailable:
+                    continue
+
+    account = await line(mongo_stores)
+    assert (account.state, account.seq) == (AccountState.HALTED, 1)
+    assert await begin(mongo_stores, copy, now) is Begun.ACCOUNT_MOVED
+
+
+def copy_of(number: int, now: datetime) -> Copy:
+    return a_copy(number, now=now) if number == 1 else a_copy(number, now=now, trade=a_trade(number, token_id="2"))
