@@ -11,6 +11,7 @@ from prometheus_client import Counter, Gauge
 from services.common.crashpoints import crashpoint
 from services.common.domain.account import Account, ExposureChange
 from services.common.domain.fill import Discrepancy, Position, ReconciliationResult
+from services.common.domain.lifecycle import CopyState
 from services.common.domain.money import MICRO, mul_div
 from services.common.ports.chain import Chain, ChainUnavailable
 from services.common.ports.clock import Clock
@@ -26,6 +27,7 @@ DISCREPANCIES = Gauge(
 )
 
 UNSETTLED_AT_MOST = 1_000
+MAY_MOVE = frozenset({CopyState.EXECUTING, CopyState.EXECUTED})
 
 
 class Comparison:
@@ -53,11 +55,9 @@ class Comparison:
     async def run(self, settled: int) -> ReconciliationResult:
         """Compare now and keep the result. Raises `StoreUnavailable`; a source that is away makes the result incomplete."""
         started = self._clock.now()
+        # First what is under way, then the books: what settles in between is left out or is in both.
+        busy = await self._under_way()
         positions = await self._stores.positions.of([self._account.account_id])
-        busy = {
-            copy.trade.token_id
-            for copy in await self._stores.copies.unsettled(self._account.account_id, UNSETTLED_AT_MOST)
-        }
         ours = {position.token_id: position.shares_micros for position in positions}
         block, on_chain = await self._with_chain({token: shares for token, shares in ours.items() if token not in busy})
         on_api = await self._with_data_api(ours, busy | self._recent(positions, started))
@@ -79,6 +79,16 @@ class Comparison:
         await self._stores.results.add(result)
         self._tell(result)
         return result
+
+    async def _under_way(self) -> set[str]:
+        """Tokens that an order may have moved whose fills are not booked."""
+        unsettled = await self._stores.copies.unsettled(self._account.account_id, UNSETTLED_AT_MOST)
+        account = await self._stores.accounts.get(self._account.account_id)
+        known = {copy.copy_id for copy in unsettled}
+        intents = account.exposure.open if account else ()
+        sent = [await self._stores.copies.get(copy_id) for copy_id in intents if copy_id not in known]
+        moving = (copy for copy in sent if copy is not None and copy.state in MAY_MOVE)
+        return {copy.trade.token_id for copy in (*unsettled, *moving)}
 
     def _recent(self, positions: Sequence[Position], now: datetime) -> set[str]:
         return {position.token_id for position in positions if now - position.updated_at < self._api_lag}

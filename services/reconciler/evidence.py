@@ -35,6 +35,8 @@ class Settled:
 
 def weigh(copy: Copy, trades: Sequence[VenueTrade], logs: Sequence[FillLog], finalized: int) -> Pending | Settled:
     """Settle a copy only when its trades are all terminal and the logs of its own orders, up to `finalized`, tell the same story."""
+    # A trade that moves between two pages while they are read is in both: it is one trade, and the later word counts.
+    trades = tuple({(trade.trade_id, trade.order_hash): trade for trade in trades}.values())
     if not trades:
         return Pending("no trade names the order yet")
     if any(trade.status not in TRADE_TERMINAL for trade in trades):

@@ -11,6 +11,7 @@ from services.reconciler.compare import Comparison
 from services.reconciler.settle import Settler
 
 LEASE = timedelta(seconds=30)
+RENEW_AFTER_S = 5.0
 
 
 class Reconciliation:
@@ -36,27 +37,40 @@ class Reconciliation:
         self._every = every
         self._compared_at: float | None = None
         self._settled = 0
+        self._renew_at: float | None = None
         self._line = asyncio.Lock()
 
     async def turn(self) -> None:
         """Settle what can be settled, and compare when it is time. Does nothing while another process has the lease."""
         async with self._line:
-            if not await self._stores.leases.take(self._lease, self._holder, LEASE):
+            if not await self._take():
                 return
-            self._settled += await self._settler.turn()
+            self._settled += await self._settler.turn(self._keep)
             if self._compared_at is None or self._clock.monotonic() - self._compared_at >= self._every.total_seconds():
                 await self._compare()
 
     async def run_now(self) -> ReconciliationResult:
         """Settle and compare at once. A comparison only reads, so it is made whoever has the lease."""
         async with self._line:
-            if await self._stores.leases.take(self._lease, self._holder, LEASE):
-                self._settled += await self._settler.turn()
+            if await self._take():
+                self._settled += await self._settler.turn(self._keep)
             return await self._compare()
 
     async def give_back(self) -> None:
         """Let another process go on at once."""
         await self._stores.leases.give_back(self._lease, self._holder)
+
+    async def _take(self) -> bool:
+        asked_at = self._clock.monotonic()
+        mine = await self._stores.leases.take(self._lease, self._holder, LEASE)
+        self._renew_at = asked_at + RENEW_AFTER_S if mine else None
+        return mine
+
+    async def _keep(self) -> bool:
+        """Whether the lease is held, renewed where it has been for a while: a turn over a slow venue outlasts it."""
+        if self._renew_at is not None and self._clock.monotonic() < self._renew_at:
+            return True
+        return await self._take()
 
     async def _compare(self) -> ReconciliationResult:
         settled, self._settled = self._settled, 0

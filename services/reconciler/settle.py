@@ -1,6 +1,6 @@
 """Follows every match to its end: CONFIRMED and finalized, or FAILED. The reconciler's half of a copy's life."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,22 +10,26 @@ from prometheus_client import Counter
 from services.common.crashpoints import crashpoint
 from services.common.domain.account import Account, ExposureChange
 from services.common.domain.copy import Copy
-from services.common.domain.fill import Fill, LedgerLine, Position
+from services.common.domain.fill import Fill, LedgerLine, Position, TradeStatus
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Market
-from services.common.ports.chain import Chain, FillLog
+from services.common.ports.chain import Chain, ChainUnavailable, FillLog
 from services.common.ports.clock import Clock
 from services.common.ports.stores import Stores
 from services.common.ports.venue import Clob, Markets, VenueTrade, VenueUnavailable
 from services.reconciler import ledger
-from services.reconciler.evidence import Pending, Settled, weigh
+from services.reconciler.evidence import Settled, weigh
 
 log = structlog.get_logger()
 
 SETTLED = Counter("polycopy_reconciler_settled_total", "Copies settled, by the state they ended in", ["state"])
 REVIEWS = Counter("polycopy_reconciler_reviews_total", "Copies that a human has to look at")
 
+StillMine = Callable[[], Awaitable[bool]]
+"""Whether this process may still write the account's books."""
+
 AT_ONCE = 50
+FAILURES_AT_MOST = 3
 
 
 class Settler:
@@ -41,23 +45,33 @@ class Settler:
         self._markets = markets
         self._clock = clock
 
-    async def turn(self) -> int:
-        """Look at every unsettled copy once; how many were settled. Raises what the ports raise."""
+    async def turn(self, still_mine: StillMine) -> int:
+        """Look at every unsettled copy once, for as long as this process may; how many were settled. Raises `StoreUnavailable`."""
         copies = await self._stores.copies.unsettled(self._account.account_id, AT_ONCE)
-        if not copies:
-            return 0
-        finalized = (await self._chain.head()).finalized
-        return sum([await self._look(copy, finalized) for copy in copies])
+        settled = failures = 0
+        for copy in copies:
+            if failures >= FAILURES_AT_MOST or not await still_mine():
+                break
+            # Before it is looked at: one that cannot be read goes behind the others.
+            await self._stores.copies.touch(copy.copy_id, self._clock.now())
+            try:
+                settled += await self._look(copy, still_mine)
+            except (VenueUnavailable, ChainUnavailable) as error:
+                failures += 1
+                log.warning("look_failed", copy=copy.copy_id, error=type(error).__name__, text=str(error)[:200])
+        return settled
 
-    async def _look(self, copy: Copy, finalized: int) -> bool:
+    async def _look(self, copy: Copy, still_mine: StillMine) -> bool:
         trades = await self._trades(copy)
         if copy.state is CopyState.FAILED:
             return await self._revive(copy, trades)
-        weighed = weigh(copy, trades, await self._logs(copy), finalized)
-        if isinstance(weighed, Pending):
-            await self._stores.copies.touch(copy.copy_id, self._clock.now())
+        if not trades:
             return False
-        return await self._settle(copy, weighed)
+        finalized = (await self._chain.head()).finalized
+        logs = await self._logs(copy)
+        weighed = weigh(copy, trades, logs, finalized)
+        # What follows reads a position and writes it back: nobody else may, and the answers may have been long in coming.
+        return isinstance(weighed, Settled) and await still_mine() and await self._settle(copy, weighed)
 
     async def _trades(self, copy: Copy) -> tuple[VenueTrade, ...]:
         found = [
@@ -75,8 +89,8 @@ class Settler:
     async def _revive(self, copy: Copy, trades: Sequence[VenueTrade]) -> bool:
         """A copy that was given up has filled after all: it is executed again, and flagged."""
         now = self._clock.now()
+        trades = [trade for trade in trades if trade.status is not TradeStatus.FAILED]
         if not trades:
-            await self._stores.copies.touch(copy.copy_id, now)
             return False
         shares = sum(trade.shares_micros for trade in trades)
         paid = sum(trade.shares_micros * trade.price_micros // 1_000_000 for trade in trades)

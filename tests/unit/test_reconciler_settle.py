@@ -1,0 +1,487 @@
+"""From a match to the books: a copy settles when every trade is terminal and the finalized logs of its own hashes say the same."""
+
+import asyncio
+
+import pytest
+
+from services.common.domain.fill import TradeStatus
+from services.common.domain.lifecycle import CopyState
+from services.common.domain.market import Side
+from services.common.ports.stores import StoreUnavailable
+from services.common.ports.venue import VenueUnavailable
+from services.reconciler import settle as settling
+from services.reconciler.loop import LEASE
+from tests.builders import ACCOUNT, TOKEN
+from tests.reconciler_world import OTHER_TOKEN, SHARE, Sums, World
+
+BUY = Sums(10 * SHARE, 5 * SHARE, 100_000)
+
+
+@pytest.fixture
+async def world() -> World:
+    return await World().open()
+
+
+async def turn(world: World) -> None:
+    await world.start().turn()
+
+
+async def test_a_match_settles_once_its_trade_is_confirmed_and_its_log_is_final(world: World):
+    copy = await world.matched()
+    world.trades(copy, BUY, TradeStatus.MATCHED)
+    for status in (TradeStatus.MATCHED, TradeStatus.MINED, TradeStatus.RETRYING):
+        world.venue.becomes(copy, status)
+        await turn(world)
+        assert (await world.copy(copy)).state is CopyState.EXECUTED
+        assert await world.position() is None
+
+    world.venue.becomes(copy, TradeStatus.CONFIRMED)
+    world.mines(copy, BUY)
+    world.chain.finalized = 499
+    await turn(world)
+    assert (await world.copy(copy)).state is CopyState.EXECUTED
+    world.chain.finalized = 500
+    await turn(world)
+
+    done, position = await world.copy(copy), await world.position()
+    assert (done.state, done.filled_micros, done.paid_micros, done.fee_micros) == (
+        CopyState.RECONCILED,
+        10 * SHARE,
+        5 * SHARE,
+        100_000,
+    )
+    assert position is not None
+    assert (position.shares_micros, position.cost_micros, position.fees_micros) == (10 * SHARE, 5_100_000, 100_000)
+    exposure = await world.exposure()
+    assert not exposure.open
+    assert (exposure.held[TOKEN].shares_micros, exposure.held[TOKEN].cost_micros) == (10 * SHARE, 5_100_000)
+
+
+async def test_a_position_carries_the_names_of_its_market(world: World):
+    await world.held()
+
+    position = await world.position()
+    assert position is not None
+    assert (position.title, position.outcome, position.opposite_outcome) == ("Rain?", "Yes", "No")
+    assert (position.opposite_token_id, position.event_id, position.event_slug) == (OTHER_TOKEN, "7", "weather")
+
+
+async def test_a_market_that_is_away_holds_no_settlement_up(world: World):
+    async def away(token_id: str):
+        raise VenueUnavailable("away")
+
+    world.markets.by_token = away  # type: ignore[method-assign]
+    await world.held()
+
+    position = await world.position()
+    assert position is not None
+    assert (position.shares_micros, position.outcome_index) == (10 * SHARE, 0)
+
+
+async def test_a_copy_settles_by_its_own_hash_and_not_by_another_order_of_its_token(world: World):
+    mine, other = await world.matched(), await world.matched()
+    world.settles(other, BUY)
+
+    await turn(world)
+
+    assert (await world.copy(other)).state is CopyState.RECONCILED
+    assert (await world.copy(mine)).state is CopyState.EXECUTED
+
+
+async def test_evidence_from_the_chain_alone_books_nothing_until_the_venue_names_the_trade(world: World):
+    copy = await world.matched()
+    world.mines(copy, BUY)
+    await turn(world)
+    assert await world.position() is None
+    assert (await world.copy(copy)).state is CopyState.EXECUTED
+
+    world.trades(copy, BUY)
+    for _ in range(3):
+        await turn(world)
+
+    assert len(await world.stores.positions.fills([ACCOUNT])) == 1
+    position = await world.position()
+    assert position is not None
+    assert position.shares_micros == 10 * SHARE
+
+
+@pytest.mark.parametrize(
+    "sums", [Sums(9 * SHARE, 5 * SHARE), Sums(11 * SHARE, 5 * SHARE)], ids=["less than the trade", "more"]
+)
+async def test_the_finalized_log_says_what_was_moved_and_not_the_venues_rounded_figures(world: World, sums: Sums):
+    copy = await world.matched()
+    world.trades(copy, BUY)
+    world.mines(copy, sums)
+
+    await turn(world)
+
+    position = await world.position()
+    assert position is not None
+    assert (position.shares_micros, (await world.copy(copy)).filled_micros) == (sums.shares, sums.shares)
+
+
+async def test_a_confirmed_trade_without_its_log_waits_and_so_does_a_log_without_its_trade(world: World):
+    one, two = await world.matched(), await world.matched()
+    world.trades(one, BUY)
+    world.settles(two, BUY)
+    world.mines(two, BUY, block=600)
+
+    await turn(world)
+
+    assert [(await world.copy(copy)).state for copy in (one, two)] == [CopyState.EXECUTED] * 2
+
+
+async def test_a_log_that_a_reorg_removed_counts_for_nothing(world: World):
+    copy = await world.matched()
+    world.trades(copy, BUY)
+    world.mines(copy, BUY, removed=True)
+    await turn(world)
+    assert (await world.copy(copy)).state is CopyState.EXECUTED
+
+    world.mines(copy, BUY)
+    await turn(world)
+
+    assert (await world.copy(copy)).filled_micros == 10 * SHARE
+
+
+async def test_a_partial_fill_books_what_was_filled(world: World):
+    copy = await world.matched(shares=10 * SHARE)
+    world.settles(copy, Sums(4 * SHARE, 2 * SHARE))
+
+    await turn(world)
+
+    done = await world.copy(copy)
+    assert (done.state, done.filled_micros, done.paid_micros) == (CopyState.RECONCILED, 4 * SHARE, 2 * SHARE)
+    assert not (await world.exposure()).open
+
+
+async def test_two_trades_of_one_order_are_two_fills_of_one_copy(world: World):
+    copy = await world.matched()
+    world.settles(copy, Sums(4 * SHARE, 2 * SHARE, 40), "t1", 500)
+    world.settles(copy, Sums(6 * SHARE, 3 * SHARE, 60), "t2", 501)
+
+    await turn(world)
+
+    fills = await world.stores.positions.fills_of(copy.copy_id)
+    assert [(fill.trade_id, fill.shares_micros, fill.fee_micros) for fill in fills] == [
+        ("t1", 4 * SHARE, 40),
+        ("t2", 6 * SHARE, 60),
+    ]
+    assert (await world.exposure()).held[TOKEN].shares_micros == 10 * SHARE
+
+
+async def test_trades_that_share_one_log_add_up_to_it_and_pay_its_fee_once(world: World):
+    copy = await world.matched()
+    world.trades(copy, Sums(4 * SHARE, 2 * SHARE), trade_id="t1")
+    world.trades(copy, Sums(6 * SHARE, 3 * SHARE), trade_id="t2")
+    world.mines(copy, Sums(10 * SHARE, 5_000_001, 77))
+
+    await turn(world)
+
+    fills = await world.stores.positions.fills_of(copy.copy_id)
+    lines = await world.stores.positions.ledger(ACCOUNT)
+    assert [sum(getattr(fill, part) for fill in fills) for part in ("shares_micros", "usdc_micros", "fee_micros")] == [
+        10 * SHARE,
+        5_000_001,
+        77,
+    ]
+    assert sum(line.shares_micros for line in lines) == 10 * SHARE
+
+
+async def test_the_same_trade_told_twice_is_one_fill(world: World):
+    copy = await world.matched()
+    world.trades(copy, BUY, TradeStatus.MINED)
+    world.settles(copy, BUY)
+
+    await turn(world)
+
+    fills = await world.stores.positions.fills_of(copy.copy_id)
+    lines = await world.stores.positions.ledger(ACCOUNT)
+    assert [(fill.shares_micros, fill.usdc_micros, fill.fee_micros) for fill in fills] == [
+        (10 * SHARE, 5 * SHARE, 100_000)
+    ]
+    assert [line.shares_micros for line in lines] == [10 * SHARE]
+
+
+async def test_what_is_settled_is_not_settled_again(world: World):
+    copy = await world.held()
+
+    for _ in range(3):
+        await turn(world)
+
+    position = await world.position()
+    assert position is not None
+    assert (position.shares_micros, len(await world.stores.positions.ledger(ACCOUNT))) == (10 * SHARE, 1)
+    assert (await world.copy(copy)).fence == copy.fence
+
+
+async def test_a_failed_settlement_undoes_the_match(world: World):
+    copy = await world.matched()
+    world.trades(copy, BUY, TradeStatus.FAILED)
+
+    await turn(world)
+
+    done = await world.copy(copy)
+    assert (done.state, done.failure, done.filled_micros) == (CopyState.FAILED, "settlement_failed", 0)
+    assert await world.position() is None
+    exposure = await world.exposure()
+    assert (dict(exposure.open), dict(exposure.held)) == ({}, {})
+    (fill,) = await world.stores.positions.fills_of(copy.copy_id)
+    assert (fill.status, fill.booked) == (TradeStatus.FAILED, False)
+
+
+async def test_one_trade_that_fails_beside_one_that_does_not_is_booked_in_part_and_reviewed(world: World):
+    copy = await world.matched()
+    world.settles(copy, Sums(4 * SHARE, 2 * SHARE), "t1")
+    world.trades(copy, Sums(6 * SHARE, 3 * SHARE), TradeStatus.FAILED, "t2", 501)
+
+    await turn(world)
+
+    done = await world.copy(copy)
+    assert (done.state, done.filled_micros, done.needs_review) == (CopyState.RECONCILED, 4 * SHARE, True)
+
+
+async def test_a_trade_that_is_tried_again_in_another_transaction_is_one_fill(world: World):
+    copy = await world.matched()
+    world.trades(copy, BUY, TradeStatus.RETRYING, block=500)
+    await turn(world)
+    world.venue.by_order.clear()
+    world.settles(copy, BUY, block=520)
+
+    await turn(world)
+
+    (fill,) = await world.stores.positions.fills_of(copy.copy_id)
+    assert fill.block_number == 520
+
+
+async def test_a_late_fill_of_a_copy_that_was_given_up_is_executed_again_flagged_and_then_settles(world: World):
+    copy = await world.given_up()
+    await turn(world)
+    assert (await world.copy(copy)).state is CopyState.FAILED
+    world.settles(copy, BUY)
+
+    await turn(world)
+    late = await world.copy(copy)
+    await turn(world)
+    done = await world.copy(copy)
+
+    assert (late.state, late.filled_micros, late.needs_review) == (CopyState.EXECUTED, 10 * SHARE, True)
+    assert (done.state, done.needs_review) == (CopyState.RECONCILED, True)
+    assert (await world.exposure()).held[TOKEN].shares_micros == 10 * SHARE
+    assert not (await world.exposure()).open
+
+
+async def test_a_late_trade_that_failed_revives_nothing(world: World):
+    copy = await world.given_up()
+    world.trades(copy, BUY, TradeStatus.FAILED)
+
+    for _ in range(4):
+        await turn(world)
+
+    done = await world.copy(copy)
+    assert (done.state, len(done.trail)) == (CopyState.FAILED, len(copy.trail))
+
+
+async def test_a_late_fill_whose_settlement_fails_ends_failed_and_stays_so(world: World):
+    copy = await world.given_up()
+    world.trades(copy, BUY, TradeStatus.MATCHED)
+    await turn(world)
+    assert (await world.copy(copy)).state is CopyState.EXECUTED
+    world.venue.becomes(copy, TradeStatus.FAILED)
+    await turn(world)
+    failed = await world.copy(copy)
+
+    for _ in range(4):
+        await turn(world)
+
+    assert failed.state is CopyState.FAILED
+    assert await world.copy(copy) == failed
+
+
+async def test_a_sale_realises_its_part_of_the_cost(world: World):
+    await world.held(shares=10 * SHARE, usdc=5 * SHARE)
+    copy = await world.matched(Side.SELL, 4 * SHARE)
+    world.settles(copy, Sums(4 * SHARE, 3 * SHARE, 50_000), "t9", 600)
+
+    await turn(world)
+
+    position = await world.position()
+    assert position is not None
+    assert (position.shares_micros, position.cost_micros) == (6 * SHARE, 3 * SHARE)
+    assert position.realized_micros == 3 * SHARE - 50_000 - 2 * SHARE
+    exposure = await world.exposure()
+    assert (exposure.held[TOKEN].shares_micros, exposure.held[TOKEN].cost_micros) == (6 * SHARE, 3 * SHARE)
+    assert exposure.day(world.clock.now()).lost_micros == -950_000
+
+
+async def test_a_sale_at_a_loss_counts_against_the_day_and_a_whole_sale_leaves_nothing(world: World):
+    await world.held(shares=10 * SHARE, usdc=5 * SHARE, fee=1)
+    copy = await world.matched(Side.SELL, 10 * SHARE)
+    world.settles(copy, Sums(10 * SHARE, 2 * SHARE), "t9", 600)
+
+    await turn(world)
+
+    position = await world.position()
+    assert position is not None
+    assert (position.shares_micros, position.cost_micros, position.realized_micros) == (0, 0, -3_000_001)
+    exposure = await world.exposure()
+    assert TOKEN not in exposure.held
+    assert exposure.day(world.clock.now()).lost_micros == 3_000_001
+
+
+async def test_many_copies_of_one_token_settle_in_one_turn_without_losing_each_other(world: World):
+    copies = [await world.matched() for _ in range(20)]
+    for number, copy in enumerate(copies):
+        world.settles(copy, BUY, f"t{number}")
+
+    await turn(world)
+
+    position = await world.position()
+    assert position is not None
+    assert (position.shares_micros, position.cost_micros) == (200 * SHARE, 20 * 5_100_000)
+    assert (await world.exposure()).held[TOKEN].shares_micros == 200 * SHARE
+
+
+async def test_a_copy_that_cannot_be_read_holds_up_no_other(world: World):
+    broken = [await world.matched() for _ in range(4)]
+    world.venue.broken = {copy.order_hashes[0] for copy in broken}
+    await world.clock.run(1)
+    fine = [await world.matched() for _ in range(60)]
+    for number, copy in enumerate(fine):
+        world.settles(copy, BUY, f"t{number}")
+
+    reconciler = world.start()
+    for _ in range(4):
+        await world.clock.run(1)
+        await reconciler.turn()
+
+    assert {(await world.copy(copy)).state for copy in fine} == {CopyState.RECONCILED}
+    assert {(await world.copy(copy)).state for copy in broken} == {CopyState.EXECUTED}
+
+
+async def test_a_venue_that_is_away_is_not_asked_about_every_copy(world: World):
+    for _ in range(20):
+        await world.matched()
+    world.venue.away = True
+
+    await turn(world)
+
+    assert len(world.venue.asked) <= settling.FAILURES_AT_MOST
+
+
+@pytest.mark.parametrize("away", ["venue", "chain"])
+async def test_what_is_away_settles_nothing_and_everything_when_it_is_back(world: World, away: str):
+    copy = await world.matched()
+    world.settles(copy, BUY)
+    getattr(world, away).away = True
+    await turn(world)
+    assert (await world.copy(copy)).state is CopyState.EXECUTED
+
+    getattr(world, away).away = False
+    await turn(world)
+
+    assert (await world.copy(copy)).state is CopyState.RECONCILED
+
+
+async def test_a_store_that_is_away_says_so(world: World):
+    world.stores.database.unavailable = True
+
+    with pytest.raises(StoreUnavailable):
+        await turn(world)
+
+
+class Killed(BaseException):
+    """The process dies here."""
+
+
+@pytest.mark.parametrize("point", ["mid_settle", "after_settle"])
+async def test_a_crash_around_the_settlement_books_it_once(world: World, point: str, monkeypatch: pytest.MonkeyPatch):
+    copy = await world.matched()
+    world.settles(copy, BUY)
+
+    def dies(name: str) -> None:
+        if name == point:
+            raise Killed
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(settling, "crashpoint", dies)
+        await world.start().turn()
+
+    await world.start().turn()
+    position = await world.position()
+    assert position is not None
+    assert (position.shares_micros, (await world.copy(copy)).state) == (10 * SHARE, CopyState.RECONCILED)
+
+
+async def test_a_copy_whose_fence_has_moved_on_is_not_settled(world: World):
+    copy = await world.matched()
+    world.settles(copy, BUY)
+    stale = world.start()
+    found = world.venue.trades
+
+    async def meanwhile(*arguments):
+        trades = await found(*arguments)
+        world.venue.trades = found  # type: ignore[method-assign]
+        await stale._settler.turn(_always)
+        return trades
+
+    world.venue.trades = meanwhile  # type: ignore[method-assign]
+    await world.start().turn()
+
+    position = await world.position()
+    assert position is not None
+    assert (position.shares_micros, len(await world.stores.positions.ledger(ACCOUNT))) == (10 * SHARE, 1)
+
+
+async def _always() -> bool:
+    return True
+
+
+async def test_a_process_that_was_frozen_past_its_lease_writes_nothing(world: World):
+    copy = await world.matched()
+    world.settles(copy, BUY)
+    frozen, other = world.start("frozen"), world.start("other")
+    found = world.chain.fills_of_order
+
+    async def freezes(*arguments):
+        logs = await found(*arguments)
+        world.chain.fills_of_order = found  # type: ignore[method-assign]
+        world.clock.jump(60)
+        assert await world.stores.leases.take(f"reconcile:{ACCOUNT}", "other", LEASE)
+        return logs
+
+    world.chain.fills_of_order = freezes  # type: ignore[method-assign]
+    await frozen.turn()
+    assert (await world.copy(copy)).state is CopyState.EXECUTED
+
+    await other.turn()
+    assert (await world.copy(copy)).state is CopyState.RECONCILED
+
+
+async def test_settlements_of_two_processes_never_interleave(world: World):
+    copies = [await world.matched() for _ in range(10)]
+    for number, copy in enumerate(copies):
+        world.settles(copy, BUY, f"t{number}")
+
+    await asyncio.gather(*(world.start(name).turn() for name in ("one", "two", "three")))
+
+    position = await world.position()
+    assert position is not None
+    assert position.shares_micros == 100 * SHARE
+
+
+async def test_a_turn_over_a_slow_venue_keeps_its_lease(world: World):
+    copies = [await world.matched() for _ in range(20)]
+    for number, copy in enumerate(copies):
+        world.settles(copy, BUY, f"t{number}")
+    found = world.venue.trades
+
+    async def slow(*arguments):
+        world.clock.jump(4)
+        return await found(*arguments)
+
+    world.venue.trades = slow  # type: ignore[method-assign]
+    await world.start("one").turn()
+
+    assert not await world.stores.leases.take(f"reconcile:{ACCOUNT}", "two", LEASE)
+    assert {(await world.copy(copy)).state for copy in copies} == {CopyState.RECONCILED}
