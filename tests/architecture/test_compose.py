@@ -17,6 +17,7 @@ from services.engine.settings import EngineSettings
 from services.gateway.settings import GatewaySettings
 from services.monitor.settings import MonitorSettings
 from services.reconciler.settings import ReconcilerSettings
+from tests.architecture.test_settings_example import FIELDS, entries
 
 ROOT = Path(__file__).parents[2]
 OURS: dict[str, type[Settings]] = {
@@ -107,17 +108,22 @@ def test_every_service_of_ours_runs_its_own_module() -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_every_variable_is_a_setting_of_that_service_and_fits_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_of_the_example_and_the_files_own_variables_are_settings_of_that_service(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fields = {field.upper() for field in OURS[name].model_fields}
     assert set(environment(name)) <= fields
 
-    for field in fields:
+    for field in FIELDS:
         monkeypatch.delenv(field, raising=False)
+    for variable, value, _ in entries():
+        monkeypatch.setenv(variable, value)
     monkeypatch.setenv("MESH_SECRET", "a secret of the mesh")
     for variable, value in environment(name).items():
         monkeypatch.setenv(variable, re.sub(r"^\$\{[A-Z_]+:-(.*)\}$", r"\1", value))
 
-    OURS[name]()
+    read = OURS[name]().model_dump()
+    assert str(read[LISTENS[name].lower()]).startswith("0.0.0.0:")
 
 
 def test_every_service_reads_the_env_file_that_the_example_is_for() -> None:
