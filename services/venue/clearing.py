@@ -5,16 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-import httpx
-import structlog
-
 from services.venue.model import Part, Side, Trade
 from services.venue.node.errors import RpcError
 from services.venue.settlement import Match, Settlement
-
-AGAIN_AFTER_S = 0.2
-
-log = structlog.get_logger(__name__)
 
 
 class Clearing:
@@ -32,18 +25,9 @@ class Clearing:
         while True:
             trade = await self._line.get()
             try:
-                trade.tx_hash = await self._sent(trade)
-            except (RpcError, httpx.HTTPError) as error:
-                refused(trade, str(error) or type(error).__name__)
-
-    async def _sent(self, trade: Trade) -> str:
-        while True:
-            try:
-                return await self._settlement.submit(as_match(trade))
-            except httpx.ConnectError as error:
-                # Nothing has left for the node, so that nothing can be settled twice.
-                log.warning("node unreachable", error=str(error))
-                await asyncio.sleep(AGAIN_AFTER_S)
+                trade.tx_hash = await self._settlement.submit(as_match(trade))
+            except RpcError as error:
+                refused(trade, str(error))
 
 
 def as_match(trade: Trade) -> Match:

@@ -81,6 +81,7 @@ class Settlement:
         self._confirm_depth = confirm_depth
         self._sent: dict[str, str] = {}
         self._sending: set[asyncio.Future[None]] = set()
+        self._line = asyncio.Lock()
         self._unconfirmed: list[Settled] = []
         self._mined_callbacks: list[Callback] = []
         self._confirmed_callbacks: list[Callback] = []
@@ -98,7 +99,8 @@ class Settlement:
         self._confirmed_callbacks.append(callback)
 
     async def submit(self, match: Match) -> str:
-        """Sends the transaction and returns its hash; it is mined with the next block."""
+        """Sends the transaction until the node answers, and returns its hash; it is mined with the next block. Raises RpcError
+        where the node does not take it."""
         if len(match.makers) > MAX_MAKERS:
             raise ValueError(f"{len(match.makers)} maker orders in one match; the exchange takes {MAX_MAKERS}")
         if self._next_block is None:
@@ -108,12 +110,27 @@ class Settlement:
         answered = asyncio.get_running_loop().create_future()
         self._sending.add(answered)
         try:
-            sent: str = await self._node.call("eth_sendTransaction", call)
+            async with self._line:
+                sent = await self._send(call)
             self._sent[sent] = match.match_id
             return sent
         finally:
             self._sending.remove(answered)
             answered.set_result(None)
+
+    async def _send(self, call: dict[str, str]) -> str:
+        numbered: dict[str, str] | None = None
+        while True:
+            try:
+                numbered = numbered or {**call, "nonce": await self._next_nonce()}
+                return str(await self._node.call("eth_sendTransaction", numbered))
+            except httpx.HTTPError as error:
+                # Whether it arrived is not known; under the same nonce it cannot be settled twice.
+                log.warning("node unreachable", error=repr(error))
+                await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _next_nonce(self) -> str:
+        return str(await self._node.call("eth_getTransactionCount", self._operator, "pending"))
 
     async def through(self, block: int) -> None:
         """Returns when everything that this block and those before it settled has been reported."""

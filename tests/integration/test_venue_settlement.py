@@ -155,26 +155,32 @@ async def test_the_exchange_takes_as_many_makers_as_settlement_allows_and_no_mor
 
 
 class LosesAnswers(httpx.AsyncHTTPTransport):
-    """Loses the first answers to look-ups of receipts."""
+    """Loses the first answers to one method, after its effect."""
 
-    lost = 0
+    def __init__(self, method: str) -> None:
+        super().__init__()
+        self._method = method.encode()
+        self.lost = 0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self.lost < 2 and b"eth_getBlockReceipts" in request.content:
+        answer = await super().handle_async_request(request)
+        if self.lost < 2 and self._method in request.content:
             self.lost += 1
             raise httpx.ReadError("lost", request=request)
-        return await super().handle_async_request(request)
+        return answer
 
 
-async def test_a_lost_answer_loses_no_match(market):
-    transport, mined = LosesAnswers(), Reports()
+@pytest.mark.parametrize("method", ["eth_getBlockReceipts", "eth_sendTransaction"])
+async def test_a_lost_answer_loses_no_match_and_settles_none_twice(market, method):
+    transport, mined = LosesAnswers(method), Reports()
     async with Node(market.node.url, httpx.AsyncClient(transport=transport)) as node:
         settlement = Settlement(node, addresses.OPERATOR)
         settlement.on_mined(mined.add)
         running = asyncio.create_task(settlement.run())
-        await settlement.submit(market.trade(1))
+        sent = [await settlement.submit(market.trade(number)) for number in (1, 2)]
 
-        assert [one.ok for one in await mined.reach(1)] == [True]
+        assert [one.ok for one in await mined.reach(2)] == [True, True]
+        assert [one.tx_hash for one in mined] == sent
         assert transport.lost == 2
         await settlement.close()
         await running

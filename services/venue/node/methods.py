@@ -166,6 +166,7 @@ class Methods:
             data=params.payload(fields),
             value=params.quantity(fields.get("value", 0), "value"),
             gas=params.quantity(fields.get("gas") or SEND_GAS, "gas"),
+            nonce=params.quantity(fields["nonce"], "nonce") if fields.get("nonce") is not None else None,
         )
         return shapes.data(await self._miner.send(request))
 

@@ -54,7 +54,7 @@ class Miner:
         return await self._accept(lambda: self._admit_signed(decode_raw(raw)))
 
     async def send(self, request: Request) -> bytes:
-        """Accepts a transaction of any account, unsigned: this is a test chain."""
+        """Accepts a transaction of any account, unsigned: this is a test chain. With a nonce, sending it again changes nothing."""
         return await self._accept(lambda: self._admit_impersonated(request))
 
     async def mine(self) -> Block:
@@ -84,9 +84,15 @@ class Miner:
         return accepted
 
     def _admit_impersonated(self, request: Request) -> bytes:
-        admitted = impersonate(request, self.next_nonce(request.sender), BASE_FEE)
+        expected = self.next_nonce(request.sender)
+        admitted = impersonate(request, expected if request.nonce is None else request.nonce, BASE_FEE)
+        shown = admitted.shown
+        if shown.hash in self.pending or shown.hash in self.chain.mined:
+            return shown.hash
+        if shown.nonce != expected:
+            raise Refused(f"nonce does not follow: next nonce {expected}, tx nonce {shown.nonce}")
         self._queue(admitted)
-        return admitted.shown.hash
+        return shown.hash
 
     def _admit_signed(self, admitted: Admitted) -> bytes:
         shown = admitted.shown

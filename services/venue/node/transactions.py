@@ -30,13 +30,14 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What eth_sendTransaction asks for; the node fills in the rest."""
+    """What eth_sendTransaction asks for; the node fills in the rest, the nonce too where it is None."""
 
     sender: bytes
     to: bytes
     data: bytes
     value: int
     gas: int
+    nonce: int | None = None
 
 
 def decode_raw(raw: bytes) -> Admitted:
