@@ -121,11 +121,17 @@ class Mesh:
         """The service's own health check says that it can work."""
         return await is_serving(self.stack.addresses.target(name))
 
-    async def health(self) -> tuple[int, dict[str, Any]]:
+    async def health(self) -> dict[str, Any]:
         """What the gateway's `/health` says."""
-        async with httpx.AsyncClient(base_url=self.stack.addresses.api_url, timeout=5) as http:
-            answer = await http.get("/health")
-            return answer.status_code, answer.json()
+        return (await self._asked("/health")).json()["data"]
+
+    async def ready(self) -> bool:
+        """Everything that the gateway needs is up, by its own word."""
+        return (await self._asked("/health/ready")).is_success
+
+    async def _asked(self, path: str) -> httpx.Response:
+        async with httpx.AsyncClient(base_url=self.stack.addresses.api_url, timeout=10) as http:
+            return await http.get(path)
 
 
 @asynccontextmanager
