@@ -10,7 +10,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from services.common.ports.stores import StoreUnavailable
-from services.common.store import indexes
+from services.common.store import indexes, server
 from services.common.store.accounts import MongoAccounts
 from services.common.store.books import MongoPositions, MongoResults
 from services.common.store.copies import MongoCopies
@@ -58,7 +58,8 @@ class MongoStores:
         self.nonces = MongoNonces(self.database)
 
     async def prepare(self) -> None:
-        """Create and verify the indexes. Raises `IndexMissing`, or `StoreUnavailable`."""
+        """Verify the server, create and verify the indexes. Raises `ServerUnfit`, `IndexMissing` or `StoreUnavailable`."""
+        await server.verify(self._client)
         await indexes.ensure(self.database)
 
     async def now(self) -> datetime:
