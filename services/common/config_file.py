@@ -1,6 +1,6 @@
 """The TOML file of accounts, follows and limits; also the policy file of `replay`.
 
-Amounts are written in USDC (`"250"` or `250.5`), parts in basis points, times in seconds. Unknown names are refused.
+Amounts are written in USDC (`"250"` or `250.5`), parts in basis points, times in milliseconds. Unknown names are refused.
 """
 
 import tomllib
