@@ -10,6 +10,8 @@ from typing import Any
 POLL_EVERY = 64
 """While there is work, sockets and signals are looked at in every so manieth pass only."""
 
+RESOLUTION_S = 1e-6
+
 
 class Stalled(RuntimeError):
     """Every task waits for something that no timer will bring."""
@@ -55,6 +57,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._jumping = _JumpingSelector()
         super().__init__(self._jumping)
+        # A timer is due within asyncio's own resolution, a nanosecond, which a float loses after a hundred days: none would ever be.
+        self._clock_resolution = RESOLUTION_S
 
     def time(self) -> float:
         return self._jumping.elapsed
