@@ -1,6 +1,8 @@
 """`.env.example` names every setting of every service, says what it is for, and gives its default."""
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -62,3 +64,14 @@ def test_the_example_holds_no_secret() -> None:
 
     assert not any(values[name] for name in ("MESH_SECRET", "JWT_SECRET", "PRIVATE_KEY_FILE"))
     assert set(FILLED_IN) == {name for name, field in FIELDS.items() if field.is_required()}
+
+
+def test_a_shell_reads_it_as_containers_do() -> None:
+    script = f"set -aeu; . {EXAMPLE}; env -0"
+    shell = ["bash", "-c", script]
+    ended = subprocess.run(
+        shell, env={"PATH": os.environ["PATH"]}, check=True, capture_output=True, text=True, timeout=30
+    )
+    read = dict(line.split("=", 1) for line in ended.stdout.split("\0") if line)
+
+    assert {name: read[name] for name, _, _ in entries()} == {name: value for name, value, _ in entries()}
