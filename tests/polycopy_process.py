@@ -53,14 +53,14 @@ class Polycopy:
         """Those of its processes that still run."""
         return [one for one in self.family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
-    def until(self, found: Callable[[], T | None], within_s: float = PATIENCE_S) -> T:
+    def until(self, found: Callable[[], T | None], within_s: float = PATIENCE_S, every_s: float = LOOK_S) -> T:
         """What `found` says once it says something; fails with the command's words where it ends or time passes first."""
         deadline = time.monotonic() + within_s
         while not (what := found()):
             assert self.process.poll() is None, self.text
             assert time.monotonic() < deadline, self.text
             self.look()
-            time.sleep(LOOK_S)
+            time.sleep(every_s)
         return what
 
     def until_said(self, words: str, within_s: float = PATIENCE_S) -> re.Match[str]:
@@ -75,6 +75,12 @@ class Polycopy:
             self.look()
             time.sleep(LOOK_S)
         return self.process.returncode
+
+    def child(self, words: str) -> psutil.Process:
+        """The one process of its family whose command line holds these words."""
+        self.look()
+        (one,) = [one for one in self.alive() if words in " ".join(one.cmdline())]
+        return one
 
     def nothing_is_left(self) -> None:
         """Every process has ended, every port is free again. The kernel needs a moment where it ends children itself."""

@@ -40,7 +40,7 @@ async def demo(options: Options, trades: int, console: Console, *, keep: bool) -
     """
     folder = options.folder
     with held(folder), Progress(console) as progress:
-        options.tell = lambda name: progress.done(f"{name} is up")
+        options.tell = progress.done
         stack = Stack(options)
         try:
             await stack.start()

@@ -17,7 +17,7 @@ AWAY = frozenset({StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED})
 
 
 @asynccontextmanager
-async def engine(target: str) -> "AsyncGenerator[engine_pb2_grpc.EngineServiceAsyncStub]":
+async def engine(target: str, subject: str = "the engine") -> "AsyncGenerator[engine_pb2_grpc.EngineServiceAsyncStub]":
     """The engine at `target`. Raises `CannotRun` where it does not answer, or refuses."""
     async with aio.insecure_channel(target) as channel:
         try:
@@ -25,7 +25,7 @@ async def engine(target: str) -> "AsyncGenerator[engine_pb2_grpc.EngineServiceAs
         except aio.AioRpcError as error:
             if error.code() in AWAY:
                 raise CannotRun(f"no engine answers at {target}; `polycopy up` starts one") from error
-            raise CannotRun(f"the engine refuses: {error.details()}") from error
+            raise CannotRun(f"{subject}: {error.details()}") from error
 
 
 async def status(target: str, console: Console) -> None:
@@ -48,7 +48,7 @@ async def status(target: str, console: Console) -> None:
 
 async def explain(target: str, copy_id: str, console: Console) -> None:
     """Why a copy was ordered, skipped or failed: every guard with what it saw and what it wanted. Raises `CannotRun`."""
-    async with engine(target) as stub:
+    async with engine(target, copy_id) as stub:
         answer = await stub.ExplainCopy(pb.ExplainCopyRequest(copy_id=copy_id), timeout=TIMEOUT_S)
     copy = answer.copy
     reason = copy.skip_reason or copy.failure

@@ -73,7 +73,7 @@ class Stack:
         await _all(self._mongod(), self._valkey(), self._venue())
         await self.configure()
         await _all(*(self.serve(name) for name in SERVICES))
-        self.options.tell("mesh")
+        self.options.tell("mesh is up")
         await self.well()
 
     def missing(self) -> list[str]:
@@ -96,18 +96,22 @@ class Stack:
     async def stop(self) -> None:
         """End what runs, callers before what they call. A cancellation or a failure on the way ends the rest at once."""
         await self.admin.close()
-        services = [self.children[name] for name in SERVICES if name in self.children]
-        servers = [self.children[name] for name in ("node", "valkey", "mongod") if name in self.children]
         try:
-            await asyncio.gather(*(child.stop() for child in services))
+            await self._end(*SERVICES)
             if self.options.mongodb_uri:
                 await asyncio.to_thread(drop, self.mongodb_uri, self.database)
-            if "venue" in self.children:
-                await self.children["venue"].stop()
-            await asyncio.gather(*(child.stop() for child in servers))
+            await self._end("venue")
+            await self._end("node", "valkey", "mongod")
         except BaseException:
             await asyncio.gather(*(child.kill() for child in self.children.values()))
             raise
+
+    async def _end(self, *names: str) -> None:
+        ending = [self.children[name] for name in names if name in self.children]
+        codes = await asyncio.gather(*(child.stop() for child in ending))
+        for child, code in zip(ending, codes, strict=True):
+            if code:
+                self.options.tell(f"{child.name} ended with {code}")
 
     async def configure(self) -> None:
         """Fund the wallets and write whom they follow."""
@@ -158,14 +162,14 @@ class Stack:
             return
         child, self.mongodb_uri = await mongod.run(self.options.folder, self.addresses.mongod)
         self.children["mongod"] = child
-        self.options.tell("mongod")
+        self.options.tell("mongod is up")
 
     async def _valkey(self) -> None:
         if self.options.redis_url:
             return
         child, self.redis_url = await valkey.run(self.options.folder, self.addresses.valkey)
         self.children["valkey"] = child
-        self.options.tell("valkey")
+        self.options.tell("valkey is up")
 
     async def _venue(self) -> None:
         await self.serve_node()
@@ -178,7 +182,7 @@ class Stack:
         command = [sys.executable, "-m", "services.venue.node", "--port", str(addresses.node), *blocks]
         self.children["node"] = child = await start("node", command, folder / "node.log")
         await _until(lambda: _chain_answers(addresses.node_url), child)
-        self.options.tell("chain")
+        self.options.tell("chain is up")
 
     async def serve_venue(self) -> None:
         """Start the local venue and wait until its markets are made."""
@@ -189,14 +193,14 @@ class Stack:
         ]
         self.children["venue"] = child = await start("venue", command, folder / "venue.log")
         await _until(self.admin.ready, child)
-        self.options.tell("venue")
+        self.options.tell("venue is up")
 
     async def _serving(self, name: str) -> None:
         async def serving() -> bool:
             return await is_serving(self.addresses.target(name))
 
         await _until(serving, self.children[name])
-        self.options.tell(name)
+        self.options.tell(f"{name} is up")
 
     async def _gateway(self) -> None:
         async with httpx.AsyncClient(base_url=self.addresses.api_url, timeout=2) as http:
@@ -208,7 +212,7 @@ class Stack:
                     return False
 
             await _until(ready, self.children["gateway"])
-        self.options.tell("gateway")
+        self.options.tell("gateway is up")
 
 
 async def is_serving(target: str) -> bool:

@@ -15,7 +15,7 @@ NO_SCRIPT = "none"
 async def up(options: Options, script: str, console: Console) -> None:
     """Run until cancelled, or a part ends by itself. Raises `CannotRun`; whatever happens, nothing is left running."""
     with held(options.folder), Progress(console) as progress:
-        options.tell = lambda name: progress.done(f"{name} is up")
+        options.tell = progress.done
         stack = Stack(options)
         try:
             await stack.start()

@@ -170,6 +170,7 @@ def test_the_logs_hold_no_error(demo: Demo):
 
 def test_nothing_is_left_running(demo: Demo):
     demo.running.nothing_is_left()
+    assert "ended with" not in demo.text
 
 
 def test_the_database_is_not_kept(demo: Demo):
