@@ -1,17 +1,19 @@
 """Change streams as the port wants them: every change with the token that resumes after it."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo.errors import OperationFailure
 
 from services.common.ports.stores import Change
+from services.common.store.session import guarded
 
 T = TypeVar("T")
 
-# A token that the oplog no longer reaches, or that is none: 280 and 286 are the server's codes, 40647 and 50811 say "not a token".
-TOO_OLD = frozenset({260, 280, 286, 40647, 50811})
+# A token that the oplog no longer reaches, or that is none: 280 and 286 are the server's codes; 9, 40647 and 50811 say "not a token".
+TOO_OLD = frozenset({9, 260, 280, 286, 40647, 50811})
 STAGES = [{"$match": {"operationType": {"$in": ["insert", "replace", "update"]}}}]
 
 
@@ -19,23 +21,44 @@ async def watched(
     collection: AsyncIOMotorCollection[dict[str, Any]], read: Callable[[Mapping[str, Any]], T], token: str | None
 ) -> AsyncIterator[Change[T]]:
     """Changes of a collection after `token`, from now on where it is None; a resync change first when the token is too old."""
-    try:
-        async for change in _stream(collection, read, token):
-            yield change
-    except OperationFailure as error:
-        if token is None or error.code not in TOO_OLD:
-            raise
-        yield Change("", None)
-        async for change in _stream(collection, read, None):
-            yield change
+    async with guarded():
+        try:
+            async with aclosing(_after(collection, read, token)) as changes:
+                async for change in changes:
+                    yield change
+        except OperationFailure as error:
+            if token is None or error.code not in TOO_OLD:
+                raise
+            async with aclosing(_resynced(collection, read)) as changes:
+                async for change in changes:
+                    yield change
 
 
-async def _stream(
+async def _after(
     collection: AsyncIOMotorCollection[dict[str, Any]], read: Callable[[Mapping[str, Any]], T], token: str | None
-) -> AsyncIterator[Change[T]]:
+) -> AsyncGenerator[Change[T]]:
     after = {"_data": token} if token else None
     async with collection.watch(STAGES, full_document="updateLookup", resume_after=after) as stream:
         async for event in stream:
-            document = event.get("fullDocument")
-            if document is not None:
-                yield Change(str(event["_id"]["_data"]), read(document))
+            if change := _change(event, read):
+                yield change
+
+
+async def _resynced(
+    collection: AsyncIOMotorCollection[dict[str, Any]], read: Callable[[Mapping[str, Any]], T]
+) -> AsyncGenerator[Change[T]]:
+    async with collection.watch(STAGES, full_document="updateLookup") as stream:
+        # Opened before the marker is told: what changes while its reader takes a snapshot comes after it.
+        early = await stream.try_next()
+        opened = stream.resume_token
+        yield Change(str(opened["_data"]) if opened else "", None)
+        if early is not None and (change := _change(early, read)):
+            yield change
+        async for event in stream:
+            if change := _change(event, read):
+                yield change
+
+
+def _change(event: Mapping[str, Any], read: Callable[[Mapping[str, Any]], T]) -> Change[T] | None:
+    document = event.get("fullDocument")
+    return Change(str(event["_id"]["_data"]), read(document)) if document is not None else None

@@ -38,8 +38,8 @@ class Feed(Generic[T]):
 
     async def watch(self, token: str | None) -> AsyncIterator[Change[T]]:
         """Changes after `token`, from now on where it is None; a resync change first when some after it were forgotten."""
-        after = self._last if token is None else int(token)
-        if after < self._last - len(self._changes):
+        after = self._place(token)
+        if after is None:
             after = self._last
             yield Change(str(after), None)
         wake = asyncio.Event()
@@ -53,6 +53,13 @@ class Feed(Generic[T]):
                 await wake.wait()
         finally:
             self._wakes.discard(wake)
+
+    def _place(self, token: str | None) -> int | None:
+        """Where to go on; None where that is forgotten, or no place of ours."""
+        if token is None:
+            return self._last
+        known = token.isdecimal() and self._last - len(self._changes) <= int(token) <= self._last
+        return int(token) if known else None
 
 
 class MemoryDatabase:
