@@ -8,6 +8,7 @@ from grpc import aio
 from polycopy.engine.v1 import engine_pb2 as pb
 from polycopy.engine.v1 import engine_pb2_grpc
 
+from services.common.crashpoints import crashpoint
 from services.common.domain.account import Account, AccountState
 from services.common.domain.copy import Copy
 from services.common.ports.clock import Clock
@@ -81,6 +82,7 @@ class EngineServicer(engine_pb2_grpc.EngineServiceServicer):
         for account in chosen:
             if account.state is not state:
                 await self._stores.accounts.set_state(account.account_id, state, caller().name, self._clock.now())
+                crashpoint("mid_stop")
         self._status.changed([account.account_id for account in chosen])
 
     async def _copy(self, copy_id: str) -> Copy:
