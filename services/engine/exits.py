@@ -10,7 +10,7 @@ from services.common.domain.account import Account
 from services.common.domain.amounts import LOT_MICROS
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.exit import Exit, ExitState, Lot, Place, owed_micros, remaining
-from services.common.domain.intent import Outcome
+from services.common.domain.intent import IntentState, Outcome
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Market, Side
 from services.engine.generation import exit_pause
@@ -99,9 +99,20 @@ def due(
     """
     if any(attempt.state in PENDING for attempt in attempts):
         return Due(DueKind.WAIT, "attempt_open")
+    step = _next(exit_, entries, attempts, stock, market, now)
+    # A sale that fails to settle is owed again, and an exit that is over owes nothing.
+    early = step.kind is DueKind.END and step.state is not ExitState.RESOLVED
+    if early and any(attempt.state is CopyState.EXECUTED for attempt in attempts):
+        return Due(DueKind.WAIT, "settling")
+    return step
+
+
+def _next(
+    exit_: Exit, entries: Sequence[Copy], attempts: Sequence[Copy], stock: Stock, market: Market | None, now: datetime
+) -> Due:
     held = lots(entries)
     owed = owed_micros(held, exit_.steps) - sold_micros(attempts)
-    waiting = _overtaken(exit_, entries)
+    waiting = _overtaken(exit_, entries, now)
     if owed < LOT_MICROS:
         return Due(DueKind.WAIT, waiting) if waiting else _met(held)
     if market is None:
@@ -153,12 +164,21 @@ def _met(held: Sequence[Lot]) -> Due:
     return Due(DueKind.END, "met" if held else "nothing_held", state=ExitState.MET)
 
 
-def _overtaken(exit_: Exit, entries: Sequence[Copy]) -> str:
-    """Why an earlier BUY may still come to owe something: it is in flight, or not sent yet."""
+def _overtaken(exit_: Exit, entries: Sequence[Copy], now: datetime) -> str:
+    """Why an earlier BUY may still come to owe something: it is in flight, not sent yet, or given up but watched."""
     earlier = [c for c in entries if any(place(c) < step.place for step in exit_.steps)]
     if any(copy.state is CopyState.EXECUTING for copy in earlier):
         return "entry_in_flight"
-    return "entry_unsent" if any(copy.state in UNSENT for copy in earlier) else ""
+    if any(copy.state in UNSENT for copy in earlier):
+        return "entry_unsent"
+    return "entry_watched" if any(_watched(copy, now) for copy in earlier) else ""
+
+
+def _watched(entry: Copy, now: datetime) -> bool:
+    """It may still turn out to have filled."""
+    if entry.state is not CopyState.FAILED or entry.intent is None or entry.intent.watch_until is None:
+        return False
+    return entry.intent.state is IntentState.PRESUMED_DEAD and entry.intent.watch_until > now
 
 
 def _whole(exit_: Exit, entries: Sequence[Copy]) -> bool:

@@ -50,13 +50,15 @@ async def read_ground(stores: Stores, chain: Chain, account: Account, exit_: Exi
 
 
 def settled_micros(account: Account, token_id: str, balance_micros: int | None) -> int | None:
-    """Settled shares by the books, or by the chain where it has less. A matched sale has left the chain before it leaves the books."""
+    """Settled shares by the books, or by the chain where it has less. A matched sale leaves the chain before it leaves the books."""
     if balance_micros is None:
         return None
     holding = account.exposure.held.get(token_id)
+    booked = holding.shares_micros if holding else 0
     mine = (intent for intent in account.exposure.open.values() if intent.token_id == token_id and intent.matched)
     leaving = sum(intent.shares_micros for intent in mine if intent.side is Side.SELL)
-    return min(holding.shares_micros if holding else 0, balance_micros + leaving)
+    # Where what leaves does not explain the difference, nobody knows whether it has left yet.
+    return booked if balance_micros + leaving >= booked else balance_micros
 
 
 def counted(entry: Copy) -> Copy:
