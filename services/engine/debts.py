@@ -98,7 +98,7 @@ class Debts:
             return None
         before = await self._before(trade.leader, trade.token_id, receipt)
         return Step(
-            key=f"{trade.leader}|{trade.token_id}|{trade.tx_hash}",
+            key=_step_key(debt),
             place=Place(receipt.block_number, trade.log_index),
             decrease_micros=_decrease(receipt, trade.leader, trade.token_id),
             before_micros=before,
@@ -183,9 +183,11 @@ class Debts:
 
     async def _end(self, ground: Ground, state: ExitState, reason: str) -> bool:
         now = self._lookout.now()
-        # Debts first: an exit that is over is not looked at again.
+        # Debts first: an exit that is over is not looked at again. One whose step came after this look is not judged by it.
+        known = {step.key for step in ground.exit.steps}
         for debt in ground.debts:
-            await self._close_debt(debt, ground, reason)
+            if _step_key(debt) in known:
+                await self._close_debt(debt, ground, reason)
         done = await self._stores.exits.end(ground.exit.exit_id, ground.exit.version, state, now)
         if done:
             log.info("exit_over", exit=ground.exit.exit_id, state=str(state), reason=reason)
@@ -199,6 +201,10 @@ class Debts:
             sold = any(one.copy_id == debt.member_of and one.filled_micros for one in ground.attempts)
             state = CopyState.EXECUTED if sold else CopyState.FAILED
             await self._stores.copies.close_member(debt.copy_id, state, "" if sold else reason, now)
+
+
+def _step_key(debt: Copy) -> str:
+    return f"{debt.trade.leader}|{debt.trade.token_id}|{debt.trade.tx_hash}"
 
 
 def _refused_by(reason: str, ground: Ground) -> str:
