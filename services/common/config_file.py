@@ -4,13 +4,14 @@ Amounts are written in USDC (`"250"` or `250.5`), parts in basis points, times i
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from services.common.domain.account import Account, Limits
 from services.common.domain.follow import Follow, FollowState, Policy, SizingMode, Tier, follow_id
@@ -94,6 +95,13 @@ def limits(table: dict[str, Any], base: Limits | None = None) -> Limits:
         raise ConfigError([f"limits.{problem}" for problem in error.problems]) from error
 
 
+def _once(what: str, addresses: Sequence[str]) -> None:
+    counted = Counter(address.lower() for address in addresses)
+    twice = [address for address, times in counted.items() if times > 1]
+    if twice:
+        raise ValueError(f"{what} {', '.join(twice)} is named more than once")
+
+
 class FollowTable(PolicyTable):
     """One leader and how he is copied."""
 
@@ -126,6 +134,12 @@ class AccountTable(_Strict):
             limits=limits(self.limits),
         )
 
+    @model_validator(mode="after")
+    def _one_follow_of_each(self) -> "AccountTable":
+        # A second policy for a leader would be ignored in silence.
+        _once("leader", [table.leader for table in self.follows])
+        return self
+
     def followed(self, now: datetime) -> tuple[Follow, ...]:
         """Its follows, made now: what leaders traded before is not copied."""
         return tuple(
@@ -142,10 +156,18 @@ class AccountTable(_Strict):
         )
 
 
+def _apart(accounts: tuple[AccountTable, ...]) -> tuple[AccountTable, ...]:
+    # Not a length of the field's own: that is also missed where an account is refused for something else.
+    if not accounts:
+        raise ValueError("expected at least one")
+    _once("wallet", [table.wallet for table in accounts])
+    return accounts
+
+
 class ConfigFile(_Strict):
     """The whole file."""
 
-    accounts: tuple[AccountTable, ...] = Field(min_length=1)
+    accounts: Annotated[tuple[AccountTable, ...], AfterValidator(_apart)]
 
 
 class PolicyFile(_Strict):
