@@ -3,13 +3,14 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
-from typing import Any
+from collections.abc import Iterable, Mapping, MutableMapping
+from typing import Any, cast
 
 import structlog
 from prometheus_client import start_http_server
 
-_SECRET_VALUE = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+|(?<=://)[^/@\s:]+:[^/@\s]+(?=@)")
+BLANK = "***"
+_SECRET_VALUE = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+|(?<=://)[^/@\s:]*:[^/@\s]+(?=@)")
 _SECRET_NAME = re.compile(
     r"authorization|poly_|secret|password|passphrase|private|signature|token$|api_?key", re.IGNORECASE
 )
@@ -38,13 +39,26 @@ def configure(service: str, level: str) -> None:
 
 
 def masked(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Blank what is secret by its name, and tokens and passwords wherever they stand."""
+    """Blank what is secret by its name, and tokens and passwords wherever they stand, however deep."""
     for key, value in event.items():
-        if _SECRET_NAME.search(key):
-            event[key] = "***"
-        elif isinstance(value, str):
-            event[key] = _SECRET_VALUE.sub("***", value)
+        event[key] = _blanked(key, value)
     return event
+
+
+def _blanked(name: str, value: Any) -> Any:
+    if _SECRET_NAME.search(name):
+        return BLANK
+    match value:
+        case str():
+            return _SECRET_VALUE.sub(BLANK, value)
+        case Mapping():
+            return {key: _blanked(str(key), item) for key, item in cast("Mapping[Any, Any]", value).items()}
+        case list() | tuple() | set() | frozenset():
+            return [_blanked("", item) for item in cast("Iterable[Any]", value)]
+        case BaseException():
+            return _SECRET_VALUE.sub(BLANK, repr(value))
+        case _:
+            return value
 
 
 def serve_metrics(port: int) -> None:
