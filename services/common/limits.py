@@ -1,7 +1,7 @@
 """Rate limits as exact moving windows over all processes (security.md 7); a refused call consumes nothing of its class."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from math import ceil
 
 from limits import RateLimitItem, RateLimitItemPerMinute
@@ -35,8 +35,10 @@ class RedisQuota:
     async def take(self, who: str, rate_class: "access_pb2.RateClass.ValueType", *, reads_only: bool) -> None:
         """Count one call in its class and in general. Raises `RateLimited`, or `Away`."""
         try:
+            # Looked at first: what the general limit refuses is not to use up its class.
+            await self._pass(who, GENERAL, self._window.test)
             for one in dict.fromkeys((rate_class, GENERAL)):
-                await self._hit(who, one)
+                await self._pass(who, one, self._window.hit)
         except (StorageError, RedisError, OSError, TimeoutError) as error:
             if not reads_only:
                 raise Away("limiter", error_pb2.ERROR_REASON_LIMITER_UNAVAILABLE) from error
@@ -50,9 +52,9 @@ class RedisQuota:
         if not well:
             raise Away("limiter", error_pb2.ERROR_REASON_LIMITER_UNAVAILABLE)
 
-    async def _hit(self, who: str, rate_class: int) -> None:
+    async def _pass(self, who: str, rate_class: int, asked: Callable[..., Awaitable[bool]]) -> None:
         item = self._limits[rate_class]
         name = access_pb2.RateClass.Name(rate_class).removeprefix("RATE_CLASS_").lower()  # type: ignore[arg-type]
-        if not await self._window.hit(item, who, name):
+        if not await asked(item, who, name):
             stats = await self._window.get_window_stats(item, who, name)
             raise RateLimited(name, max(1, ceil(stats.reset_time - time.time())))
