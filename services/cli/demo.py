@@ -62,13 +62,24 @@ async def demo(options: Options, trades: int, console: Console, *, keep: bool) -
 
 async def _trade(stack: Stack, stores: Stores, trades: int, progress: Progress) -> None:
     """Play the script until the leaders have traded that often; it plays whole each time."""
-    while len((await _log(stack)).leader_fills) < trades:
-        await stack.admin.run_script(SCRIPT)
+    before, traded = -1, 0
+    while traded < trades:
+        if traded == before:
+            raise CannotRun(f"the leaders stopped trading after {traded} trades: {await stack.admin.script()}")
+        await _play(stack, stores, progress)
+        before, traded = traded, len((await _log(stack)).leader_fills)
+
+
+async def _play(stack: Stack, stores: Stores, progress: Progress) -> None:
+    await stack.admin.run_script(SCRIPT)
+    try:
         async with asyncio.timeout(SCRIPT_S):
             while (await stack.admin.script())["state"] != "done":
                 stack.check()
                 progress.now(_line(await stored.read(stores)))
                 await asyncio.sleep(LOOK_S)
+    except TimeoutError:
+        raise CannotRun(f"the leaders did not finish within {SCRIPT_S:.0f} s: {await stack.admin.script()}") from None
 
 
 async def _settle(stack: Stack, stores: Stores, progress: Progress) -> Books:
