@@ -114,7 +114,7 @@ def read(held: Keys, token: str) -> dict[str, Any]:
         )
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
         raise Unauthenticated from error
-    if claims["sub"] != claims["address"] or claims["role"] not in set(UserRole) or type(claims["epoch"]) is not int:
+    if claims["sub"] != claims["address"] or claims["role"] not in tuple(UserRole) or type(claims["epoch"]) is not int:
         raise Unauthenticated
     return claims
 
@@ -140,8 +140,8 @@ class StoredVerifier:
     async def _user(self, address: str) -> User | None:
         async with self._line:
             known = self._known.get(address)
-            if known is None or time.monotonic() - known[0] > self._remember_s:
-                known = self._known[address] = (time.monotonic(), await self._users.get(address))
+            if known is None or time.monotonic() - known[0] > self._remember_s:  # clock: how long a read may be reused
+                known = self._known[address] = (time.monotonic(), await self._users.get(address))  # clock: as above
             if len(self._known) > 10_000:
                 self._known.clear()
             return known[1]
