@@ -171,8 +171,10 @@ def _barred(facts: ProcessFacts, limits: GateLimits) -> tuple[tuple[str, ...], t
     markets = _braked(Counter((i.condition_id, i.trouble) for i in recent), limits)
     leaders = _braked(Counter((i.leader, i.trouble) for i in recent if i.trouble is not Trouble.REVIEW), limits)
     for pause in facts.account.pauses:
-        if pause.scope is not PauseScope.ALL:
-            (leaders if pause.scope is PauseScope.LEADER else markets).add(pause.subject)
+        if pause.scope is PauseScope.LEADER:
+            leaders.add(pause.subject.lower())
+        elif pause.scope is PauseScope.MARKET:
+            markets.add(pause.subject)
     return tuple(sorted(leaders)), tuple(sorted(markets))
 
 

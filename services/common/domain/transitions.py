@@ -4,6 +4,7 @@ Each takes a copy and gives the copy after, or raises `ForbiddenTransition` when
 that need a clock or another document (a live lease, the account's line) are the store's.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -184,8 +185,14 @@ def closed(debt: Copy, state: CopyState, reason: str, now: datetime) -> Copy:
     return replace(after, failure=reason if state is CopyState.FAILED else "", claimable_at=None)
 
 
-def blocks(other: Copy, copy: Copy) -> bool:
-    """`copy` waits for `other`: same account and token, earlier in the chain, and not yet past its decision (orders.md 5.3)."""
+def blocks(other: Copy, copy: Copy, barred_leaders: Sequence[str] = ()) -> bool:
+    """`copy` waits for `other`: same account and token, earlier in the chain, and not yet past its decision (orders.md 5.3).
+
+    An exit attempt waits for nobody: what holds entries back would trap what is to be sold, and a BUY that it overtakes shrinks.
+    Nobody waits for a leader who is barred: his copies may not be taken at all.
+    """
+    if copy.kind is not CopyKind.ENTRY or other.trade.leader in barred_leaders:
+        return False
     if (other.account_id, other.trade.token_id) != (
         copy.account_id,
         copy.trade.token_id,

@@ -77,9 +77,9 @@ class Copies(Protocol):
         """Take one claimable copy: debts, then exits, then entries, eldest `claimable_at` first; fence + 1, lease from the database's clock.
 
         `fresh` False (the gate is closed) takes lapsed `executing` copies only. A lapsed `claimed` or `executing` copy is claimable again.
-        An entry or exit waits while an earlier copy (in chain order) of its (account, token) is still detected or claimed;
-        `barred_…` and `only_exits` apply to detected entries, not to what is executing. `busy_tokens` are those whose line the claimant
-        holds already: their next entries and exits would only have to be put back.
+        An entry waits while an earlier copy (in chain order) of its (account, token) is still detected or claimed, unless that is a
+        barred leader's; an exit waits for nobody. `barred_…` and `only_exits` apply to detected entries, not to what is executing.
+        `busy_tokens` are those whose line the claimant holds already: their next entries and exits would only have to be put back.
         """
         ...
 

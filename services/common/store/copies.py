@@ -84,7 +84,7 @@ class MongoCopies:
                 if before is None:
                     return None
                 copy = activities.read(before)
-                waits, claimed = await asyncio.gather(self._waits(copy), self.get(copy.copy_id))
+                waits, claimed = await asyncio.gather(self._waits(copy, barred_leaders), self.get(copy.copy_id))
                 if waits:
                     await self._put_back(copy, before["claimableAt"])
                 elif claimed is not None and claimed.fence == copy.fence + 1:
@@ -106,9 +106,9 @@ class MongoCopies:
             wanted, [{"$set": change}], sort=order, return_document=ReturnDocument.BEFORE
         )
 
-    async def _waits(self, copy: Copy) -> bool:
+    async def _waits(self, copy: Copy, barred_leaders: Sequence[str]) -> bool:
         # Taken first and looked at after: of two neighbours that are taken at once, the later one sees the earlier and goes back.
-        if copy.kind is CopyKind.DEBT or copy.state is CopyState.EXECUTING:
+        if copy.kind is not CopyKind.ENTRY or copy.state is CopyState.EXECUTING:
             return False
         earlier = {
             "account": copy.account_id,
@@ -119,7 +119,7 @@ class MongoCopies:
             "trade.blockNumber": {"$lte": copy.trade.block_number},
         }
         async for document in self._copies.find(earlier):
-            if transitions.blocks(activities.read(document), copy):
+            if transitions.blocks(activities.read(document), copy, barred_leaders):
                 return True
         return False
 

@@ -50,17 +50,17 @@ class MemoryCopies:
         due = [copy for copy in waiting if copy.claimable_at is not None and copy.claimable_at <= now]
         for copy in sorted(due, key=_urgency):
             allowed = _may(copy, fresh, barred_leaders, barred_markets, only_exits) and not _busy(copy, busy_tokens)
-            if allowed and not self._waits(copy):
+            if allowed and not self._waits(copy, barred_leaders):
                 claimed = transitions.claimed(copy, worker, self._db.later(lease))
                 self._db.put(claimed)
                 return claimed
         return None
 
-    def _waits(self, copy: Copy) -> bool:
-        if copy.kind is CopyKind.DEBT or copy.state is CopyState.EXECUTING:
+    def _waits(self, copy: Copy, barred_leaders: Sequence[str]) -> bool:
+        if copy.kind is not CopyKind.ENTRY or copy.state is CopyState.EXECUTING:
             return False
         others = self._db.by_token.get((copy.account_id, copy.trade.token_id), ())
-        return any(transitions.blocks(self._db.copies[other], copy) for other in others)
+        return any(transitions.blocks(self._db.copies[other], copy, barred_leaders) for other in others)
 
     async def renew(self, ref: CopyRef, lease: timedelta) -> bool:
         await self._db.turn()

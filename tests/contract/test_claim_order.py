@@ -1,0 +1,36 @@
+"""What waits for what in one token, on every store: entries for each other, exits for nobody."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.common.domain.copy import CopyKind
+from tests.builders import ACCOUNT, LEADER, a_copy, a_trade, an_account
+
+LEASE = timedelta(seconds=5)
+OTHER_LEADER = "0x" + "b" * 40
+
+
+async def test_an_exit_goes_past_an_earlier_entry_that_may_not_be_taken(stores: Any, now: datetime):
+    await stores.accounts.create(an_account())
+    entry, attempt = a_copy(1, now=now), a_copy(2, kind=CopyKind.EXIT, now=now)
+    await stores.copies.insert([entry, attempt])
+
+    taken = await stores.copies.claim(ACCOUNT, "w", LEASE, fresh=True, only_exits=True)
+
+    assert taken is not None
+    assert taken.copy_id == attempt.copy_id
+
+
+async def test_an_entry_waits_for_an_earlier_one_unless_its_leader_is_barred(stores: Any, now: datetime):
+    await stores.accounts.create(an_account())
+    first, second = a_copy(1, now=now), a_copy(2, now=now, trade=a_trade(2, leader=OTHER_LEADER))
+    await stores.copies.insert([first, second])
+    held = await stores.copies.claim(ACCOUNT, "w", LEASE, fresh=True)
+    assert held is not None
+    assert held.copy_id == first.copy_id
+
+    assert await stores.copies.claim(ACCOUNT, "w", LEASE, fresh=True) is None
+    taken = await stores.copies.claim(ACCOUNT, "w", LEASE, fresh=True, barred_leaders=(LEADER,))
+
+    assert taken is not None
+    assert taken.copy_id == second.copy_id
