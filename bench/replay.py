@@ -23,3 +23,7 @@ def measure(folder: Path) -> dict[str, Any]:
     seconds = time.perf_counter() - began
     trades = json.loads(out.read_text())["detected"]
     return {"trades": trades, "seconds": round(seconds, 2), "trades_per_second": round(trades / seconds)}
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(Path("run/bench"))))

@@ -40,7 +40,7 @@ def _setting(report: Report, policy: Policy, min_size_micros: int, part: int) ->
     ratio = _enough(ratios, part)
     if policy.mode is SizingMode.PROPORTIONAL:
         return f"bankroll_usdc = {text(mul_div_up(policy.leader_bankroll_micros, ratio, BPS))}"
-    return f"ratio_bps = {ratio}"
+    return f"{'a tier of ' if policy.mode is SizingMode.TIERED else ''}ratio_bps = {ratio}"
 
 
 def _least(line: Line, min_size_micros: int) -> int:
