@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -18,13 +18,12 @@ from services.cli.child import Child, start
 from services.cli.failure import CannotRun
 from services.cli.paper import PaperWallet
 from services.cli.venue_admin import VenueAdmin
+from services.cli.waiting import together, until_well
 from services.common.settings import AccountSettings
 from services.common.store.replica import drop
 from services.common.wallets import config_hash
 
 SERVICES = ("monitor", "engine", "reconciler", "gateway")
-STARTING_S = 60.0
-LOOK_S = 0.05
 FUNDS_MICROS = 50_000_000_000
 
 
@@ -70,9 +69,9 @@ class Stack:
         """Start everything and wait until it is well. Raises `CannotRun` before anything is started where a part or a port is missing."""
         if problems := self.missing():
             raise CannotRun("; ".join(problems))
-        await _all(self._mongod(), self._valkey(), self._venue())
+        await together(self._mongod(), self._valkey(), self._venue())
         await self.configure()
-        await _all(*(self.serve(name) for name in SERVICES))
+        await together(*(self.serve(name) for name in SERVICES))
         self.options.tell("mesh is up")
         await self.well()
 
@@ -150,7 +149,7 @@ class Stack:
 
     async def well(self) -> None:
         """Wait until every service says that it can work."""
-        await _all(*(self._serving(name) for name in SERVICES[:3]), self._gateway())
+        await together(*(self._serving(name) for name in SERVICES[:3]), self._gateway())
 
     def check(self) -> None:
         """Raise `ChildDied` when a part has ended by itself."""
@@ -181,7 +180,7 @@ class Stack:
         blocks = ("--block-ms", str(self.options.block_ms))
         command = [sys.executable, "-m", "services.venue.node", "--port", str(addresses.node), *blocks]
         self.children["node"] = child = await start("node", command, folder / "node.log")
-        await _until(lambda: _chain_answers(addresses.node_url), child)
+        await until_well(lambda: _chain_answers(addresses.node_url), child)
         self.options.tell("chain is up")
 
     async def serve_venue(self) -> None:
@@ -192,14 +191,14 @@ class Stack:
             *("--journal", str(self.journal), "--seed", str(self.options.seed), *self.options.venue),
         ]
         self.children["venue"] = child = await start("venue", command, folder / "venue.log")
-        await _until(self.admin.ready, child)
+        await until_well(self.admin.ready, child)
         self.options.tell("venue is up")
 
     async def _serving(self, name: str) -> None:
         async def serving() -> bool:
             return await is_serving(self.addresses.target(name))
 
-        await _until(serving, self.children[name])
+        await until_well(serving, self.children[name])
         self.options.tell(f"{name} is up")
 
     async def _gateway(self) -> None:
@@ -211,7 +210,7 @@ class Stack:
                 except httpx.HTTPError:
                     return False
 
-            await _until(ready, self.children["gateway"])
+            await until_well(ready, self.children["gateway"])
         self.options.tell("gateway is up")
 
 
@@ -233,25 +232,3 @@ async def _chain_answers(url: str) -> bool:
             return "result" in (await http.post(url, json=body)).json()
     except (httpx.HTTPError, ValueError):
         return False
-
-
-async def _until(well: Callable[[], Awaitable[bool]], child: Child) -> None:
-    try:
-        async with asyncio.timeout(STARTING_S):
-            while not await well():
-                child.check()
-                await asyncio.sleep(LOOK_S)
-    except TimeoutError:
-        raise child.silent(STARTING_S) from None
-
-
-async def _all(*work: Coroutine[Any, Any, None]) -> None:
-    """Do all of it at once; when one part fails, the others have ended before the failure is told."""
-    tasks = [asyncio.ensure_future(part) for part in work]
-    try:
-        await asyncio.gather(*tasks)
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise

@@ -1,6 +1,7 @@
 """`polycopy demo` as a person runs it; every figure of its summary is worked out again from the venue's own log."""
 
 import json
+import signal
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -176,6 +177,19 @@ def test_nothing_is_left_running(demo: Demo):
 def test_the_database_is_not_kept(demo: Demo):
     assert (demo.folder / "venue.jsonl").exists()
     assert not (demo.folder / "mongod").exists()
+
+
+def test_ctrl_c_ends_it_without_a_summary(tmp_path: Path):
+    summary = tmp_path / "demo.json"
+    with polycopy("demo", "--folder", tmp_path / "mesh", "--json", summary, told=tmp_path / "told") as running:
+        running.until_said("venue is up")
+        running.note_ports()
+        running.process.send_signal(signal.SIGINT)
+
+        assert running.ended() == 128 + signal.SIGINT
+        running.nothing_is_left()
+    assert not summary.exists()
+    assert "Traceback" not in running.text
 
 
 def test_progress_is_one_line_for_each_change(demo: Demo):

@@ -13,7 +13,7 @@ import pytest
 from services.cli.addresses import Addresses
 from services.cli.child import Child, ChildDied, free_port, is_free, start
 from services.cli.interrupt import Interrupted, interruptible
-from services.cli.stack import _all as all_of
+from services.cli.waiting import together
 
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
 
@@ -166,7 +166,7 @@ async def test_what_fails_is_told_once_the_others_have_ended():
             told.append("ended")
 
     with pytest.raises(LookupError):
-        await all_of(works(), fails(), works())
+        await together(works(), fails(), works())
 
     assert told == ["ended", "ended"]
 
