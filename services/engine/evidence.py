@@ -55,8 +55,8 @@ def of_logs(logs: Sequence[FillLog]) -> Match | None:
 
 
 def is_zero(answer: Answer) -> bool:
-    """The venue says that this order has matched nothing and never will."""
-    return answer.outcome is Outcome.ACKED and (answer.status == "unmatched" or answer.shares_micros == 0)
+    """The venue says that this order has matched nothing and never will; no amounts yet of one that is delayed are no such word."""
+    return answer.outcome is Outcome.ACKED and answer.status == "unmatched" and not answer.shares_micros
 
 
 def has_arrived(attempt: Attempt) -> bool:

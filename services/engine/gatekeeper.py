@@ -19,7 +19,7 @@ from services.common.ports.chain import Chain, ChainUnavailable, Head
 from services.common.ports.clock import Clock
 from services.common.ports.stores import Stores, StoreUnavailable
 from services.common.ports.venue import Clob, VenueUnavailable
-from services.engine import gate
+from services.engine import evidence, gate
 from services.engine.breaker import Breaker
 from services.engine.gate import Admission
 from services.engine.process_facts import GateLimits, Incident, ProcessFacts, Trouble
@@ -211,8 +211,9 @@ def incidents(copies: Sequence[Copy]) -> Iterator[Incident]:
 
 
 def _troubles(copy: Copy) -> Iterator[Trouble]:
-    outcomes = [attempt.outcome for attempt in copy.intent.attempts] if copy.intent else []
-    if Outcome.UNKNOWN in outcomes:
+    attempts = copy.intent.attempts if copy.intent else ()
+    # An order that the venue delays is in its hands, not lost.
+    if any(attempt.outcome is Outcome.UNKNOWN and not evidence.has_arrived(attempt) for attempt in attempts):
         yield Trouble.UNKNOWN
     if copy.state is CopyState.FAILED and copy.failure == "rejected":
         yield Trouble.REJECTED
