@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from services.common.domain.copy import Copy, CopyKind
@@ -63,7 +64,8 @@ def _copy(trade: LeaderTrade, follow: Follow, market: Market | None, now: dateti
         account_id=follow.account_id,
         follow_id=follow.follow_id,
         kind=CopyKind.ENTRY if trade.side is Side.BUY else CopyKind.DEBT,
-        trade=trade,
+        # A receipt does not name the market, and by it the engine leaves paused and braked ones unclaimed.
+        trade=replace(trade, condition_id=market.condition_id) if market and not trade.condition_id else trade,
         policy=follow.policy,
         policy_version=follow.version,
         detected_at=now,

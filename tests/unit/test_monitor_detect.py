@@ -1,5 +1,6 @@
 """From a receipt to the fills of leaders, and from a fill to one copy for every follow."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from services.common.domain.trade import Role, trade_key
 from services.common.ports.chain import OrderFilled, Receipt
 from services.monitor import detect
 from tests.builders import LEADER, NOON, a_follow, a_trade
+from tests.builders_case import a_market
 from tests.monitor_world import CHAIN_ID, OTHER_ACCOUNT, SHARE, STRANGER, a_fill
 
 TX = "0x" + "A" * 64
@@ -109,3 +111,14 @@ def test_a_closing_follow_takes_debts_only_and_a_closed_one_nothing():
 
 def test_a_trade_of_another_leader_concerns_no_follow_of_this_one():
     assert copies(a_follow(), leader=STRANGER) == ()
+
+
+def test_a_copy_names_the_market_of_its_token_where_it_is_known():
+    market = a_market()
+    (trade,) = trades(replace(a_fill(1), token_id=market.tokens[0].token_id))
+
+    (known,) = detect.copies(trade, [a_follow()], market, NOON)
+    (unknown,) = detect.copies(trade, [a_follow()], None, NOON)
+
+    assert (known.trade.condition_id, unknown.trade.condition_id) == (market.condition_id, "")
+    assert known.idempotency_key == unknown.idempotency_key
