@@ -96,4 +96,4 @@ def mesh_of(settings: CommonSettings, name: str) -> Mesh:
 
 def instance(service: str) -> str:
     """A name for this process, unlike any other's."""
-    return f"{service}@{socket.gethostname()}-{secrets.token_hex(3)}"
+    return f"{service}@{socket.gethostname()}-{secrets.token_hex(3)}"  # chance: a name, nothing is decided by it

@@ -57,4 +57,5 @@ class RedisQuota:
         name = access_pb2.RateClass.Name(rate_class).removeprefix("RATE_CLASS_").lower()  # type: ignore[arg-type]
         if not await asked(item, who, name):
             stats = await self._window.get_window_stats(item, who, name)
-            raise RateLimited(name, max(1, ceil(stats.reset_time - time.time())))
+            now = time.time()  # clock: the limiter counts in the server's wall time
+            raise RateLimited(name, max(1, ceil(stats.reset_time - now)))

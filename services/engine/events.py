@@ -29,7 +29,7 @@ class Events:
         changes = self._stores.copies.watch(token)
         yield await self._pulse(accounts, token or "")
         told: dict[str, pb.TradeExecuted] = {}
-        now = asyncio.get_running_loop().time
+        now = asyncio.get_running_loop().time  # clock: a pulse for people, nothing is decided by it
         due = now() + PULSE.total_seconds()
         coming = asyncio.ensure_future(anext(changes))
         try:

@@ -14,7 +14,7 @@ class Announcements:
     """The newest stored copies, numbered; listeners wait for the next, or resume from a number that is still kept."""
 
     def __init__(self, epoch: str | None = None) -> None:
-        self._epoch = epoch or secrets.token_hex(4)
+        self._epoch = epoch or secrets.token_hex(4)  # chance: a name, nothing is decided by it
         self._ring: deque[tuple[int, Copy]] = deque(maxlen=KEPT)
         self._last = 0
         self._wakes: set[asyncio.Event] = set()

@@ -57,5 +57,5 @@ async def opened(url: str, *, ping_every_s: float, silence_s: float) -> AsyncGen
 
 async def _ping(connection: ClientConnection, every_s: float) -> None:
     while True:
-        await asyncio.sleep(every_s)
+        await asyncio.sleep(every_s)  # clock: keeps a connection open, nothing is decided by it
         await connection.send(PING)

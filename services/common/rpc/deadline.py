@@ -8,7 +8,8 @@ _ends_at: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 def begin(remaining_s: float | None) -> None:
     """The RPC that is being served has this long left."""
-    _ends_at.set(None if remaining_s is None else time.monotonic() + remaining_s)
+    now = time.monotonic()  # clock: gRPC's own deadlines run on it
+    _ends_at.set(None if remaining_s is None else now + remaining_s)
 
 
 def remaining(wanted_s: float | None) -> float | None:
@@ -16,5 +17,5 @@ def remaining(wanted_s: float | None) -> float | None:
     ends_at = _ends_at.get()
     if ends_at is None:
         return wanted_s
-    left = max(ends_at - time.monotonic(), 0.0)
+    left = max(ends_at - time.monotonic(), 0.0)  # clock: as above
     return left if wanted_s is None else min(wanted_s, left)

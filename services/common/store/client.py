@@ -23,7 +23,7 @@ WRITE_TIMEOUT_MS = 5_000
 
 
 def _now() -> datetime:
-    return datetime.now(UTC)
+    return datetime.now(UTC)  # clock: bounds that an index can serve; leases are judged by the database's own
 
 
 class MongoStores:

@@ -49,7 +49,8 @@ async def transact(client: Client, work: Callable[[Session], Awaitable[T]]) -> T
         try:
             return await _once(client, work)
         except Conflict:
-            await asyncio.sleep(min(0.001 * 2**tried, LONGEST_PAUSE_S))  # between tries: nothing is decided by it
+            pause_s = min(0.001 * 2**tried, LONGEST_PAUSE_S)
+            await asyncio.sleep(pause_s)  # clock: between tries, nothing is decided by it
     raise StoreUnavailable("the transaction kept meeting others")
 
 
