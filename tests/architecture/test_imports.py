@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-SERVICES = Path(__file__).parents[2] / "services"
+from services.common.crashpoints import CRASHPOINTS
 
-CLOCKLESS = ("time", "random", "secrets", "uuid")
+SERVICES = Path(__file__).parents[2] / "services"
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
@@ -30,6 +30,8 @@ def imported(tree: ast.Module) -> set[str]:
     ("library", "home"),
     [
         ("motor", "common/store/"),
+        ("pymongo", "common/store/"),
+        ("bson", "common/store/"),
         ("web3", "common/chain/"),
         ("polymarket", "common/polymarket/"),
         ("siwe", "gateway/"),
@@ -67,17 +69,33 @@ def test_orders_are_posted_by_the_executor_only() -> None:
     assert [name for name, tree in modules() if posts(tree) and not name.startswith("venue/")] == ["engine/executor.py"]
 
 
-def test_every_crashpoint_is_named_and_passed_once_at_the_most() -> None:
-    from services.common.crashpoints import CRASHPOINTS
+def test_nothing_else_of_the_services_that_trade_posts_anything() -> None:
+    trading = ("engine/", "monitor/", "reconciler/")
 
-    passed = [
-        node.args[0].value
-        for _, tree in modules()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and getattr(node.func, "id", "") == "crashpoint"
-        and isinstance(node.args[0], ast.Constant)
+    posting = [
+        name for name, tree in modules() if name.startswith(trading) for called in calls(tree) if called == "post"
     ]
 
-    assert sorted(passed) == sorted(set(passed))
-    assert set(passed) <= CRASHPOINTS
+    assert posting == ["engine/executor.py"]
+
+
+def test_the_executor_takes_what_was_approved_and_nothing_less() -> None:
+    tree = next(tree for name, tree in modules() if name == "engine/executor.py")
+    begins = [node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef) and node.name == "begin"]
+
+    (begin,) = begins
+    assert [ast.unparse(one.annotation) for one in begin.args.args if one.arg == "approved" and one.annotation] == [
+        "Approved"
+    ]
+
+
+def test_every_crashpoint_is_passed_at_one_place_by_its_literal_name() -> None:
+    passed = [
+        node.args[0].value if isinstance(node.args[0], ast.Constant) else ast.unparse(node.args[0])
+        for name, tree in modules()
+        if name != "common/crashpoints.py"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "crashpoint"
+    ]
+
+    assert sorted(passed) == sorted(CRASHPOINTS)
