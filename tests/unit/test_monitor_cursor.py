@@ -176,14 +176,13 @@ async def test_after_an_outage_the_logs_from_the_cursor_on_give_what_was_missed(
 
 async def test_a_sweep_looks_back_behind_the_cursor_for_logs_that_a_node_gave_late(world: World):
     monitor = await world.start()
-    await world.clock.run(100)
     world.mines(a_fill(1))
     world.chain.silent = True
+    await world.clock.run(OVERLAP_BLOCKS)
     await monitor.chain.sweep()
-    assert (await world.cursor()).cursor_block == START + 100
+    assert (await world.cursor()).cursor_block == START + OVERLAP_BLOCKS
 
     world.chain.silent = False
-    await world.clock.run(OVERLAP_BLOCKS)
     await monitor.chain.sweep()
 
     assert len(await world.copies()) == 1
