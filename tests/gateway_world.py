@@ -19,7 +19,8 @@ from polycopy.reconciler.v1 import reconciler_pb2, reconciler_pb2_grpc
 from services.common.assembly import identity_of, stores_of
 from services.common.limits import RedisQuota
 from services.common.rpc.caller import caller
-from services.common.rpc.errors import InvalidArgument, NotFound
+from services.common.rpc.errors import NotFound
+from services.common.rpc.paging import page
 from services.common.rpc.server import Server, serve
 from services.gateway.app import run
 from services.gateway.contract import ENGINE, MONITOR, RECONCILER
@@ -36,6 +37,7 @@ class ScriptedEngine(engine_pb2_grpc.EngineServiceServicer):
         self.resumed_from: list[str] = []
         self.stopping: asyncio.Event | None = None
         self.breaks = False
+        self.version = "1"
         self._events: list[engine_pb2.WatchEventsResponse] = []
         self._more = asyncio.Event()
 
@@ -48,7 +50,7 @@ class ScriptedEngine(engine_pb2_grpc.EngineServiceServicer):
     async def GetTradingStatus(self, request: Any, context: Any) -> Any:
         if self.breaks:
             raise RuntimeError("secret internals")
-        return engine_pb2.GetTradingStatusResponse(is_running=True, uptime_ms=12, version="1")
+        return engine_pb2.GetTradingStatusResponse(is_running=True, uptime_ms=12, version=self.version)
 
     async def StartTrading(self, request: Any, context: Any) -> Any:
         self.asked.append(f"start {request.account_id} by {caller().name}")
@@ -59,8 +61,7 @@ class ScriptedEngine(engine_pb2_grpc.EngineServiceServicer):
         return engine_pb2.StopTradingResponse(status="stopped")
 
     async def ListTrades(self, request: Any, context: Any) -> Any:
-        if request.limit > 200:
-            raise InvalidArgument("limit", "0 to 200")
+        page(request.limit, request.offset)
         trades = [trade_pb2.Copy(copy_id="c1", state=trade_pb2.COPY_STATE_EXECUTED, paid_micros=2_500_000)]
         return engine_pb2.ListTradesResponse(trades=trades, count=1, offset=request.offset, limit=request.limit)
 

@@ -52,9 +52,11 @@ def application(parts: Parts) -> Door:
         WebSocketRoute(sockets.path, sockets),
         *parts.pages.routes(),
     ]
-    return Door(
-        Starlette(routes=found, middleware=_middleware(parts.origins), exception_handlers={HTTPException: _no_route})
-    )
+    handlers: dict[Any, Any] = {HTTPException: _no_route, Exception: _broken}
+    app = Starlette(routes=found, middleware=_middleware(parts.origins), exception_handlers=handlers)
+    # A path with a slash too many is no path: the redirect would name whatever host the caller wrote.
+    app.router.redirect_slashes = False
+    return Door(app)
 
 
 def _middleware(origins: tuple[str, ...]) -> list[Middleware]:
@@ -73,3 +75,7 @@ def _middleware(origins: tuple[str, ...]) -> list[Middleware]:
 
 def _no_route(request: Request, error: Any) -> Response:
     return failure(error.status_code, _TEXTS.get(error.status_code, str(error.detail)), error.headers)
+
+
+def _broken(request: Request, error: Exception) -> Response:
+    return failure(500, "Internal server error")

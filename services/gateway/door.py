@@ -21,6 +21,7 @@ SECONDS = Histogram(
     buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5),
 )
 REQUEST_ID = "x-request-id"
+BROKEN = 1011
 HEADERS = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
 
 _GOOD_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -49,10 +50,12 @@ class Door:
         except ClientDisconnect:
             log.debug("client_left", path=scope["path"])
         except Exception:
+            # Raised further it would be written once more by the server, whose log blanks no secrets.
             log.exception("request_failed", path=scope["path"])
-            if answer.status or scope["type"] != "http":
-                raise
-            await failure(500, "Internal server error")(scope, receive, answer)
+            if not answer.status:
+                await failure(500, "Internal server error")(scope, receive, answer)
+            elif answer.status == 101:
+                await answer({"type": "websocket.close", "code": BROKEN})
         finally:
             _note(scope, answer.status, time.perf_counter() - began)
 

@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from services.gateway.credentials import credentials
 from services.gateway.feed import Feed
 from services.gateway.rest import client, refusal
 from services.gateway.sessions import Sessions
-from services.gateway.stream import OpenFeed, broken, credentials
+from services.gateway.stream import OpenFeed, broken
 from services.gateway.upstream import Refused
 
 QUIET_S = 15.0

@@ -1,24 +1,23 @@
 """The WebSocket `/ws`: one client, one feed, frames `{event, data, token}`."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import orjson
-from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from services.gateway.credentials import credentials
 from services.gateway.envelope import failure, http_status, public_text
 from services.gateway.feed import Feed
 from services.gateway.origin import same_or_allowed
-from services.gateway.rest import bearer, client, refusal, well_formed
+from services.gateway.rest import client, refusal
 from services.gateway.sessions import Sessions
 from services.gateway.upstream import Refused
 
 GOING_AWAY, BROKEN, TOO_SLOW, TOKEN_OVER = 1001, 1011, 1013, 4401
 PATIENCE_S = 10.0
-PROTOCOL_PREFIX = "bearer."
 
 OpenFeed = Callable[[str, str, str], Feed]
 
@@ -98,13 +97,3 @@ async def _until_left(socket: WebSocket) -> None:
 def broken(error: Refused) -> dict[str, Any]:
     """What a client is told when its stream fails."""
     return {"error": public_text(error.code, error.text), "status": http_status(error.code)}
-
-
-def credentials(query: QueryParams, headers: Mapping[str, str]) -> tuple[str, str | None]:
-    """The token (header, subprotocol `bearer.<jwt>`, or `?token=`) and the subprotocol to answer with."""
-    if token := bearer(headers.get("authorization", "")):
-        return token, None
-    for offered in (part.strip() for part in headers.get("sec-websocket-protocol", "").split(",")):
-        if offered.startswith(PROTOCOL_PREFIX):
-            return well_formed(offered.removeprefix(PROTOCOL_PREFIX)), offered
-    return well_formed(query.get("token", "")), None

@@ -14,6 +14,7 @@ from services.gateway.render import json_name
 from services.gateway.routes import Route
 
 FORWARDED = ("retry-after",)
+AWAY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED})
 
 
 class BadRequest(Exception):
@@ -42,7 +43,9 @@ class Refused(Exception):
 def request_of(
     route: Route, variables: Mapping[str, str], query: Mapping[str, str], body: Mapping[str, Any]
 ) -> Message:
-    """The method's request out of path, query and body; unknown names and wrong types are refused by name."""
+    """The method's request out of path, query or body; unknown names and wrong types are refused by name."""
+    if route.body and query:
+        raise BadRequest(f"{next(iter(query))}: this request takes no query")
     known = {json_name(field): field.name for field in route.request.fields if field.name not in variables}
     given = {**query, **body}
     if unknown := sorted(given.keys() - known.keys()):
@@ -93,11 +96,13 @@ class Upstreams:
 
 
 def refused(error: aio.AioRpcError) -> Refused:
-    """What a failed call says, for the envelope."""
+    """What a failed call says, for the envelope. What no method said, but the transport, is that it is away or that it broke."""
     trailing = {str(key): value for key, value in error.trailing_metadata() or ()}
-    reason, metadata = error_info(trailing) or ("", {})
+    info = error_info(trailing)
+    if info is None:
+        return Refused(error.code() if error.code() in AWAY else grpc.StatusCode.INTERNAL)
     headers = {name: str(trailing[name]) for name in FORWARDED if name in trailing}
-    return Refused(error.code(), error.details() or "", reason, metadata, headers)
+    return Refused(error.code(), error.details() or "", *info, headers)
 
 
 def _serialize(message: Message) -> bytes:

@@ -4,14 +4,13 @@ from typing import Any
 
 import pytest
 from polycopy.options.v1 import access_pb2
-from starlette.datastructures import QueryParams
+from starlette.datastructures import Headers, QueryParams
 
 from services.gateway.contract import SERVICES, openapi
+from services.gateway.credentials import bearer, credentials
 from services.gateway.feed import places_of, token_of
 from services.gateway.origin import same_or_allowed
-from services.gateway.rest import bearer
 from services.gateway.routes import Route, routes, streams
-from services.gateway.stream import credentials
 from services.gateway.upstream import BadRequest, request_of
 from tools.openapi import TARGET, rendered
 
@@ -92,6 +91,11 @@ def test_what_does_not_fit_is_refused_by_name(key: Any, query: Any, body: Any, f
         request_of(ROUTES[key], {}, query, body)
 
 
+def test_what_belongs_in_a_body_is_not_taken_from_the_query() -> None:
+    with pytest.raises(BadRequest, match="accountId: this request takes no query"):
+        request_of(route("POST", "/api/trading/stop"), {}, {"accountId": "a"}, {"accountId": "b"})
+
+
 def test_a_query_cannot_change_what_the_path_says() -> None:
     with pytest.raises(BadRequest, match="copyId"):
         request_of(route("GET", "/api/trades/{copy_id}"), {"copy_id": "mine"}, {"copyId": "other"}, {})
@@ -109,15 +113,37 @@ def test_a_query_cannot_change_what_the_path_says() -> None:
     ],
 )
 def test_a_token_that_could_not_travel_is_a_bad_one_and_not_none(header: str, token: str) -> None:
-    assert bearer(header) == token
+    assert bearer(headers(("authorization", header))) == token
 
 
-def test_a_socket_takes_its_token_from_the_header_the_subprotocol_or_the_query() -> None:
-    query = QueryParams("token=q")
+def headers(*pairs: tuple[str, str]) -> Headers:
+    return Headers(raw=[(name.encode(), value.encode("latin-1")) for name, value in pairs])
 
-    assert credentials(query, {"authorization": "Bearer h"}) == ("h", None)
-    assert credentials(query, {"sec-websocket-protocol": "chat, bearer.p"}) == ("p", "bearer.p")
-    assert credentials(query, {}) == ("q", None)
+
+HEADER, PROTOCOL = ("authorization", "Bearer t"), ("sec-websocket-protocol", "chat, bearer.t")
+
+
+@pytest.mark.parametrize(
+    ("query", "given", "found"),
+    [
+        ("", (), ("", None)),
+        ("token=t", (), ("t", None)),
+        ("", (HEADER,), ("t", None)),
+        ("", (PROTOCOL,), ("t", "bearer.t")),
+        ("token=t", (HEADER, PROTOCOL), ("t", None)),
+        ("token=t", (("authorization", "Basic other"),), ("t", None)),
+        ("token=u", (HEADER,), ("-", None)),
+        ("token=u", (PROTOCOL,), ("-", None)),
+        ("token=t&token=u", (), ("-", None)),
+        ("", (HEADER, HEADER), ("-", None)),
+        ("", (HEADER, ("authorization", "Bearer u")), ("-", None)),
+        ("", (HEADER, ("authorization", "Basic u")), ("-", None)),
+        ("", (("sec-websocket-protocol", "bearer.t, bearer.u"),), ("-", None)),
+        ("", (PROTOCOL, ("sec-websocket-protocol", "bearer.u")), ("-", None)),
+    ],
+)
+def test_a_socket_takes_its_token_from_wherever_it_is_and_takes_no_two(query: str, given: Any, found: Any) -> None:
+    assert credentials(QueryParams(query), headers(*given)) == found
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from polycopy.common.v1 import error_pb2
 
 DOMAIN = "polycopy"
 DETAILS = "grpc-status-details-bin"
+LONGEST_IDENTITY = 100
 
 Reason = error_pb2.ErrorReason
 
@@ -47,7 +48,8 @@ class NotFound(PolyCopyError):
     reason = error_pb2.ERROR_REASON_NOT_FOUND
 
     def __init__(self, resource: str, identity: str) -> None:
-        super().__init__(f"no such {resource}", {"resource": resource, "id": identity})
+        # What the caller wrote may be longer than metadata can be.
+        super().__init__(f"no such {resource}", {"resource": resource, "id": identity[:LONGEST_IDENTITY]})
 
 
 class Unauthenticated(PolyCopyError):
