@@ -25,14 +25,21 @@ class Claim:
         self._lease_ends = since + timing.lease.total_seconds()
         self._journaled_at: float | None = None
 
-    def journaled(self) -> None:
-        """A write that journaled an attempt under this fence was acknowledged just now."""
-        self._journaled_at = self._clock.monotonic()
+    def now(self) -> float:
+        """The monotonic time."""
+        return self._clock.monotonic()
+
+    def journaled(self, asked: float) -> None:
+        """A write that journaled an attempt under this fence was asked for at `asked`, and has been acknowledged since.
+
+        It may have stood from then on: what came after it, a stop above all, came before its answer.
+        """
+        self._journaled_at = asked
 
     @property
     def may_send(self) -> bool:
         """The journaling write is fresh and the lease stands: a process that was frozen in between goes to the resend path."""
-        now = self._clock.monotonic()
+        now = self.now()
         if self.lost or self._journaled_at is None or now >= self._lease_ends:
             return False
         return now - self._journaled_at <= self._timing.fresh.total_seconds()

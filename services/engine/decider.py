@@ -97,9 +97,12 @@ class Decider:
         failing = self._gatekeeper.standing(case.account, case.trade, market, entry=case.is_entry)
         if failing:
             return failing[0].reason
+        # The gate was open when the copy was claimed; it may have waited for its turn since.
         admission = await self._gatekeeper.admission()
-        barred = market in admission.barred_markets or admission.only_exits
-        return "brakes" if case.is_entry and barred else ""
+        if not admission.fresh:
+            return admission.closed[0].guard
+        barred = market in admission.barred_markets or case.trade.leader in admission.barred_leaders
+        return "brakes" if case.is_entry and (barred or admission.only_exits) else ""
 
     async def _begin(self, claim: Claim, approved: Approved, members: tuple[str, ...]) -> Copy | Begun | None:
         try:

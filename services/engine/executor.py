@@ -58,10 +58,11 @@ class Executor:
 
     async def begin(self, claim: Claim, approved: Approved, plan: Plan, members: Sequence[str]) -> Copy | Begun:
         """Store the intent of an approved order with its first attempt; the copy that may be sent, or why not."""
+        asked = claim.now()
         begun = await self._commit(claim, approved, plan, members)
         if begun is not Begun.DONE:
             return begun
-        claim.journaled()
+        claim.journaled(asked)
         crashpoint("after_intent_before_sign")
         return replace(approved.case.copy, state=CopyState.EXECUTING, intent=plan.intent, decision=approved.decision)
 

@@ -137,9 +137,10 @@ class Gatekeeper:
 
     async def may_resend(self, copy: Copy) -> bool:
         """Whether an order that may not have arrived may be sent again."""
-        admission = await self.admission()
-        account = await self._account.get()
-        return admission.fresh and not (account and self.standing(account, copy.trade, "", entry=copy.side is Side.BUY))
+        account, admission = await self._account.refresh(), await self.admission()
+        if account is None or not admission.fresh:
+            return False
+        return not self.standing(account, copy.trade, _market_of(copy), entry=copy.side is Side.BUY)
 
     def standing(self, account: Account, trade: LeaderTrade, condition_id: str, *, entry: bool) -> tuple[Verdict, ...]:
         """State, pauses and version on a decision's own snapshot; what fails releases the copy."""

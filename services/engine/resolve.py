@@ -141,20 +141,20 @@ class Resolver:
 
     async def _again(self, claim: Claim, copy: Copy, intent: Intent, *, looked: bool) -> None:
         """Send the same bytes once more, if that is allowed and can still help."""
-        now = self._lookout.now()
-        if now >= intent.deadline_at and not looked:
+        if self._lookout.now() >= intent.deadline_at and not looked:
             await self._executor.fail(claim, copy, None, "not_sent")
             return
         arrived = any(map(evidence.has_arrived, intent.attempts))
         if arrived or not may_resend(intent, self._timing.most_attempts) or not await self._may_resend_now(copy):
-            await self._stores.copies.looked(claim.ref, False, self._rest(intent), now)
+            await self._stores.copies.looked(claim.ref, False, self._rest(intent), self._lookout.now())
             return
         crashpoint("before_resend")
+        now, asked = self._lookout.now(), claim.now()
         attempt = Attempt(len(intent.attempts) + 1, now)
-        if not await self._stores.copies.journal(claim.ref, attempt, now):
+        if now >= intent.deadline_at or not await self._stores.copies.journal(claim.ref, attempt, now):
             await self._stores.copies.looked(claim.ref, False, self._rest(intent), now)
             return
-        claim.journaled()
+        claim.journaled(asked)
         crashpoint("after_resend_journaled")
         again = replace(intent, attempts=(*intent.attempts, attempt))
         await self._executor.send(claim, replace(copy, intent=again), again)
