@@ -13,10 +13,12 @@ from polycopy.reconciler.v1 import reconciler_pb2, reconciler_pb2_grpc
 
 from services.cli import books, venue_log
 from services.cli.addresses import Addresses
+from services.cli.books import Books
 from services.cli.stack import Options, Stack, is_serving
-from services.cli.summary import ENDED, Books, summary
+from services.cli.summary import summary
 from services.cli.venue_log import VenueLog
 from services.common.domain.copy import Copy, CopyKind
+from services.common.domain.lifecycle import TERMINAL
 from services.common.store.client import MongoStores
 
 T = TypeVar("T")
@@ -66,7 +68,7 @@ class Mesh:
 
         async def ended() -> Copy | None:
             found = await self.copies(leaders_order)
-            return found[0] if found and all(copy.state in ENDED for copy in found) else None
+            return found[0] if found and all(copy.state in TERMINAL for copy in found) else None
 
         copy = await eventually(ended, within_s)
         assert len(await self.copies(leaders_order)) == 1

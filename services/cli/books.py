@@ -4,16 +4,18 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from services.common.domain.amounts import LOT_MICROS
 from services.common.domain.copy import Copy, CopyKind
-from services.common.domain.exit import Exit
+from services.common.domain.exit import Exit, Lot, Place, owed_micros
 from services.common.domain.fill import Fill, Position, ReconciliationResult
 from services.common.domain.follow import Follow
 from services.common.domain.intent import Intent
-from services.common.domain.lifecycle import TERMINAL
+from services.common.domain.lifecycle import TERMINAL, CopyState
 from services.common.ports.stores import Stores
 from services.common.store.client import MongoStores
 
 PAGE = 500
+MATCHED = frozenset({CopyState.EXECUTED, CopyState.RECONCILED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,18 @@ class Books:
 
     @property
     def owing(self) -> tuple[Exit, ...]:
-        """Exits between two attempts: no copy is open, and more is to be sold. One without attempts is only waiting to be closed."""
-        return tuple(exit_ for exit_ in self.exits if exit_.attempts)
+        """Open exits that have more to sell, though no attempt may be open; what is less than any order is nothing."""
+        return tuple(exit_ for exit_ in self.exits if self._owed_micros(exit_) >= LOT_MICROS)
+
+    def _owed_micros(self, exit_: Exit) -> int:
+        same = (exit_.follow_id, exit_.token_id)
+        mine = [one for one in self.copies if (one.follow_id, one.trade.token_id) == same and one.state in MATCHED]
+        lots = [
+            Lot(one.copy_id, Place(one.trade.block_number, one.trade.log_index), one.filled_micros)
+            for one in mine
+            if one.kind is CopyKind.ENTRY
+        ]
+        return owed_micros(lots, exit_.steps) - sum(one.filled_micros for one in mine if one.kind is CopyKind.EXIT)
 
     @property
     def settled(self) -> bool:

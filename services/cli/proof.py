@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.cli.books import Books
+from services.cli.books import MATCHED, Books
 from services.cli.venue_log import LeaderFill, Received, VenueLog
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.fill import TradeStatus
@@ -14,7 +14,6 @@ from services.common.domain.intent import Intent, Outcome
 from services.common.domain.lifecycle import TERMINAL, CopyState
 from services.common.domain.market import Side
 
-MATCHED = frozenset({CopyState.EXECUTED, CopyState.RECONCILED})
 Place = tuple[str, str, str]
 Amounts = tuple[int, int, int]
 """Shares, USDC and fee, in millionths."""

@@ -6,16 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 from services.cli import proof
-from services.cli.books import Books
+from services.cli.books import MATCHED, Books
 from services.cli.latency import latency
-from services.cli.proof import MATCHED
 from services.cli.venue_log import VenueLog
 from services.common.domain import money
 from services.common.domain.fill import Position, TradeStatus
 from services.common.domain.intent import Intent, Outcome
-from services.common.domain.lifecycle import TERMINAL, CopyState
-
-ENDED = TERMINAL
+from services.common.domain.lifecycle import CopyState
 
 
 def summary(books: Books, log: VenueLog, *, seed: int, version: str, config_hash: str) -> dict[str, Any]:

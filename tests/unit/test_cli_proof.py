@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.cli.summary import ok
-from services.common.domain.exit import Exit, ExitState
+from services.common.domain.exit import Exit, ExitState, Place, Step
 from services.common.domain.fill import Discrepancy, TradeStatus
 from services.common.domain.follow import FollowState
 from services.common.domain.lifecycle import CopyState
@@ -170,7 +170,7 @@ def _a_copy_for_a_person_to_look_at(run: Run) -> None:
 
 
 def _an_exit_that_still_owes(run: Run) -> None:
-    run.exits.append(Exit("the exit", ACCOUNT, "follow", TOKEN, ExitState.OPEN, (), NOON, attempts=1))
+    run.exits.append(an_exit(decrease_micros=SOLD + 10_000))
 
 
 DUPLICATED: tuple[tuple[Callable[[Run], None], str], ...] = (
@@ -266,10 +266,16 @@ def test_a_follow_that_is_closed_needs_no_copies(run: Run):
     assert run.summary()["problems"] == []
 
 
-def test_an_exit_without_attempts_owes_nothing_yet(run: Run):
-    run.exits.append(Exit("another", ACCOUNT, "follow", TOKEN, ExitState.OPEN, (), NOON))
+def test_an_exit_that_is_met_and_only_waits_to_be_closed_owes_nothing(run: Run):
+    run.exits.append(an_exit(decrease_micros=SOLD))
 
     assert run.summary()["problems"] == []
+
+
+def an_exit(decrease_micros: int) -> Exit:
+    """The open exit behind the run's sale: the leader sold so many of his ten shares."""
+    step = Step("the sale", Place(102, 1), decrease_micros, SHARES)
+    return Exit("the exit", ACCOUNT, a_copy(1).follow_id, TOKEN, ExitState.OPEN, (step,), NOON, attempts=1)
 
 
 def _is_named(found: dict[str, Any], words: str, kind: str) -> None:
