@@ -30,6 +30,9 @@ from services.common.ports.stores import DeadLetters
 from services.common.ports.venue import Answer, OpenOrder, VenueTrade, VenueUnavailable, Wallet
 
 POST_TIMEOUT_S = 5.0
+SOON_S = 0.5
+"""What may come before the bytes of an order: whoever sends it vouches for a moment only, and later it goes out as another attempt."""
+
 MOST_PAGES = 50
 OVERLAP = timedelta(minutes=1)
 
@@ -56,15 +59,19 @@ class ClobRest:
 
     async def post(self, intent: Intent) -> Answer:
         try:
-            credentials = await self._key.get()
-        except VenueUnavailable as error:
-            return Answer(Outcome.NOT_SENT, code=str(error)[:200])
+            async with asyncio.timeout(SOON_S):
+                credentials = await self._key.get()
+        except (VenueUnavailable, TimeoutError) as error:
+            return Answer(Outcome.NOT_SENT, code=str(error)[:200] or "no API credentials in time")
         body = order_body(intent, credentials.key)
         headers = l2_headers(credentials, self._signer.address, self._seconds(), "POST", "/order", body)
         try:
             async with asyncio.timeout(POST_TIMEOUT_S):
                 response = await self._http.post(
-                    "order", content=body, headers={**headers, "content-type": "application/json"}
+                    "order",
+                    content=body,
+                    headers={**headers, "content-type": "application/json"},
+                    timeout=httpx.Timeout(POST_TIMEOUT_S, connect=2 * SOON_S, pool=SOON_S),
                 )
         except (httpx.HTTPError, TimeoutError) as error:
             return classify.of_failure(error)
