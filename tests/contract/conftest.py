@@ -1,13 +1,24 @@
 """Every suite here runs on memory and on a real mongod: the twin must not differ."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from services.common.store import replica
+from services.common.store.client import MongoStores
 from services.common.store.memory import MemoryStores
-from tests.fixtures.servers import stores_at
+
+
+@pytest.fixture(scope="session")
+def contract_database(mongo_uri: str) -> Iterator[str]:
+    """One database for all these tests of a worker: to make its indexes takes longer than most tests."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    yield name
+    replica.drop(mongo_uri, name)
 
 
 @pytest.fixture(params=["memory", "mongo"])
@@ -15,8 +26,18 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
     if request.param == "memory":
         yield MemoryStores(lambda: datetime.now(UTC))
         return
-    async with stores_at(request.getfixturevalue("mongo_uri")) as stores:
-        yield stores
+    name = request.getfixturevalue("contract_database")
+    stores = MongoStores(request.getfixturevalue("mongo_uri"), name, name="tests")
+    await _emptied(stores)
+    yield stores
+    await stores.close()
+
+
+async def _emptied(stores: MongoStores) -> None:
+    kept = await stores.database.list_collection_names()
+    if not kept:
+        await stores.prepare()
+    await asyncio.gather(*(stores.database[name].delete_many({}) for name in kept))
 
 
 @pytest.fixture
