@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 
 import structlog
@@ -20,6 +20,8 @@ PING_EVERY_S = 10.0
 SILENCE_S = 15.0
 FIRST_BOOK_S = 1.0
 LONGEST_PAUSE_S = 5.0
+UNUSED_S = 600.0
+"""A book that nobody has asked for so long is let go: markets come by the hundred a day, and their books would stay for ever."""
 
 log = structlog.get_logger()
 
@@ -34,11 +36,13 @@ class BookFeed:
         self._on_tick = on_tick
         self._books: dict[str, LiveBook] = {}
         self._arrived: dict[str, asyncio.Event] = {}
+        self._used: dict[str, float] = {}
         self._socket: Socket | None = None
         self._running: asyncio.Task[None] | None = None
 
     async def book(self, token_id: str) -> Book | None:
         """The live book; None while there is none, after waiting a little for the first."""
+        self._used[token_id] = self._clock.monotonic()
         known = self._books.get(token_id)
         if known is None:
             await self._subscribe(token_id)
@@ -50,9 +54,19 @@ class BookFeed:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
 
+    async def _let_go(self) -> None:
+        """Books that are of no use any more."""
+        since = self._clock.monotonic() - UNUSED_S
+        unused = [token for token in self._books if self._used[token] < since]
+        for token in unused:
+            del self._books[token], self._arrived[token], self._used[token]
+        if unused and self._socket is not None:
+            await self._say(self._socket, {"operation": "unsubscribe", "assets_ids": unused})
+
     async def _subscribe(self, token_id: str) -> None:
         self._books[token_id] = LiveBook(token_id)
         arrived = self._arrived[token_id] = asyncio.Event()
+        await self._let_go()
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         elif self._socket is not None:
@@ -65,7 +79,9 @@ class BookFeed:
 
     async def _ask(self, socket: Socket, tokens: list[str], *, first: bool) -> None:
         wanted = {"assets_ids": tokens, "custom_feature_enabled": True}
-        request = {"type": "market", **wanted} if first else {"operation": "subscribe", **wanted}
+        await self._say(socket, {"type": "market", **wanted} if first else {"operation": "subscribe", **wanted})
+
+    async def _say(self, socket: Socket, request: Mapping[str, object]) -> None:
         try:
             await socket.send(json.dumps(request))
         except VenueUnavailable:

@@ -85,6 +85,8 @@ class GammaMarkets:
         gamma = await self._described(token_id)
         market = await self._confirmed(gamma) if gamma else None
         at = self._clock.monotonic()
+        # What is too old to be used is not kept: markets come and go by the hundred a day.
+        self._known = {token: known for token, known in self._known.items() if at - known[0] <= KEPT_S}
         self._known[token_id] = (at, market)
         for token in market.tokens if market else ():
             self._known[token.token_id] = (at, market)
