@@ -53,20 +53,20 @@ def forged(held, /, *, headers: dict[str, Any] | None = None, **changes: Any) ->
     """A token signed with the right key, whose claims or header are not ours."""
     good = issue(held, USER, "t1", now())
     claims = jwt.decode(good, options={"verify_signature": False}) | changes
-    claims = {name: value for name, value in claims.items() if value is not ...}
+    claims = {name: _instant(value) for name, value in claims.items() if value is not ...}
     return jwt.encode(claims, held.signing, held.algorithm, headers=jwt.get_unverified_header(good) | (headers or {}))
 
 
-def ago(**span: float) -> int:
-    return int((now() - timedelta(**span)).timestamp())
+def _instant(value: Any) -> Any:
+    return int((now() + value).timestamp()) if isinstance(value, timedelta) else value
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"exp": ago(minutes=2)},
-        {"nbf": ago(minutes=-2)},
-        {"iat": ago(minutes=-2)},
+        {"exp": timedelta(minutes=-2)},
+        {"nbf": timedelta(minutes=2)},
+        {"iat": timedelta(minutes=2)},
         {"iss": "someone"},
         {"aud": "someone"},
         {"role": "root"},
