@@ -127,9 +127,12 @@ class _Player:
     def _dues(self, now: datetime) -> Iterator[datetime]:
         database, account = self._world.stores.database, self._world.account.account_id
         yield from self._claims()
+        settling: set[str] = set()
         for copy in map(database.copies.__getitem__, database.index.unsettled(account)):
             if copy.executed_at is not None:
+                settling.add(copy.trade.token_id)
                 settled = copy.executed_at + self._model.settles_after
                 yield settled if settled > now else now + BLOCK
-        if self._exits_are_open():
+        # An exit whose token settles later has nothing to do before.
+        if any(exit_.state is ExitState.OPEN and exit_.token_id not in settling for exit_ in database.exits.values()):
             yield now + self._world.timing.sweep
