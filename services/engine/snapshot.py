@@ -59,6 +59,7 @@ class Snapshot:
         self._marks = Warm(self._read_marks, MARKS_KEPT, clock)
         self._wallets = Warm(self._read_wallets, WALLETS_KEPT, clock)
         self._sent: dict[str, Sent] = {}
+        self._begun: set[str] = set()
 
     async def case(self, copy: Copy) -> Case:
         """The case of an entry or an exit attempt, without what only exits need, and without a draft."""
@@ -97,6 +98,7 @@ class Snapshot:
     def sent(self, copy: Copy) -> None:
         """An order of this copy was journaled by this process: it counts from now on, without being read."""
         self._sent[copy.copy_id] = sent_of(copy)
+        self._begun.add(copy.copy_id)
 
     async def expect(self, token_id: str) -> None:
         """A decision on this token is near: read its market and its book while the copy is still being claimed."""
@@ -111,18 +113,20 @@ class Snapshot:
         await asyncio.gather(self._purse.refresh(), self._journal.refresh(), self._marks.refresh())
 
     async def _covering(self, account: Account) -> Purse:
-        # An intent that has left the line since the wallet was read may have moved its balance: read again.
+        # An intent that has left the line since the wallet was read may have moved its balance, one that was begun since then too.
         purse = await self._purse.get()
-        return purse if purse.open_then <= set(account.exposure.open) else await self._purse.refresh()
+        return purse if purse.open_then | self._begun <= account.exposure.open.keys() else await self._purse.refresh()
 
     async def _recently(self) -> tuple["Sent", ...]:
-        known = {**await self._journal.get(), **self._sent}
+        known = {**self._sent, **await self._journal.get()}
         return tuple(known.values())
 
     async def _read_purse(self) -> Purse:
+        begun = frozenset(self._begun)
         account = await self._stores.accounts.get(self._account_id)
         wallet = await self._clob.wallet()
         open_then = frozenset(account.exposure.open) if account else frozenset[str]()
+        self._begun -= begun
         return Purse(Funds(wallet.balance_micros, wallet.allowance_micros, wallet.read_at), open_then)
 
     async def _read_journal(self) -> Mapping[str, "Sent"]:

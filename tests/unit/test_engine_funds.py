@@ -1,0 +1,49 @@
+"""What a decision counts on: cash that other orders have taken, and orders that were sent a moment ago."""
+
+import pytest
+
+from services.common.domain.account import Limits
+from services.common.domain.lifecycle import CopyState
+from services.engine.snapshot import sent_of
+from tests.engine_world import SHARE, World
+
+FOUR_IN_A_MINUTE = Limits(max_order_micros=10**12, max_orders_per_minute=4)
+
+
+@pytest.fixture
+async def world():
+    made = await World().open()
+    yield made
+    made.kill()
+
+
+async def test_cash_that_was_spent_and_settled_since_the_wallet_was_read_is_not_spent_again(world: World):
+    world.venue.cash_micros = 12 * SHARE
+    world.start()
+    first = await world.buys(1, shares=10)
+    await world.run(0.5)
+    assert (await world.copy(first)).state is CopyState.EXECUTED
+    world.venue.cash_micros -= (await world.copy(first)).paid_micros
+    await world.settles()
+
+    second = await world.buys(2, shares=20)
+    await world.run(0.5)
+
+    done = await world.copy(second)
+    funds = done.decision.case["funds"]
+    assert funds["balance_micros"] == world.venue.cash_micros
+
+
+async def test_resends_count_as_orders_sent():
+    world = await World(FOUR_IN_A_MINUTE).open()
+    world.venue.script = ["lost_before", "lost_before"]
+    engine = world.start()
+    first = await world.buys(1)
+    await world.run(8)
+    sent = await world.copy(first)
+    assert len(sent.intent.attempts) == 3
+
+    recent = await engine.desk.snapshot.case(await world.buys(2))
+
+    assert recent.recent_orders == sent_of(sent).at
+    world.kill()
