@@ -11,6 +11,7 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
+from jwt.utils import base64url_decode, base64url_encode
 
 from services.common.domain.user import User, UserRole
 from services.common.ports.stores import Users
@@ -23,6 +24,7 @@ TYPE = "at+jwt"
 LIFETIME = timedelta(hours=24)
 LEEWAY = timedelta(seconds=30)
 LONGEST = 4_096
+MOST_KNOWN = 10_000
 REQUIRED = ("sub", "address", "role", "iat", "nbf", "exp", "iss", "aud", "jti", "epoch")
 
 
@@ -99,6 +101,7 @@ def read(held: Keys, token: str) -> dict[str, Any]:
     try:
         if len(token) > LONGEST:
             raise Unauthenticated
+        _one_spelling(token)
         header = jwt.get_unverified_header(token)
         key = held.verifying.get(header.get("kid", ""))
         if key is None or header.get("typ") != TYPE:
@@ -119,6 +122,12 @@ def read(held: Keys, token: str) -> dict[str, Any]:
     return claims
 
 
+def _one_spelling(token: str) -> None:
+    # Readers of base64 pass over padding, odd bits and foreign characters: a token that was changed is not to be the same one.
+    if any(base64url_encode(base64url_decode(part)) != part.encode() for part in token.split(".")):
+        raise Unauthenticated
+
+
 class StoredVerifier:
     """Verifies tokens against the keys and the user's epoch and role, which it remembers for a few seconds."""
 
@@ -126,22 +135,49 @@ class StoredVerifier:
         self._keys = held
         self._users = users
         self._remember_s = remember_s
-        self._known: dict[str, tuple[float, User | None]] = {}
-        self._line = asyncio.Lock()
+        self._known: dict[str, tuple[float, User]] = {}
+        self._asking: dict[str, asyncio.Future[User | None]] = {}
 
-    async def verify(self, token: str) -> Principal:
-        """The person; raises `Unauthenticated`, or `StoreUnavailable` when his epoch cannot be read."""
+    async def verify(self, token: str, *, fresh: bool = False) -> Principal:
+        """The person, read anew where `fresh`; raises `Unauthenticated`, or `StoreUnavailable` when his epoch cannot be read."""
         claims = read(self._keys, token)
-        user = await self._user(claims["sub"])
+        address = claims["sub"]
+        user = None if fresh else self._remembered(address) or await self._shared(address)
+        if user is None or _is_older(user, claims):
+            user = await self._ask(address)
         if user is None or user.token_epoch != claims["epoch"] or str(user.role) != claims["role"]:
             raise Unauthenticated
         return Principal(user.address, user.role)
 
-    async def _user(self, address: str) -> User | None:
-        async with self._line:
-            known = self._known.get(address)
-            if known is None or time.monotonic() - known[0] > self._remember_s:  # clock: how long a read may be reused
-                known = self._known[address] = (time.monotonic(), await self._users.get(address))  # clock: as above
-            if len(self._known) > 10_000:
-                self._known.clear()
-            return known[1]
+    def _remembered(self, address: str) -> User | None:
+        at, user = self._known.get(address, (0.0, None))
+        return user if time.monotonic() - at <= self._remember_s else None  # clock: how long a read may be reused
+
+    async def _shared(self, address: str) -> User | None:
+        # One question for all who wait for this person, and nobody waits for another's.
+        asking = self._asking.get(address)
+        if asking is None:
+            asking = self._asking[address] = asyncio.ensure_future(self._ask(address))
+            asking.add_done_callback(lambda done: self._answered(address, done))
+        return await asyncio.shield(asking)
+
+    def _answered(self, address: str, done: "asyncio.Future[User | None]") -> None:
+        del self._asking[address]
+        if not done.cancelled():
+            done.exception()  # those who asked may all have left
+
+    async def _ask(self, address: str) -> User | None:
+        at = time.monotonic()  # clock: how long a read may be reused
+        user = await self._users.get(address)
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        if user is not None:
+            self._known[address] = (at, user)
+        return user
+
+
+def _is_older(user: User, claims: dict[str, Any]) -> bool:
+    # A token that we signed for a later epoch or another role tells that the person has logged in since.
+    return (user.token_epoch, str(user.role)) != (claims["epoch"], claims["role"]) and user.token_epoch <= claims[
+        "epoch"
+    ]

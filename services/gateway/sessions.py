@@ -15,7 +15,7 @@ from services.common.rpc.caller import TokenVerifier
 from services.common.rpc.errors import Away, PolyCopyError, Unauthenticated
 from services.gateway.upstream import Refused
 
-LOOK = timedelta(seconds=5)
+LOOK = timedelta(seconds=4)
 
 
 class Sessions:
@@ -50,7 +50,7 @@ class Sessions:
         while True:
             await self._clock.sleep(self._look)
             try:
-                await self._verifier.verify(token)
+                await self._verifier.verify(token, fresh=True)
             except Unauthenticated:
                 return
             except StoreUnavailable:

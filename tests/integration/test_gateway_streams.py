@@ -209,7 +209,7 @@ class Scripted:
     def __init__(self, *answers: Exception | None) -> None:
         self.answers = list(answers)
 
-    async def verify(self, token: str) -> Principal:
+    async def verify(self, token: str, *, fresh: bool = False) -> Principal:
         if error := self.answers.pop(0):
             raise error
         return Principal("0x" + "1" * 40, UserRole.USER)

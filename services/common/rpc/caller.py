@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.common.domain.user import UserRole
+from services.common.ports.stores import StoreUnavailable
 from services.common.rpc.errors import Unauthenticated
 
 OPS = "ops"
@@ -14,6 +15,7 @@ PEER_HEADER = "x-polycopy-peer"
 SECRET_HEADER = "x-polycopy-mesh"
 TOKEN_HEADER = "authorization"
 FORWARDED_HEADER = "x-forwarded-for"
+CLAIMS = frozenset({PEER_HEADER, SECRET_HEADER, TOKEN_HEADER})
 _LOOPBACK = ("ipv4:127.", "ipv6:[::1]", "ipv6:%5B::1%5D", "unix:")
 
 
@@ -28,7 +30,9 @@ class Principal:
 class TokenVerifier(Protocol):
     """Reads a token; raises `Unauthenticated` for one that is not good in any way."""
 
-    async def verify(self, token: str) -> Principal: ...
+    async def verify(self, token: str, *, fresh: bool = False) -> Principal:
+        """The person; `fresh` takes nothing from memory."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +80,41 @@ def current_token() -> str:
 
 
 class Identity:
-    """Finds out who is calling. Without TLS a peer proves itself by the mesh's secret, and loopback without any claim is `ops`."""
+    """Finds out who is calling. With TLS a peer is who its certificate says and nothing else; without it a peer proves itself by the
+    mesh's secret, and loopback without any claim is `ops`."""
 
     def __init__(self, verifier: TokenVerifier | None, mesh_secret: str) -> None:
         self._verifier = verifier
-        self._secret = mesh_secret
+        self._secret = mesh_secret.encode()
 
     async def of(
-        self, metadata: Mapping[str, str | bytes], remote: str, certificates: Mapping[str, list[bytes]]
+        self,
+        metadata: Mapping[str, str | bytes],
+        remote: str,
+        certificates: Mapping[str, list[bytes]],
+        *,
+        fresh: bool = False,
     ) -> Caller:
-        """The caller of a call. Raises `Unauthenticated` for a claim that does not hold."""
+        """The caller of a call, his rights read anew where `fresh`. Raises `Unauthenticated` for a claim that does not hold."""
         token = _bearer(metadata)
         peer = self._peer(metadata, remote, certificates, anonymous=bool(token))
         if not token:
             return Caller(peer, None)
         if self._verifier is None:
             raise Unauthenticated
-        return Caller(peer, await self._verifier.verify(token), token)
+        return Caller(peer, await self._verifier.verify(token, fresh=fresh), token)
+
+    async def still_good(self, who: Caller) -> bool:
+        """The person's token is still good; also while that cannot be found out."""
+        if who.principal is None or self._verifier is None:
+            return True
+        try:
+            await self._verifier.verify(who.token, fresh=True)
+        except Unauthenticated:
+            return False
+        except StoreUnavailable:
+            return True
+        return True
 
     def _peer(
         self,
@@ -105,9 +127,12 @@ class Identity:
         for name in certificates.get("x509_subject_alternative_name", []):
             if name.startswith(b"spiffe://polycopy/"):
                 return name.decode().rpartition("/")[2]
+        if b"ssl" in certificates.get("transport_security_type", []):
+            return ""
         claimed = str(metadata.get(PEER_HEADER, ""))
         if claimed:
-            if not hmac.compare_digest(str(metadata.get(SECRET_HEADER, "")), self._secret) or claimed == OPS:
+            secret = str(metadata.get(SECRET_HEADER, "")).encode()
+            if not hmac.compare_digest(secret, self._secret) or claimed == OPS:
                 raise Unauthenticated
             return claimed
         # What a proxy on this machine passes on comes from elsewhere.
@@ -116,5 +141,10 @@ class Identity:
 
 
 def _bearer(metadata: Mapping[str, str | bytes]) -> str:
-    scheme, _, token = str(metadata.get(TOKEN_HEADER, "")).partition(" ")
-    return token if scheme == "Bearer" else ""
+    if TOKEN_HEADER not in metadata:
+        return ""
+    scheme, _, token = str(metadata[TOKEN_HEADER]).partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        # Whoever shows something is not to be taken for one who shows nothing.
+        raise Unauthenticated
+    return token

@@ -9,14 +9,17 @@ from typing import Any, NoReturn
 import grpc
 import structlog
 from grpc import aio
+from polycopy.options.v1 import access_pb2
 from prometheus_client import Counter, Histogram
 
 from services.common.ports.chain import ChainUnavailable
 from services.common.ports.stores import StoreUnavailable
 from services.common.ports.venue import VenueUnavailable
 from services.common.rpc import access, deadline
-from services.common.rpc.caller import FORWARDED_HEADER, Caller, Identity, calling
-from services.common.rpc.errors import DETAILS, Away, PolyCopyError, RateLimited, Reason, details_of
+from services.common.rpc.caller import CLAIMS, Identity, calling
+from services.common.rpc.errors import DETAILS, Away, PolyCopyError, RateLimited, Reason, Unauthenticated, details_of
+from services.common.rpc.payer import payer
+from services.common.rpc.standing import while_good
 
 log = structlog.get_logger()
 
@@ -117,30 +120,23 @@ def gate(identity: Identity, quota: access.Quota | None) -> Around:
 
     @asynccontextmanager
     async def around(method: str, context: Context) -> AsyncGenerator[None]:
-        metadata = _metadata(context)
-        who = await identity.of(metadata, context.peer(), _certificates(context))
+        metadata, rule = _metadata(context), access.policy(method)
+        # What an admin changes is not decided by what was true a few seconds ago.
+        fresh = rule is not None and rule.role == access_pb2.ROLE_ADMIN and not access.reads_only(method)
+        who = await identity.of(metadata, context.peer(), _certificates(context), fresh=fresh)
         access.admit(method, who)
-        rule = access.policy(method)
-        if (
-            quota is not None
-            and rule is not None
-            and rule.rate_class
-            and not (who.peer and who.principal is None and who.peer != "gateway")
-        ):
-            await quota.take(_payer(who, metadata), rule.rate_class, reads_only=access.reads_only(method))
+        who_pays = payer(who, metadata, context.peer())
+        if quota is not None and rule is not None and rule.rate_class and who_pays is not None:
+            await quota.take(who_pays, rule.rate_class, reads_only=access.reads_only(method))
         calling(who)
-        if rule is not None and rule.websocket:
-            await context.send_initial_metadata(())
-        yield
+        if rule is None or not rule.websocket:
+            yield
+            return
+        await context.send_initial_metadata(())
+        async with while_good(lambda: identity.still_good(who)):
+            yield
 
     return around
-
-
-def _payer(who: Caller, metadata: Mapping[str, str | bytes]) -> str:
-    # Whoever has not logged in yet is told apart by where the gateway says that he came from.
-    if who.principal is None and who.peer == "gateway":
-        return f"from {metadata.get(FORWARDED_HEADER, '')}"
-    return who.name
 
 
 @asynccontextmanager
@@ -151,7 +147,12 @@ async def timed(method: str, context: Context) -> AsyncGenerator[None]:
 
 
 def _metadata(context: Context) -> dict[str, str | bytes]:
-    return {str(key): value for key, value in context.invocation_metadata() or ()}
+    found: dict[str, str | bytes] = {}
+    for key, value in context.invocation_metadata() or ():
+        if key in found and key in CLAIMS:
+            raise Unauthenticated
+        found[str(key)] = value
+    return found
 
 
 def _certificates(context: Context) -> Mapping[str, list[bytes]]:
