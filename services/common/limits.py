@@ -15,6 +15,8 @@ from redis.exceptions import RedisError
 from services.common.rpc.errors import Away, RateLimited
 
 GENERAL = access_pb2.RATE_CLASS_GENERAL
+# A limiter that hangs is one that is away: a call that may go uncounted is not held up until its deadline.
+PATIENCE_S = 0.25
 
 LIMITS: Mapping[int, RateLimitItem] = {
     GENERAL: RateLimitItemPerMinute(100, 15),
@@ -28,7 +30,13 @@ class RedisQuota:
     """Counts calls in Redis. Without it reads are let through, and what changes something is refused."""
 
     def __init__(self, url: str, limits: Mapping[int, RateLimitItem] = LIMITS) -> None:
-        self._storage = RedisStorage(f"async+{url}", wrap_exceptions=True, implementation="redispy")
+        self._storage = RedisStorage(
+            f"async+{url}",
+            wrap_exceptions=True,
+            implementation="redispy",
+            socket_timeout=PATIENCE_S,
+            socket_connect_timeout=PATIENCE_S,
+        )
         self._window = MovingWindowRateLimiter(self._storage)
         self._limits = limits
 
