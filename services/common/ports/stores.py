@@ -204,8 +204,8 @@ class Copies(Protocol):
         ...
 
     async def recent_outcomes(self, account_id: str, since: datetime) -> tuple[Copy, ...]:
-        """Copies whose intent moved since then: what brakes and counters are made of. Their trails, and the account and book of their
-        decisions, may be left out."""
+        """Copies whose intent moved since then: what brakes and counters are made of. Their trails may be left out, and of their
+        decisions everything but the market."""
         ...
 
     async def page(self, accounts: Sequence[str], limit: int, offset: int) -> Page[Copy]:

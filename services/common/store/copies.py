@@ -26,8 +26,13 @@ Write = Callable[[Copy], Copy | None]
 # How far this host's clock may be ahead of the database's before a due copy waits a little longer.
 CLOCK_SLACK = timedelta(seconds=10)
 MOST_BLOCKED = 64
-BULKY = {"decision.case.account": 0, "decision.case.book": 0, "decision.case.steps": 0, "trail": 0}
-"""What of a kept decision and its trail nobody counts."""
+BULKY: dict[str, Any] = {
+    **{f"decision.case.{name}": 0 for name in ("account", "book", "steps", "copy", "follow", "marks", "own_wallets")},
+    "decision.case.recent_orders": 0,
+    "decision.verdicts": {"$slice": 1},
+    "trail": 0,
+}
+"""What of a kept decision and its trail nobody counts: minutes of orders are read every second."""
 DUPLICATE = 11000
 ALIVE = {"$expr": {"$gt": ["$claimableAt", "$$NOW"]}}
 """The lease has not ended."""
@@ -362,7 +367,7 @@ class MongoCopies:
         order: list[tuple[str, int]],
         limit: int | None = None,
         skip: int = 0,
-        without: Mapping[str, int] | None = None,
+        without: Mapping[str, Any] | None = None,
     ) -> tuple[Copy, ...]:
         if limit == 0:  # to MongoDB, no limit
             return ()

@@ -1,0 +1,39 @@
+"""What brakes and counters are made of: the orders of the last minutes, with what became of them and in which market."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.common.domain.intent import Attempt, Outcome
+from services.common.ports.stores import Begun
+from tests.builders import ACCOUNT, CONDITION, a_copy, a_decision, an_account, an_exposure, an_intent
+
+LEASE = timedelta(seconds=5)
+MINUTE = timedelta(minutes=1)
+
+
+async def sent(stores: Any, number: int, now: datetime) -> str:
+    """A copy whose order is under way since `now`, with everything that a decision keeps."""
+    await stores.copies.insert([a_copy(number, now=now)])
+    copy = await stores.copies.claim(ACCOUNT, "w", LEASE, fresh=True)
+    case = {"market": {"condition_id": CONDITION}, "copy": {"much": "more"}, "account": {}, "book": {}, "marks": {}}
+    intent = an_intent(number, now)
+    seq = (await stores.accounts.get(ACCOUNT)).seq
+    decision = replace(a_decision(now), case=case)
+    begun = await stores.copies.begin(copy.ref, seq, intent, decision, an_exposure(copy, intent, now), (), now)
+    assert begun is Begun.DONE
+    unknown = Attempt(1, now, Outcome.UNKNOWN, 500, "lost")
+    assert await stores.copies.record(copy.ref, unknown, MINUTE, now)
+    return copy.copy_id
+
+
+async def test_recent_orders_tell_their_attempts_and_their_market(stores: Any, now: datetime):
+    await stores.accounts.create(an_account())
+    await sent(stores, 1, now - 2 * MINUTE)
+    copy_id = await sent(stores, 2, now)
+
+    (found,) = await stores.copies.recent_outcomes(ACCOUNT, now - MINUTE)
+
+    assert found.copy_id == copy_id
+    assert [(one.outcome, one.at, one.code) for one in found.intent.attempts] == [(Outcome.UNKNOWN, now, "lost")]
+    assert found.decision.case["market"] == {"condition_id": CONDITION}
