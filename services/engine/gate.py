@@ -112,9 +112,7 @@ def _readiness(facts: ProcessFacts, limits: GateLimits) -> Verdict:
 
 def _clock(facts: ProcessFacts, limits: GateLimits) -> Verdict:
     skews = {"database_skew_ms": facts.database_skew_ms, "venue_skew_ms": facts.venue_skew_ms}
-    verdicts = [
-        _within("clock", name, None if skew is None else abs(skew), limits.clock_ms) for name, skew in skews.items()
-    ]
+    verdicts = [_within("clock", name, skew, limits.clock_ms) for name, skew in skews.items()]
     return next((verdict for verdict in verdicts if not verdict.ok), verdicts[0])
 
 
@@ -127,8 +125,9 @@ def _chain(facts: ProcessFacts, limits: GateLimits) -> Verdict:
 
 
 def _within(name: str, figure: str, observed: int | None, most: int) -> Verdict:
-    """Allow a number of milliseconds up to its limit, itself included; one that is not known fails."""
-    ok = observed is not None and observed <= most
+    """Allow a number of milliseconds up to its limit on either side, itself included; one that is not known fails, and so does a time
+    that is still to come: it says nothing of the present."""
+    ok = observed is not None and abs(observed) <= most
     seen = {figure: "unknown" if observed is None else str(observed)}
     return Verdict(name, ok, "" if ok else figure.removesuffix("_ms"), seen, {figure: str(most)})
 
