@@ -35,13 +35,13 @@ def _touched(case: Case) -> Book | None:
 
 
 def _enough(levels: tuple[Level, ...], shares_micros: int, usdc_micros: int) -> tuple[Level, ...]:
-    """Best levels up to the one at which both the shares and the money of the order are used up."""
+    """Best levels up to the one at which both the shares and the money of the order are used up; all where one cannot be, and refuses."""
     shares = usdc = 0
     for count, level in enumerate(levels, start=1):
         shares += level.size_micros
         usdc += level.size_micros * level.price_micros // 1_000_000
         if shares >= shares_micros and usdc >= usdc_micros:
-            return levels[:count]
+            return levels[:count] if all(one.is_sound for one in levels[count:]) else levels
     return levels
 
 

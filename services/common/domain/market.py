@@ -106,6 +106,11 @@ class Level:
     price_micros: int
     size_micros: int
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether there can be such a level at all."""
+        return 0 < self.price_micros < MICRO and self.size_micros > 0
+
 
 @dataclass(frozen=True, slots=True)
 class Book:

@@ -1,7 +1,7 @@
 """Guards of the market: that it can be traded, and that what we see of it is true."""
 
-from services.common.domain.market import Book, Level, Market, TokenProtocol
-from services.common.domain.money import BPS, MICRO, mul_div, text
+from services.common.domain.market import Book, Market, TokenProtocol
+from services.common.domain.money import BPS, mul_div, text
 from services.common.domain.verdict import Verdict
 from services.engine.case import Case, age_ms
 from services.engine.guards.answer import guard, missing, unless
@@ -60,7 +60,11 @@ def _entry(case: Case, market: Market, book: Book) -> Verdict:
 def market_data(case: Case) -> Verdict:
     """The book is this token's, its feed is live without a gap, bid and ask are apart, and mid has not jumped."""
     book = case.book
-    if book is None or book.token_id != case.trade.token_id or not all(map(_sound, (*book.bids, *book.asks))):
+    if (
+        book is None
+        or book.token_id != case.trade.token_id
+        or not all(level.is_sound for level in (*book.bids, *book.asks))
+    ):
         return missing("book")
     bid, ask, jump = book.best_bid_micros, book.best_ask_micros, _jump(book)
     most = mul_div(book.mid_then_micros or 0, case.account.limits.max_mid_jump_bps, BPS)
@@ -83,7 +87,3 @@ def _jump(book: Book) -> int | None:
 
 def _price(price_micros: int | None) -> str:
     return "none" if price_micros is None else text(price_micros)
-
-
-def _sound(level: Level) -> bool:
-    return 0 < level.price_micros < MICRO and level.size_micros > 0
