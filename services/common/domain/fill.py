@@ -1,5 +1,6 @@
 """What the venue and the chain say of our orders, and what we hold because of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -96,6 +97,15 @@ class LedgerLine:
     fee_micros: int
     realized_micros: int
     at: datetime
+
+
+def continues(
+    before: Position | None, after: Position, lines: Sequence[LedgerLine], known: Sequence[LedgerLine]
+) -> bool:
+    """Whether `after` is `before` moved by `lines`, of which `known` were booked already: else it was computed on an older position."""
+    moved = sum(line.shares_micros for line in lines if line.token_id == after.token_id)
+    moved -= sum(line.shares_micros for line in known if line.token_id == after.token_id)
+    return after.shares_micros == (before.shares_micros if before else 0) + moved
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,7 @@ class Copies(Protocol):
     ) -> bool:
         """The reconciler's transaction: executed → reconciled | failed (or failed → executed on a late fill, reconciled → executed on
         contrary evidence) with the fills booked, their ledger lines, the positions they make and the account's change; members follow.
-        Fence + 1."""
+        Fence + 1. False also where a position is not what is stored now moved by the lines: it was computed on an older one."""
         ...
 
     async def unsettled(self, account_id: str, limit: int) -> tuple[Copy, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from services.common.domain.fill import Fill, LedgerLine, Position, ReconciliationResult
+from services.common.domain.fill import Fill, LedgerLine, Position, ReconciliationResult, continues
 from services.common.ports.stores import Change, Page
 from services.common.store import codec
 from services.common.store.session import Database, Session, guarded
@@ -32,6 +32,22 @@ async def write(
             upsert=True,
             session=session,
         )
+
+
+async def current(
+    database: Database, lines: Sequence[LedgerLine], positions: Sequence[Position], session: Session
+) -> bool:
+    """Whether the positions were computed on what is stored now: a reconciler that was frozen beyond its lease computed on less."""
+    if not positions:
+        return True
+    found = [await database["ledger"].find_one(_of_trade(line), session=session) for line in lines]
+    known = [codec.decode(LedgerLine, document) for document in found if document is not None]
+    for after in positions:
+        wanted = {"account": after.account_id, "tokenId": after.token_id}
+        stored = await database["user_positions"].find_one(wanted, session=session)
+        if not continues(_position(stored) if stored else None, after, lines, known):
+            return False
+    return True
 
 
 def _of_trade(item: Fill | LedgerLine) -> dict[str, str]:

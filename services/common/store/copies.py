@@ -300,6 +300,8 @@ class MongoCopies:
             if found is None or found[0].fence != fence:
                 return False
             after = transitions.settled(found[0], state, (filled_micros, paid_micros, fee_micros), needs_review, now)
+            if not await books.current(self._database, lines, positions, session):
+                return False
             if not await self._replace(after, found[1], session):
                 raise Conflict
             await books.write(self._database, fills, lines, positions, session)

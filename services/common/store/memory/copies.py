@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from services.common.domain import transitions
 from services.common.domain.account import AccountState, ExposureChange, PauseScope
 from services.common.domain.copy import Copy, CopyKind, CopyRef
-from services.common.domain.fill import Fill, LedgerLine, Position
+from services.common.domain.fill import Fill, LedgerLine, Position, continues
 from services.common.domain.intent import Attempt, Intent, IntentState
 from services.common.domain.lifecycle import Actor, CopyState
 from services.common.domain.verdict import Decision
@@ -212,7 +212,10 @@ class MemoryCopies:
         copy = self._db.copies.get(copy_id)
         if copy is None or copy.fence != fence:
             return False
-        self._db.put(transitions.settled(copy, state, (filled_micros, paid_micros, fee_micros), needs_review, now))
+        after = transitions.settled(copy, state, (filled_micros, paid_micros, fee_micros), needs_review, now)
+        if not self._current(lines, positions):
+            return False
+        self._db.put(after)
         self._db.fills.update({(fill.account_id, fill.trade_id, fill.order_hash): fill for fill in fills})
         self._db.lines.update({(line.account_id, line.trade_id, line.order_hash): line for line in lines})
         for position in positions:
@@ -221,6 +224,12 @@ class MemoryCopies:
         self._db.expose(copy.account_id, change)
         self._lead(copy_id, state, now)
         return True
+
+    def _current(self, lines: Sequence[LedgerLine], positions: Sequence[Position]) -> bool:
+        keys = [(line.account_id, line.trade_id, line.order_hash) for line in lines]
+        known = [self._db.lines[key] for key in keys if key in self._db.lines]
+        stored = [self._db.positions.get((after.account_id, after.token_id)) for after in positions]
+        return all(continues(before, after, lines, known) for before, after in zip(stored, positions, strict=True))
 
     async def unsettled(self, account_id: str, limit: int) -> tuple[Copy, ...]:
         await self._db.turn()
