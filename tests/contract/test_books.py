@@ -65,6 +65,23 @@ async def test_a_settlement_that_is_refused_books_nothing(stores: Stores, now: d
     assert await stores.positions.of([ACCOUNT]) == ()
 
 
+async def test_a_position_that_was_computed_on_an_older_one_is_refused_with_its_settlement(
+    stores: Stores, now: datetime
+) -> None:
+    first, frozen = await executed(stores, now, 1), await executed(stores, now, 2)
+    stale = books(frozen, now, "t2")
+    await settled(stores, first, first.fence, CopyState.RECONCILED, now, books(first, now, "t1"))
+
+    assert not await settled(stores, frozen, frozen.fence, CopyState.RECONCILED, now, stale)
+    assert [line.trade_id for line in await stores.positions.ledger(ACCOUNT)] == ["t1"]
+    assert await stores.copies.get(frozen.copy_id) == frozen
+
+    fresh = replace(stale.positions[0], shares_micros=20_000_000)
+    again = replace(stale, positions=(fresh,))
+    assert await settled(stores, frozen, frozen.fence, CopyState.RECONCILED, now, again)
+    assert await stores.positions.get(ACCOUNT, TOKEN) == fresh
+
+
 async def two_tokens(stores: Stores, now: datetime) -> None:
     for number in (2, 1):
         copy = await executed(stores, now, number, trade=a_trade(number, token_id=str(number)))
