@@ -8,6 +8,7 @@ import sys
 from collections import Counter, defaultdict
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from eth_account import Account
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 
 from services.cli.__main__ import app
 from services.cli.replay.report import Verdict
+from services.common import telemetry
 from services.common.config_file import read_policy
 from services.common.domain.copy import CopyKind
 from services.common.domain.lifecycle import TERMINAL
@@ -76,8 +78,9 @@ def command(*arguments: object, **environment: str) -> subprocess.CompletedProce
 
 
 def invoke(*arguments: object):
-    """The command in this process."""
-    return CliRunner().invoke(app, ["replay", *map(str, arguments)])
+    """The command in this process, whose logs stay as they are: loggers would keep the runner's stderr, which ends with it."""
+    with patch.object(telemetry, "configure"):
+        return CliRunner().invoke(app, ["replay", *map(str, arguments)])
 
 
 over_all = pytest.mark.parametrize("names", ALL, ids=lambda names: " and ".join(name[7:17] for name in names))
@@ -290,6 +293,13 @@ def test_the_json_has_the_summary_and_a_line_for_every_fill(runs):
     assert options <= set(re.findall(r"--[a-z-]+", invoke("--help").output))
 
 
+def test_a_dash_gives_the_json_alone():
+    run = command(file_of(TWO[0]), "--policy", EXAMPLE, "--json", "-")
+
+    assert json.loads(run.stdout)["detected"] == 76
+    assert (run.returncode, run.stderr) == (0, b"")
+
+
 def test_the_printed_report_says_what_the_json_does():
     run = command(file_of(TWO[1]), "--policy", EXAMPLE, "--fills")
     text = run.stdout.decode()
@@ -321,8 +331,10 @@ def test_the_printed_report_says_what_the_json_does():
         (("--fee-bps", 500), "fee_bound"),
     ],
 )
-def test_the_modelled_facts_are_options_of_the_command(options, guard):
-    found = json.loads(invoke(file_of(TWO[0]), "--policy", EXAMPLE, "--json", "-", *options).stdout)
+def test_the_modelled_facts_are_options_of_the_command(options, guard, tmp_path):
+    out = tmp_path / "made" / "out.json"
+    assert invoke(file_of(TWO[0]), "--policy", EXAMPLE, "--json", out, *options).exit_code == 0
+    found = json.loads(out.read_bytes())
 
     assert found["skipped"].get(guard, 0) >= 0.5 * found["detected"]
 
