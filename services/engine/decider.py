@@ -39,6 +39,7 @@ class Decider:
         executor: Executor,
         lookout: Lookout,
         timing: Timing,
+        line: asyncio.Lock,
     ) -> None:
         self._stores = stores
         self._snapshot = snapshot
@@ -48,13 +49,15 @@ class Decider:
         self._executor = executor
         self._lookout = lookout
         self._timing = timing
-        self._line = asyncio.Lock()
+        self._line = line
 
     async def decide(self, claim: Claim, copy: Copy) -> Copy | None:
         """The copy with its stored intent, ready to be sent; None where there is nothing to send, and that is written.
 
         Raises `VenueUnavailable` and `ChainUnavailable` before anything is written: then the claim is to be given back.
         """
+        # What the venue says of one token may be slow to come, and the line is everybody's.
+        await self._snapshot.read_ahead(copy.trade.token_id)
         async with self._line:
             for _ in range(TRIES):
                 begun = await self._once(claim, copy)

@@ -101,12 +101,16 @@ class Snapshot:
         self._begun.add(copy.copy_id)
 
     async def expect(self, token_id: str) -> None:
-        """A decision on this token is near: read its market and its book while the copy is still being claimed."""
+        """A decision on this token is near: read what it needs while the copy is still being claimed."""
         try:
-            await asyncio.gather(self._markets.by_token(token_id), self._markets.book(token_id))
+            await self.read_ahead(token_id)
         except VenueUnavailable:
             # The decision asks again, and says so.
             return
+
+    async def read_ahead(self, token_id: str) -> None:
+        """Read the token's market and book, which then are at hand. Raises `VenueUnavailable`."""
+        await asyncio.gather(self._markets.by_token(token_id), self._markets.book(token_id))
 
     async def refresh(self) -> None:
         """Read ahead what decisions need."""

@@ -1,12 +1,14 @@
 """The order in which copies of one token are taken, and that what may not be taken holds up nobody else."""
 
+from datetime import timedelta
+
 import pytest
 
 from services.common.domain.account import AccountState, Pause, PauseScope
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.trade import LeaderTrade
-from tests.builders import a_copy, a_follow, a_trade
-from tests.engine_world import ACCOUNT, POLICY, SHARE, World
+from tests.builders import TOKEN, a_copy, a_follow, a_trade
+from tests.engine_world import ACCOUNT, OTHER_TOKEN, POLICY, SHARE, World
 
 OTHER_LEADER = "0x" + "b" * 40
 
@@ -65,3 +67,24 @@ async def test_a_paused_leader_holds_up_no_other_leader_in_the_same_token(world:
 
     assert (await world.copy(copy)).state is CopyState.DETECTED
     assert (await world.copy(other)).state is CopyState.EXECUTED
+
+
+async def test_a_market_that_answers_slowly_holds_up_no_decision_on_another(world: World):
+    really = world.venue.by_token
+
+    async def by_token(token_id: str) -> object:
+        if token_id == TOKEN:
+            await world.clock.sleep(timedelta(seconds=4))
+        return await really(token_id)
+
+    world.venue.by_token = by_token  # type: ignore[method-assign]
+    slow = await world.buys(1)
+    quick = await world.buys(2, token_id=OTHER_TOKEN)
+    world.start()
+
+    await world.run(2)
+    assert (await world.copy(slow)).state is CopyState.CLAIMED
+    assert (await world.copy(quick)).state is CopyState.EXECUTED
+
+    await world.run(10)
+    assert (await world.copy(slow)).state is CopyState.EXECUTED
