@@ -3,13 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from services.common.domain.account import Account
-from services.common.domain.lifecycle import CopyState
 from services.common.domain.verdict import Verdict
 from services.common.ports.clock import Clock
 from services.common.ports.stores import Stores, StoreUnavailable
 from services.engine.worker import Worker
-
-ACTIVE = frozenset({CopyState.CLAIMED, CopyState.EXECUTING, CopyState.EXECUTED})
 
 
 class Status:
@@ -28,8 +25,7 @@ class Status:
 
     async def active(self, accounts: Sequence[str]) -> int:
         """Copies of these accounts that are claimed, executing or executed."""
-        counts = await self._stores.copies.counts(accounts)
-        return sum(count for (_, state, _), count in counts.items() if state in ACTIVE)
+        return await self._stores.copies.under_way(accounts)
 
     async def closed(self, accounts: Sequence[Account]) -> tuple[Verdict, ...]:
         """The gate's failing conditions, over all of these accounts that are worked on here."""

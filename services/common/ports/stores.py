@@ -216,6 +216,10 @@ class Copies(Protocol):
         """How many copies are in each (kind, state, skip reason or failure)."""
         ...
 
+    async def under_way(self, accounts: Sequence[str]) -> int:
+        """How many copies are claimed, executing or executed. A debt counts with the attempt whose fate it shares, not apart."""
+        ...
+
     def watch(self, token: str | None) -> AsyncIterator[Change[Copy]]:
         """Every new state of every copy, from now or after `token`; a token that is too old gives a resync change first."""
         ...

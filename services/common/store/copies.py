@@ -360,6 +360,15 @@ class MongoCopies:
             for one in groups
         }
 
+    async def under_way(self, accounts: Sequence[str]) -> int:
+        # By the indexes of what is claimable and of what is not settled: what is over is never counted through.
+        mine = {"account": {"$in": list(accounts)}}
+        worked_on = {**mine, "claimableAt": {"$gt": EPOCH}, "state": {"$in": ["claimed", "executing"]}}
+        matched = {**mine, "unsettled": True, "state": "executed"}
+        async with guarded():
+            counts = await asyncio.gather(*(self._copies.count_documents(wanted) for wanted in (worked_on, matched)))
+        return sum(counts)
+
     def watch(self, token: str | None) -> AsyncIterator[Change[Copy]]:
         return watched(self._copies, activities.read, token)
 

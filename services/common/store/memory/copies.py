@@ -273,6 +273,11 @@ class MemoryCopies:
         found = (copy for account in accounts for copy in self._db.of_account(account))
         return Counter((copy.kind, copy.state, copy.skip_reason or copy.failure) for copy in found)
 
+    async def under_way(self, accounts: Sequence[str]) -> int:
+        await self._db.turn()
+        found = (copy for account in accounts for copy in self._db.of_account(account))
+        return sum(1 for copy in found if _under_way(copy))
+
     def watch(self, token: str | None) -> AsyncIterator[Change[Copy]]:
         return self._db.copy_feed.watch(token)
 
@@ -310,6 +315,12 @@ class MemoryCopies:
 def _urgency(copy: Copy) -> tuple[int, datetime, tuple[int, int]]:
     assert copy.claimable_at is not None
     return RANK[copy.kind], copy.claimable_at, _place(copy)
+
+
+def _under_way(copy: Copy) -> bool:
+    if copy.state is CopyState.EXECUTED:
+        return copy.intent is not None
+    return copy.state in {CopyState.CLAIMED, CopyState.EXECUTING} and copy.claimable_at is not None
 
 
 def _place(copy: Copy) -> tuple[int, int]:
