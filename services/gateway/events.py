@@ -5,19 +5,22 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
-import orjson
+import grpc
+import structlog
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from services.gateway.credentials import credentials
 from services.gateway.feed import Feed
 from services.gateway.rest import client, refusal
 from services.gateway.sessions import Sessions
-from services.gateway.stream import OpenFeed, broken
+from services.gateway.stream import PATIENCE_S, OpenFeed, broken
 from services.gateway.upstream import Refused
 
 QUIET_S = 15.0
+
+log = structlog.get_logger()
 
 
 class Events:
@@ -44,7 +47,10 @@ class Events:
                 return
             headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
             answer = StreamingResponse(self._lines(feed, token), headers=headers, media_type="text/event-stream")
-            await answer(scope, receive, send)
+            try:
+                await answer(scope, receive, _patient(send))
+            except TimeoutError:
+                log.info("event_stream_too_slow")
 
     async def _lines(self, feed: Feed, token: str) -> AsyncGenerator[str]:
         over = [
@@ -55,10 +61,21 @@ class Events:
             while line := await _line(feed, over):
                 yield line
         except Refused as error:
-            yield f"event: error\ndata: {orjson.dumps(broken(error)).decode()}\n\n"
+            if error.code is not grpc.StatusCode.UNAUTHENTICATED:
+                yield feed.frame("error", broken(error)).sse()
         finally:
             for one in over:
                 one.cancel()
+
+
+def _patient(send: Send) -> Send:
+    """Sends to a client that reads; one that does not keeps nothing open. Raises TimeoutError."""
+
+    async def patient(message: Message) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            await send(message)
+
+    return patient
 
 
 async def _line(feed: Feed, over: "Sequence[asyncio.Future[Any]]") -> str:

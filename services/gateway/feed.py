@@ -19,6 +19,7 @@ from services.gateway.upstream import Refused, Upstreams, refused
 QUEUED = 256
 ADMISSION_S = 5.0
 LONGEST_TOKEN = 4096
+NO_PLACE = "the resume token names no place in one of the streams"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class Feed:
             for method in methods
         }
         self._places = {name: place for name, place in places.items() if name in self._calls}
+        # A stream without a place begins now, and what it carried since the last frame is lost to whoever resumes.
+        self._gap = bool(resume) and len(self._places) < len(self._calls)
         self._queue: asyncio.Queue[tuple[str, Any]] = asyncio.Queue(QUEUED)
         self._readers: list[asyncio.Task[None]] = []
 
@@ -65,6 +68,9 @@ class Feed:
 
     async def next(self) -> Frame | None:
         """The next frame; None when a stream has ended. Raises `Refused` when one failed."""
+        if self._gap:
+            self._gap = False
+            return self.frame("resync", {"reason": NO_PLACE})
         while True:
             name, message = await self._queue.get()
             if isinstance(message, aio.AioRpcError):
@@ -74,7 +80,11 @@ class Feed:
             if message.resume_token:
                 self._places[name] = message.resume_token
             if event := event_of(message):
-                return Frame(event, public(getattr(message, event)), token_of(self._places))
+                return self.frame(event, public(getattr(message, event)))
+
+    def frame(self, event: str, data: Mapping[str, Any]) -> Frame:
+        """A frame that resumes after the last one."""
+        return Frame(event, data, token_of(self._places))
 
     async def _read(self, name: str, call: Any) -> None:
         try:
@@ -115,7 +125,7 @@ def token_of(places: Mapping[str, str]) -> str:
 
 
 def places_of(token: str) -> dict[str, str]:
-    """The places in a token; one that is not ours starts now."""
+    """The places in a token; none in one that is not ours."""
     if not token or len(token) > LONGEST_TOKEN:
         return {}
     try:
@@ -124,4 +134,4 @@ def places_of(token: str) -> dict[str, str]:
         return {}
     if not isinstance(found, dict):
         return {}
-    return {str(name): str(place) for name, place in cast(dict[Any, Any], found).items()}
+    return {name: place for name, place in cast(dict[str, Any], found).items() if place and isinstance(place, str)}

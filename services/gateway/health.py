@@ -42,7 +42,7 @@ class Readiness:
 
     async def check(self) -> None:
         """One look."""
-        answers = await asyncio.gather(*(_answers(ask()) for ask in self._needs.values()))
+        answers = await asyncio.gather(*(_answers(ask) for ask in self._needs.values()))
         before, self._well = self.away, dict(zip(self._needs, answers, strict=True))
         for name, well in self._well.items():
             AWAY.labels(name).set(not well)
@@ -62,10 +62,10 @@ def serving(channel: aio.Channel, service: str) -> Ask:
     return ask
 
 
-async def _answers(call: Awaitable[object]) -> bool:
+async def _answers(ask: Ask) -> bool:
     try:
         async with asyncio.timeout(PATIENCE_S):
-            await call
+            await ask()
     except (StoreUnavailable, Away, NotServing, aio.AioRpcError, TimeoutError):
         return False
     return True

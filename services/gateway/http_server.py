@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from services.gateway.patience import Connection, Socket
+
 BACKLOG = 512
 PING_S = 20.0
 MAX_INBOUND = 4096
@@ -34,6 +36,8 @@ class HttpServer:
             uvicorn.Config(
                 app,
                 loop="none",
+                http=Connection,
+                ws=Socket,
                 log_config=None,
                 access_log=False,
                 lifespan="off",

@@ -25,6 +25,7 @@ _ERRORS = {
     "403": "The token's role may not do this.",
     "404": "There is no such thing.",
     "409": "It cannot be done in the state things are in.",
+    "413": "The body is larger than any request needs.",
     "429": "The budget is used up; `Retry-After` says for how long.",
     "500": "Something broke here.",
     "503": "Something that this needs is away.",

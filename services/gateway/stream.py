@@ -1,10 +1,12 @@
 """The WebSocket `/ws`: one client, one feed, frames `{event, data, token}`."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-import orjson
+import grpc
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -16,8 +18,9 @@ from services.gateway.rest import client, refusal
 from services.gateway.sessions import Sessions
 from services.gateway.upstream import Refused
 
-GOING_AWAY, BROKEN, TOO_SLOW, TOKEN_OVER = 1001, 1011, 1013, 4401
+GOING_AWAY, TOO_MUCH, BROKEN, TOO_SLOW, TOKEN_OVER = 1001, 1008, 1011, 1013, 4401
 PATIENCE_S = 10.0
+MOST_SAID, SAID_WITHIN_S = 60, 60.0
 
 OpenFeed = Callable[[str, str, str], Feed]
 
@@ -61,11 +64,13 @@ class Sockets:
             asyncio.create_task(_after(self._sessions.stopping.wait(), socket, GOING_AWAY)),
         }
         try:
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in ends:
                 task.cancel()
             await asyncio.gather(*ends, return_exceptions=True)
+        for task in done:
+            task.result()
 
 
 async def _send(socket: WebSocket, feed: Feed) -> None:
@@ -75,7 +80,10 @@ async def _send(socket: WebSocket, feed: Feed) -> None:
                 await socket.send_text(frame.json())
         await socket.close(GOING_AWAY)
     except Refused as error:
-        await socket.send_text(orjson.dumps({"event": "error", "data": broken(error)}).decode())
+        if error.code is grpc.StatusCode.UNAUTHENTICATED:
+            await socket.close(TOKEN_OVER)
+            return
+        await socket.send_text(feed.frame("error", broken(error)).json())
         await socket.close(BROKEN)
     except TimeoutError:
         await socket.close(TOO_SLOW)
@@ -85,13 +93,24 @@ async def _send(socket: WebSocket, feed: Feed) -> None:
 
 async def _after(over: Any, socket: WebSocket, code: int) -> None:
     await over
-    await socket.close(code)
+    await _close(socket, code)
+
+
+async def _close(socket: WebSocket, code: int) -> None:
+    # A client that has left, or is being told to go already, needs no word.
+    with suppress(WebSocketDisconnect, RuntimeError):
+        await socket.close(code)
 
 
 async def _until_left(socket: WebSocket) -> None:
     # What a client says is read and dropped: the socket speaks one way.
+    now = asyncio.get_running_loop().time
+    said: deque[float] = deque(maxlen=MOST_SAID)
     while (await socket.receive())["type"] != "websocket.disconnect":
-        continue
+        if len(said) == MOST_SAID and now() - said[0] < SAID_WITHIN_S:
+            await _close(socket, TOO_MUCH)
+            return
+        said.append(now())
 
 
 def broken(error: Refused) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from typing import Any
 import httpx
 import pytest
 from eth_account import Account
+from websockets.asyncio.client import connect
 
-from services.gateway import rest
+from services.gateway import patience, rest
 from tests.gateway_world import World, gateway_world
 
 STATUS, STOP, POSITIONS = "/api/trading/status", "/api/trading/stop", "/api/positions"
@@ -133,6 +134,46 @@ async def test_a_body_that_never_comes_is_not_waited_for(world: World, monkeypat
     writer.close()
 
     assert head.startswith("HTTP/1.1 400")
+
+
+@pytest.mark.parametrize(
+    ("before", "sent"),
+    [
+        (b"", b""),
+        (b"", b"GET / HT"),
+        (b"GET /health/live HTTP/1.1\r\nhost: a\r\n\r\n", b"GET / HTTP/1.1\r\nhost:"),
+    ],
+    ids=["nothing", "half a line", "a second request"],
+)
+async def test_a_request_that_never_ends_is_not_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch, before: bytes, sent: bytes
+) -> None:
+    monkeypatch.setattr(patience, "HEADERS_S", 0.2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+    async with asyncio.timeout(20):
+        if before:
+            writer.write(before)
+            assert b"200" in await reader.readuntil(b"}")
+        writer.write(sent)
+        await reader.read()
+    writer.close()
+
+
+async def test_a_connection_that_asks_now_and_then_is_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "HEADERS_S", 0.2)
+    async with connect(f"ws://127.0.0.1:{world.port}/ws?token={await world.token(world.admin)}", proxy=None) as socket:
+        reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+        for _ in range(3):
+            writer.write(b"GET /health/live HTTP/1.1\r\nhost: a\r\n\r\n")
+            async with asyncio.timeout(10):
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+                await reader.readexactly(length)
+            await asyncio.sleep(0.4)
+        writer.close()
+        await (await socket.ping())
+
+    assert head.startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize("limit", ["201", "-1", "2147483648", "9" * 5_000, "1.5", "0x5", " 5", "null", "٣x"])

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -17,6 +18,8 @@ from services.common.domain.user import UserRole
 from services.common.ports.stores import StoreUnavailable
 from services.common.rpc.caller import Principal
 from services.common.rpc.errors import Unauthenticated
+from services.gateway import events, feed, patience, stream
+from services.gateway.feed import Feed, places_of, token_of
 from services.gateway.sessions import Sessions
 from tests.gateway_world import World, a_trade, gateway_world
 
@@ -60,6 +63,86 @@ async def test_a_client_receives_the_three_events_and_goes_on_where_it_was(world
     assert found["system_status"]["data"] == {"uptimeMs": 5, "activeTrades": 2}
     assert world.engine.resumed_from == ["", "t2"]
     assert later["data"]["tradeId"] == "c2"
+
+
+async def test_a_gap_is_told_and_not_passed_over(world: World) -> None:
+    token = await world.token(Account.create())
+    half = token_of({"polycopy.engine.v1.EngineService.WatchEvents": "t1"})
+    whole = token_of(places_of(half) | {"polycopy.reconciler.v1.ReconcilerService.WatchPositions": "p1"})
+    firsts: dict[str, str] = {}
+    for name, resume in {
+        "none": "",
+        "half": half,
+        "whole": whole,
+        "nonsense": "nonsense",
+        "empty": token_of({}),
+    }.items():
+        async with ws(world, f"?token={token}&resume={resume}") as socket:
+            firsts[name] = json.loads(await socket.recv())["event"]
+
+    assert firsts == {
+        "none": "position_updated",
+        "half": "resync",
+        "whole": "position_updated",
+        "nonsense": "resync",
+        "empty": "resync",
+    }
+
+
+async def test_a_client_that_talks_too_much_is_sent_away(world: World) -> None:
+    async with ws(world, f"?token={await world.token(Account.create())}") as socket:
+        with pytest.raises(ConnectionClosed) as closed:
+            async with asyncio.timeout(20):
+                for _ in range(61):
+                    await socket.send("x")
+                while True:
+                    await socket.recv()
+
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1008
+
+
+@pytest.mark.parametrize("path", ["/ws", "/api/events"])
+async def test_a_client_that_does_not_read_is_not_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    for module, name in ((stream, "PATIENCE_S"), (events, "PATIENCE_S"), (patience, "UNREAD_S")):
+        monkeypatch.setattr(module, name, 0.2)
+    token = await world.token(Account.create())
+    left = asyncio.Event()
+    close = Feed.close
+
+    def closed(feed: Feed) -> None:
+        left.set()
+        close(feed)
+
+    monkeypatch.setattr(Feed, "close", closed)
+    world.engine.tell(*(a_trade(f"t{number}", "c" * 50_000) for number in range(400)))
+    upgrade = "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.port, limit=1)
+    writer.write(
+        f"GET {path} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\n{upgrade if path == '/ws' else ''}\r\n".encode()
+    )
+    async with asyncio.timeout(30):
+        await left.wait()
+        # It is told nothing more: what had been sent is followed by the end of the connection.
+        with suppress(ConnectionError):
+            while await reader.read(65_536):
+                continue
+    writer.transport.abort()
+
+
+async def test_what_breaks_in_a_socket_is_no_clean_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Any) -> dict[str, Any]:
+        raise KeyError("secret internals")
+
+    monkeypatch.setattr(feed, "public", broken)
+    async with ws(world, f"?token={await world.token(Account.create())}") as socket:
+        with pytest.raises(ConnectionClosed) as closed:
+            await asyncio.wait_for(socket.recv(), 10)
+
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1011, "")
 
 
 async def test_whoever_has_no_good_token_gets_an_answer_and_no_socket(world: World) -> None:
@@ -117,6 +200,7 @@ async def test_a_stream_that_fails_says_so_before_the_socket_closes(world: World
             await socket.recv()
 
     assert error["data"] == {"error": "Service unavailable", "status": 503}
+    assert isinstance(error["token"], str)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1011
 
