@@ -1,5 +1,6 @@
 """Puts the parts of one account's work together, out of ports: the engine's process, replay and simulation all do it here."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -56,9 +57,10 @@ def assemble(
     )
     snapshot = Snapshot(account_id, stores, ports.clob, ports.markets, lookout, clock)
     debts = Debts(stores, ports.chain, ports.markets, lookout, timing)
-    executor = Executor(stores, ports.clob, ports.markets, ports.signer, breaker, lookout, clock, timing)
+    line = asyncio.Lock()
+    executor = Executor(stores, ports.clob, ports.markets, ports.signer, breaker, lookout, clock, timing, line)
     planner = Planner(contract, clock, engine_version=version, config_hash=config_hash)
-    decider = Decider(stores, snapshot, gatekeeper, debts, planner, executor, lookout, timing)
+    decider = Decider(stores, snapshot, gatekeeper, debts, planner, executor, lookout, timing, line)
     resolver = Resolver(stores, ports.clob, ports.chain, executor, lookout, timing, gatekeeper.may_resend)
     desk = Desk(account_id, gatekeeper, snapshot, decider, executor, resolver, debts)
     return Worker(desk, stores, lookout, clock, timing, name)

@@ -34,7 +34,10 @@ READ_BACK = 3
 
 
 class Executor:
-    """Orders of one account. Everything here runs under a claim; a write that its fence refuses ends the work quietly."""
+    """Orders of one account. Everything here runs under a claim; a write that its fence refuses ends the work quietly.
+
+    `line` is held by whoever moves the account's line in this process: a decision that another write overtakes is made again.
+    """
 
     def __init__(
         self,
@@ -46,6 +49,7 @@ class Executor:
         lookout: Lookout,
         clock: Clock,
         timing: Timing,
+        line: asyncio.Lock,
     ) -> None:
         self._stores = stores
         self._clob = clob
@@ -55,6 +59,7 @@ class Executor:
         self._lookout = lookout
         self._clock = clock
         self._timing = timing
+        self._line = line
 
     async def begin(self, claim: Claim, approved: Approved, plan: Plan, members: Sequence[str]) -> Copy | Begun:
         """Store the intent of an approved order with its first attempt; the copy that may be sent, or why not."""
@@ -189,21 +194,24 @@ class Executor:
         """The order can fill no more: what it had at risk is free again."""
         now = self._lookout.now()
         freed = ExposureChange(now, drop=copy.copy_id)
-        if await self._stores.copies.fail(claim.ref, attempt, failure, False, True, freed, None, now):
+        async with self._line:
+            done = await self._stores.copies.fail(claim.ref, attempt, failure, False, True, freed, None, now)
+        if done:
             metrics.ENDS.labels(failure).inc()
 
     async def execute(self, claim: Claim, copy: Copy, attempt: Attempt | None, match: Match) -> None:
         """There is evidence of a match: book it provisionally, with the account's line."""
         now = self._lookout.now()
         fee = match.fee_micros or await self._fee(copy, match)
-        account = await self._stores.accounts.get(copy.account_id)
-        known = account.exposure.open.get(copy.copy_id) if account else None
-        put = known and replace(
-            known, shares_micros=match.shares_micros, usdc_micros=match.usdc_micros, fee_micros=fee, matched=True
-        )
-        done = await self._stores.copies.execute(
-            claim.ref, attempt, match.shares_micros, match.usdc_micros, fee, ExposureChange(now, put=put), now
-        )
+        async with self._line:
+            account = await self._stores.accounts.get(copy.account_id)
+            known = account.exposure.open.get(copy.copy_id) if account else None
+            put = known and replace(
+                known, shares_micros=match.shares_micros, usdc_micros=match.usdc_micros, fee_micros=fee, matched=True
+            )
+            done = await self._stores.copies.execute(
+                claim.ref, attempt, match.shares_micros, match.usdc_micros, fee, ExposureChange(now, put=put), now
+            )
         if done:
             metrics.ENDS.labels("executed").inc()
 
