@@ -92,6 +92,7 @@ async def main(stop: asyncio.Event) -> None:
         ]
         working = [asyncio.create_task(worker.run()) for worker in workers.values()]
         await stop.wait()
+        await server.leave()
         await asyncio.gather(*(worker.stop() for worker in workers.values()))
         for task in (*work, *working):
             task.cancel()

@@ -79,11 +79,16 @@ class EngineServicer(engine_pb2_grpc.EngineServiceServicer):
         chosen = [account for account in accounts if not account_id or account.account_id == account_id.lower()]
         if account_id and not chosen:
             raise NotFound("account", account_id)
-        for account in chosen:
-            if account.state is not state:
-                await self._stores.accounts.set_state(account.account_id, state, caller().name, self._clock.now())
-                crashpoint("mid_stop")
+        moving = (self._move(account.account_id, state) for account in chosen if account.state is not state)
+        moved = await asyncio.gather(*moving, return_exceptions=True)
         self._status.changed([account.account_id for account in chosen])
+        for failure in moved:
+            if isinstance(failure, BaseException):
+                raise failure
+
+    async def _move(self, account_id: str, state: AccountState) -> None:
+        await self._stores.accounts.set_state(account_id, state, caller().name, self._clock.now())
+        crashpoint("mid_stop")
 
     async def _copy(self, copy_id: str) -> Copy:
         copy = await self._stores.copies.get(copy_id)

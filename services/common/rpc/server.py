@@ -65,9 +65,13 @@ class Server:
         for name in (*self.services, ""):
             await self.health.set(name, state)
 
+    async def leave(self) -> None:
+        """Say NOT_SERVING from now on, whatever else is said, while what is in flight is finished."""
+        await self.health.enter_graceful_shutdown()
+
     async def stop(self, grace_s: float = 10.0) -> None:
         """Drain: NOT_SERVING first, then end the streams, then wait for calls under way."""
-        await self.health.enter_graceful_shutdown()
+        await self.leave()
         self.stopping.set()
         await self.grpc.stop(grace_s)
 
