@@ -149,3 +149,11 @@ def test_a_file_that_is_no_history_says_what_was_expected(raw):
 
     assert "\n" not in str(caught.value)
     assert "expected" in str(caught.value) or "row 1" in str(caught.value)
+
+
+@pytest.mark.parametrize("exponent", [-1, 5, 10**9])
+def test_a_fee_whose_curve_nobody_could_compute_is_unknown(exponent):
+    market = {"feeSchedule": {"rate": Decimal("0.07"), "exponent": exponent}}
+
+    with pytest.raises(UnknownPayload, match="exponent"):
+        gamma.read_fee(Fields("gamma_market", market))

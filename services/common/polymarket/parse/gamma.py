@@ -8,6 +8,7 @@ from services.common.polymarket.parse.payload import Fields, UnknownPayload, dec
 
 GAMMA = "gamma_market"
 CLOB_MARKET = "clob_market"
+HIGHEST_EXPONENT = 4
 POSITION_GAP = ((1 << 64) - 1) << 40
 
 
@@ -80,7 +81,7 @@ def read_gamma_market(market: Fields, event: Fields | None = None) -> GammaMarke
         version=market.text("version", ""),
         tick_micros=market.micros("orderPriceMinTickSize"),
         min_size_micros=market.micros("orderMinSize"),
-        fee=_gamma_fee(market),
+        fee=read_fee(market),
         neg_risk=market.flag("negRisk", False),
         active=market.flag("active"),
         closed=market.flag("closed"),
@@ -165,12 +166,13 @@ def _agree(gamma: GammaMarket, clob: ClobMarket, tokens: tuple[Token, Token]) ->
         raise UnknownPayload(CLOB_MARKET, "Gamma says neg-risk, the CLOB does not", clob.condition_id)
 
 
-def _gamma_fee(market: Fields) -> Fee | None:
+def read_fee(market: Fields) -> Fee | None:
+    """What Gamma says of a market's fee; None where it says nothing."""
     schedule = market.value.get("feeSchedule")
     if schedule is None or market.value.get("feesEnabled") is False:
         return None
     fee = Fields(GAMMA, schedule)
-    return Fee(fee.micros("rate"), fee.integer("exponent", 1))
+    return _fee(fee, "rate", "exponent")
 
 
 def _clob_fee(market: Fields) -> Fee | None:
@@ -178,7 +180,14 @@ def _clob_fee(market: Fields) -> Fee | None:
     if details is None:
         return None
     fee = Fields(CLOB_MARKET, details)
-    return Fee(fee.micros("r"), fee.integer("e", 1))
+    return _fee(fee, "r", "e")
+
+
+def _fee(schedule: Fields, rate: str, exponent: str) -> Fee:
+    power = schedule.integer(exponent, 1)
+    if not 0 <= power <= HIGHEST_EXPONENT:
+        schedule.fail(f"{exponent}: not 0 to {HIGHEST_EXPONENT}")
+    return Fee(schedule.micros(rate), power)
 
 
 def _listed(market: Fields, name: str) -> tuple[str, ...]:
