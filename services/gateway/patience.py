@@ -37,6 +37,12 @@ class _Unread(asyncio.Protocol):
 class Socket(_Unread, WebSocketsSansIOProtocol):
     """A WebSocket's connection."""
 
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            # An answer in place of a socket completes the handshake too: it is no error to be written for every bad token.
+            self.handshake_complete = True
+
 
 class Connection(_Unread, H11Protocol):
     """An HTTP connection, whose client has to come to the end of a request's headers."""
