@@ -12,8 +12,8 @@ from services.common.store.session import guarded
 
 T = TypeVar("T")
 
-# A token that the oplog no longer reaches, or that is none: 280 and 286 are the server's codes; 9, 40647 and 50811 say "not a token".
-TOO_OLD = frozenset({9, 260, 280, 286, 40647, 50811})
+# The oplog no longer reaches the token.
+TOO_OLD = frozenset({260, 280, 286})
 STAGES = [{"$match": {"operationType": {"$in": ["insert", "replace", "update"]}}}]
 
 
@@ -21,13 +21,16 @@ async def watched(
     collection: AsyncIOMotorCollection[dict[str, Any]], read: Callable[[Mapping[str, Any]], T], token: str | None
 ) -> AsyncIterator[Change[T]]:
     """Changes of a collection after `token`, from now on where it is None; a resync change first when the token is too old."""
+    begun = False
     async with guarded():
         try:
             async with aclosing(_after(collection, read, token)) as changes:
                 async for change in changes:
+                    begun = True
                     yield change
         except OperationFailure as error:
-            if token is None or error.code not in TOO_OLD:
+            # What the server says about a token that somebody made up depends on where its reader stumbles.
+            if token is None or (begun and error.code not in TOO_OLD):
                 raise
             async with aclosing(_resynced(collection, read)) as changes:
                 async for change in changes:
