@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import structlog
 from eth_account import Account
 from eth_account.messages import encode_defunct
 from grpc import aio
@@ -38,6 +39,7 @@ class ScriptedEngine(engine_pb2_grpc.EngineServiceServicer):
         self.stopping: asyncio.Event | None = None
         self.breaks = False
         self.version = "1"
+        self.named: list[object] = []
         self._events: list[engine_pb2.WatchEventsResponse] = []
         self._more = asyncio.Event()
 
@@ -48,6 +50,7 @@ class ScriptedEngine(engine_pb2_grpc.EngineServiceServicer):
         self._more = asyncio.Event()
 
     async def GetTradingStatus(self, request: Any, context: Any) -> Any:
+        self.named.append(structlog.contextvars.get_contextvars().get("request_id"))
         if self.breaks:
             raise RuntimeError("secret internals")
         return engine_pb2.GetTradingStatusResponse(is_running=True, uptime_ms=12, version=self.version)

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import grpc
+import structlog
 from google.protobuf import json_format, message_factory
 from google.protobuf.message import Message
 from grpc import aio
 
-from services.common.rpc.caller import FORWARDED_HEADER
+from services.common.rpc.caller import FORWARDED_HEADER, REQUEST_HEADER
 from services.common.rpc.errors import error_info
 from services.gateway.render import json_name
 from services.gateway.routes import Route
@@ -111,4 +112,5 @@ def _serialize(message: Message) -> bytes:
 
 def _metadata(token: str, remote: str) -> tuple[tuple[str, str], ...]:
     who = (("authorization", f"Bearer {token}"),) if token else ()
-    return (*who, (FORWARDED_HEADER, remote))
+    named = structlog.contextvars.get_contextvars().get("request_id")
+    return (*who, (FORWARDED_HEADER, remote), *(((REQUEST_HEADER, str(named)),) if named else ()))

@@ -224,3 +224,12 @@ async def test_a_hostile_request_id_is_replaced(world: World) -> None:
 
     assert given[0] == "good-one_1"
     assert all(len(name) == 16 for name in given[1:])
+
+
+async def test_what_a_request_is_called_reaches_the_log_of_the_service_behind(world: World) -> None:
+    headers = await world.headers(Account.create())
+    given = await world.http.get(STATUS, headers=headers | {"x-request-id": "mine-1"})
+    made = await world.http.get(STATUS, headers=headers)
+
+    assert world.engine.named == ["mine-1", made.headers["x-request-id"]]
+    assert given.headers["x-request-id"] == "mine-1"

@@ -15,6 +15,7 @@ PEER_HEADER = "x-polycopy-peer"
 SECRET_HEADER = "x-polycopy-mesh"
 TOKEN_HEADER = "authorization"
 FORWARDED_HEADER = "x-forwarded-for"
+REQUEST_HEADER = "x-request-id"
 CLAIMS = frozenset({PEER_HEADER, SECRET_HEADER, TOKEN_HEADER})
 _LOOPBACK = ("ipv4:127.", "ipv6:[::1]", "ipv6:%5B::1%5D", "unix:")
 

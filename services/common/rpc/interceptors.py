@@ -1,6 +1,7 @@
 """What happens around every RPC: request log → error status → identity and access → deadline → servicer."""
 
 import inspect
+import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -16,7 +17,7 @@ from services.common.ports.chain import ChainUnavailable
 from services.common.ports.stores import StoreUnavailable
 from services.common.ports.venue import VenueUnavailable
 from services.common.rpc import access, deadline
-from services.common.rpc.caller import CLAIMS, Identity, calling
+from services.common.rpc.caller import CLAIMS, REQUEST_HEADER, Identity, calling
 from services.common.rpc.errors import DETAILS, Away, PolyCopyError, RateLimited, Reason, Unauthenticated, details_of
 from services.common.rpc.payer import payer
 from services.common.rpc.standing import while_good
@@ -31,6 +32,7 @@ SECONDS = Histogram(
 Context = aio.ServicerContext[Any, Any]
 Around = Callable[[str, Context], AbstractAsyncContextManager[None]]
 
+_GOOD_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _KINDS = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
 _AWAY: Mapping[type[Exception], tuple[str, "Reason.ValueType"]] = {
     StoreUnavailable: ("store", Reason.Value("ERROR_REASON_STORE_UNAVAILABLE")),
@@ -75,6 +77,7 @@ async def request_log(method: str, context: Context) -> AsyncGenerator[None]:
     began = time.perf_counter()  # clock: measured for people, nothing is decided by it
     # A stream that its client has left ends after its call is freed, and asking that call for its peer ends the process.
     remote = context.peer()
+    _name_in_the_log(context)
     try:
         yield
     finally:
@@ -83,6 +86,13 @@ async def request_log(method: str, context: Context) -> AsyncGenerator[None]:
         CALLS.labels(method, code).inc()
         SECONDS.labels(method).observe(took)
         log.debug("rpc", method=method, code=code, ms=round(took * 1000, 1), remote=remote)
+
+
+def _name_in_the_log(context: Context) -> None:
+    # What the caller was told to look for is in every line of this call's own task.
+    named = dict(context.invocation_metadata() or ()).get(REQUEST_HEADER)
+    if isinstance(named, str) and _GOOD_NAME.fullmatch(named):
+        structlog.contextvars.bind_contextvars(request_id=named)
 
 
 def _code(context: Context) -> str:
