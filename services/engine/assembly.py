@@ -1,6 +1,5 @@
 """Puts the parts of one account's work together, out of ports: the engine's process, replay and simulation all do it here."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from services.engine.debts import Debts
 from services.engine.decider import Decider
 from services.engine.executor import Executor
 from services.engine.gatekeeper import Gatekeeper, Lookout
+from services.engine.line import Line
 from services.engine.planner import Planner
 from services.engine.process_facts import GateLimits
 from services.engine.resolve import Resolver
@@ -57,10 +57,10 @@ def assemble(
     )
     snapshot = Snapshot(account_id, stores, ports.clob, ports.markets, lookout, clock)
     debts = Debts(stores, ports.chain, ports.markets, lookout, timing)
-    line = asyncio.Lock()
+    line = Line(clock)
     executor = Executor(stores, ports.clob, ports.markets, ports.signer, breaker, lookout, clock, timing, line)
     planner = Planner(contract, clock, engine_version=version, config_hash=config_hash)
     decider = Decider(stores, snapshot, gatekeeper, debts, planner, executor, lookout, timing, line)
     resolver = Resolver(stores, ports.clob, ports.chain, executor, lookout, timing, gatekeeper.may_resend)
-    desk = Desk(account_id, gatekeeper, snapshot, decider, executor, resolver, debts)
+    desk = Desk(account_id, line, gatekeeper, snapshot, decider, executor, resolver, debts)
     return Worker(desk, stores, lookout, clock, timing, name)

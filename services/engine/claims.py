@@ -20,6 +20,7 @@ class Claim:
     def __init__(self, ref: CopyRef, since: float, clock: Clock, timing: Timing) -> None:
         self.ref = ref
         self.lost = False
+        self.given_back = False
         self._clock = clock
         self._timing = timing
         self._lease_ends = since + timing.lease.total_seconds()

@@ -1,6 +1,5 @@
 """Decides on one copy after the other: look, judge, keep. Decisions of an account are serial, whatever comes after is not."""
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,6 +14,7 @@ from services.engine.claims import Claim
 from services.engine.debts import REFUSED_BY, Debts, Sale
 from services.engine.executor import Executor
 from services.engine.gatekeeper import Gatekeeper, Lookout
+from services.engine.line import Line
 from services.engine.pipeline import Approved, Refused, decide
 from services.engine.planner import Planner, Unbuildable
 from services.engine.pricing import drafted
@@ -39,7 +39,7 @@ class Decider:
         executor: Executor,
         lookout: Lookout,
         timing: Timing,
-        line: asyncio.Lock,
+        line: Line,
     ) -> None:
         self._stores = stores
         self._snapshot = snapshot
@@ -58,7 +58,7 @@ class Decider:
         """
         # What the venue says of one token may be slow to come, and the line is everybody's.
         await self._snapshot.read_ahead(copy.trade.token_id)
-        async with self._line:
+        async with self._line.decision():
             for _ in range(TRIES):
                 begun = await self._once(claim, copy)
                 if begun is not Begun.ACCOUNT_MOVED:
@@ -116,6 +116,7 @@ class Decider:
         begun = await self._executor.begin(claim, approved, plan, members)
         if isinstance(begun, Copy):
             self._snapshot.sent(begun)
+        claim.lost = claim.lost or begun is Begun.CLAIM_LOST
         return begun
 
     async def _refused(self, claim: Claim, refused: Refused) -> None:
@@ -128,6 +129,7 @@ class Decider:
 
     async def _put_back(self, claim: Claim, reason: str, after: timedelta) -> None:
         metrics.PUT_BACK.labels(reason).inc()
+        claim.given_back = True
         await self._stores.copies.release(claim.ref, after, self._lookout.now())
 
     def _count(self, outcome: Approved | Refused) -> None:

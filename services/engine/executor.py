@@ -22,6 +22,7 @@ from services.engine.claims import Claim
 from services.engine.evidence import Match
 from services.engine.gatekeeper import Lookout
 from services.engine.generation import wait_after
+from services.engine.line import Line
 from services.engine.pipeline import Approved
 from services.engine.planner import Plan
 from services.engine.timing import Timing
@@ -34,10 +35,7 @@ READ_BACK = 3
 
 
 class Executor:
-    """Orders of one account. Everything here runs under a claim; a write that its fence refuses ends the work quietly.
-
-    `line` is held by whoever moves the account's line in this process: a decision that another write overtakes is made again.
-    """
+    """Orders of one account. Everything here runs under a claim; a write that its fence refuses ends the work quietly."""
 
     def __init__(
         self,
@@ -49,7 +47,7 @@ class Executor:
         lookout: Lookout,
         clock: Clock,
         timing: Timing,
-        line: asyncio.Lock,
+        line: Line,
     ) -> None:
         self._stores = stores
         self._clob = clob
@@ -194,7 +192,7 @@ class Executor:
         """The order can fill no more: what it had at risk is free again."""
         now = self._lookout.now()
         freed = ExposureChange(now, drop=copy.copy_id)
-        async with self._line:
+        async with self._line.booking():
             done = await self._stores.copies.fail(claim.ref, attempt, failure, False, True, freed, None, now)
         if done:
             metrics.ENDS.labels(failure).inc()
@@ -203,7 +201,7 @@ class Executor:
         """There is evidence of a match: book it provisionally, with the account's line."""
         now = self._lookout.now()
         fee = match.fee_micros or await self._fee(copy, match)
-        async with self._line:
+        async with self._line.booking():
             account = await self._stores.accounts.get(copy.account_id)
             known = account.exposure.open.get(copy.copy_id) if account else None
             put = known and replace(

@@ -21,6 +21,7 @@ from services.engine.decider import Decider
 from services.engine.executor import Executor
 from services.engine.gate import Admission
 from services.engine.gatekeeper import Gatekeeper, Lookout
+from services.engine.line import Line
 from services.engine.resolve import Resolver
 from services.engine.snapshot import Snapshot
 from services.engine.timing import Timing
@@ -35,6 +36,7 @@ class Desk:
     """Everything that works on one account."""
 
     account_id: str
+    line: Line
     gatekeeper: Gatekeeper
     snapshot: Snapshot
     decider: Decider
@@ -57,7 +59,6 @@ class Worker:
         self._stopping = False
         self._tasks: set[asyncio.Task[bool]] = set()
         self._readings: set[asyncio.Task[None]] = set()
-        self._deciding: dict[str, str] = {}
         self._exits_seen: float | None = None
         self._exits_due = True
         self._gauges = {name: metrics.GATE_CLOSED.labels(desk.account_id, name) for name in CONDITIONS}
@@ -105,9 +106,13 @@ class Worker:
         """Claim whatever may be claimed, then see to the exits."""
         admission = await self.desk.gatekeeper.admission()
         self._tell(admission)
-        while len(self._tasks) < self._timing.at_once and not self._stopping:
-            if not await self._take(admission):
-                break
+        self.desk.line.claiming = True
+        try:
+            while len(self._tasks) < self._timing.at_once and not self._stopping:
+                if not await self._take(admission):
+                    break
+        finally:
+            self.desk.line.claiming = False
         if admission.fresh and self._exits_are_due():
             await self._see_to_exits()
 
@@ -135,13 +140,14 @@ class Worker:
             barred_leaders=admission.barred_leaders,
             barred_markets=admission.barred_markets,
             only_exits=admission.only_exits,
-            busy_tokens=tuple(set(self._deciding.values())),
+            busy_tokens=self.desk.line.busy_tokens,
+            in_hand=self.desk.line.entries,
         )
         if copy is None:
             return False
         crashpoint("after_claim")
         if copy.state is not CopyState.EXECUTING:
-            self._deciding[copy.copy_id] = copy.trade.token_id
+            self.desk.line.take(copy)
         task = asyncio.create_task(one_turn("copy", lambda: self._work(copy, since)))
         self._tasks.add(task)
         task.add_done_callback(self._done)
@@ -156,21 +162,24 @@ class Worker:
             async with held(self._stores.copies, copy, since, self._clock, self._timing) as claim:
                 if copy.state is CopyState.EXECUTING:
                     await self.desk.resolver.resume(claim, copy)
+                elif not await self.desk.line.reached(copy.copy_id):
+                    await self._give_back(claim, "order")
                 elif self._stopping:
                     await self._give_back(claim, "shutdown")
                 else:
                     await self._begin(claim, copy)
         finally:
-            self._decided(copy)
+            self._leave(copy, decided=False)
         self._exits_due = self._exits_due or copy.kind is not CopyKind.ENTRY
 
     async def _begin(self, claim: Claim, copy: Copy) -> None:
         try:
             if copy.kind is CopyKind.DEBT:
                 await self.desk.debts.owe(claim, copy)
+                self._leave(copy, decided=True)
                 return
             chosen = await self.desk.decider.decide(claim, copy)
-            self._decided(copy)
+            self._leave(copy, decided=not (claim.given_back or claim.lost))
         except (VenueUnavailable, ChainUnavailable) as error:
             log.warning("fact_away", copy=copy.copy_id, error=type(error).__name__, text=str(error)[:200])
             await self._give_back(claim, type(error).__name__)
@@ -178,9 +187,8 @@ class Worker:
         if chosen is not None and chosen.intent is not None:
             await self.desk.executor.send(claim, chosen, chosen.intent)
 
-    def _decided(self, copy: Copy) -> None:
-        # The next copy of the token has waited for this; a BUY also for a SELL that has overtaken it.
-        if self._deciding.pop(copy.copy_id, None):
+    def _leave(self, copy: Copy, *, decided: bool) -> None:
+        if self.desk.line.leave(copy.copy_id, decided=decided):
             self.wake()
 
     async def _give_back(self, claim: Claim, reason: str) -> None:

@@ -34,3 +34,17 @@ async def test_an_entry_waits_for_an_earlier_one_unless_its_leader_is_barred(sto
 
     assert taken is not None
     assert taken.copy_id == second.copy_id
+
+
+async def test_an_entry_waits_for_none_that_its_own_claimant_has_in_hand(stores: Any, now: datetime):
+    await stores.accounts.create(an_account())
+    await stores.copies.insert([a_copy(number, now=now) for number in (1, 2, 3)])
+    first = await stores.copies.claim(ACCOUNT, "w", LEASE, fresh=True)
+    assert first is not None
+
+    second = await stores.copies.claim(ACCOUNT, "w", LEASE, fresh=True, in_hand=[first.copy_id])
+    others = await stores.copies.claim(ACCOUNT, "other", LEASE, fresh=True)
+
+    assert second is not None
+    assert second.trade.block_number > first.trade.block_number
+    assert others is None

@@ -73,13 +73,14 @@ class Copies(Protocol):
         barred_markets: Sequence[str] = (),
         only_exits: bool = False,
         busy_tokens: Sequence[str] = (),
+        in_hand: Sequence[str] = (),
     ) -> Copy | None:
         """Take one claimable copy: debts, then exits, then entries, eldest `claimable_at` first; fence + 1, lease from the database's clock.
 
         `fresh` False (the gate is closed) takes lapsed `executing` copies only. A lapsed `claimed` or `executing` copy is claimable again.
         An entry waits while an earlier copy (in chain order) of its (account, token) is still detected or claimed, unless that is a
         barred leader's; an exit waits for nobody. `barred_…` and `only_exits` apply to detected entries, not to what is executing.
-        `busy_tokens` are those whose line the claimant holds already: their next entries and exits would only have to be put back.
+        Of `busy_tokens` no entry or exit is taken. Nobody waits for copies that are `in_hand`: their claimant keeps the order himself.
         """
         ...
 

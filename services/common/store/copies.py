@@ -74,6 +74,7 @@ class MongoCopies:
         barred_markets: Sequence[str] = (),
         only_exits: bool = False,
         busy_tokens: Sequence[str] = (),
+        in_hand: Sequence[str] = (),
     ) -> Copy | None:
         wanted = {
             "account": account_id,
@@ -89,7 +90,9 @@ class MongoCopies:
                 if before is None:
                     return None
                 copy = activities.read(before)
-                waits, claimed = await asyncio.gather(self._waits(copy, barred_leaders), self.get(copy.copy_id))
+                waits, claimed = await asyncio.gather(
+                    self._waits(copy, barred_leaders, in_hand), self.get(copy.copy_id)
+                )
                 if waits:
                     await self._put_back(copy, before["claimableAt"])
                 elif claimed is not None and claimed.fence == copy.fence + 1:
@@ -111,7 +114,7 @@ class MongoCopies:
             wanted, [{"$set": change}], sort=order, return_document=ReturnDocument.BEFORE
         )
 
-    async def _waits(self, copy: Copy, barred_leaders: Sequence[str]) -> bool:
+    async def _waits(self, copy: Copy, barred_leaders: Sequence[str], in_hand: Sequence[str]) -> bool:
         # Taken first and looked at after: of two neighbours that are taken at once, the later one sees the earlier and goes back.
         if copy.kind is not CopyKind.ENTRY or copy.state is CopyState.EXECUTING:
             return False
@@ -120,7 +123,7 @@ class MongoCopies:
             "trade.tokenId": copy.trade.token_id,
             "state": {"$in": ["detected", "claimed"]},
             "claimableAt": {"$gt": EPOCH},
-            "_id": {"$ne": copy.copy_id},
+            "_id": {"$nin": [copy.copy_id, *in_hand]},
             "trade.blockNumber": {"$lte": copy.trade.block_number},
         }
         async for document in self._copies.find(earlier):

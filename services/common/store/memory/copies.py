@@ -43,6 +43,7 @@ class MemoryCopies:
         barred_markets: Sequence[str] = (),
         only_exits: bool = False,
         busy_tokens: Sequence[str] = (),
+        in_hand: Sequence[str] = (),
     ) -> Copy | None:
         await self._db.turn()
         now = self._db.now()
@@ -50,17 +51,18 @@ class MemoryCopies:
         due = [copy for copy in waiting if copy.claimable_at is not None and copy.claimable_at <= now]
         for copy in sorted(due, key=_urgency):
             allowed = _may(copy, fresh, barred_leaders, barred_markets, only_exits) and not _busy(copy, busy_tokens)
-            if allowed and not self._waits(copy, barred_leaders):
+            if allowed and not self._waits(copy, barred_leaders, in_hand):
                 claimed = transitions.claimed(copy, worker, self._db.later(lease))
                 self._db.put(claimed)
                 return claimed
         return None
 
-    def _waits(self, copy: Copy, barred_leaders: Sequence[str]) -> bool:
+    def _waits(self, copy: Copy, barred_leaders: Sequence[str], in_hand: Sequence[str]) -> bool:
         if copy.kind is not CopyKind.ENTRY or copy.state is CopyState.EXECUTING:
             return False
         others = self._db.by_token.get((copy.account_id, copy.trade.token_id), ())
-        return any(transitions.blocks(self._db.copies[other], copy, barred_leaders) for other in others)
+        earlier = (self._db.copies[other] for other in others if other not in in_hand)
+        return any(transitions.blocks(other, copy, barred_leaders) for other in earlier)
 
     async def renew(self, ref: CopyRef, lease: timedelta) -> bool:
         await self._db.turn()

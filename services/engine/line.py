@@ -1,0 +1,86 @@
+"""An account's line in one process: whoever moves it waits his turn, and orders go before books."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from services.common.domain.copy import Copy, CopyKind
+from services.common.ports.clock import Clock
+
+PAUSE = timedelta(milliseconds=5)
+MOST_PAUSES = 40
+MOST_IN_HAND = 2
+"""Of one token: the next copy is claimed while the one before it is decided, and no more than it."""
+
+
+@dataclass(slots=True)
+class InHand:
+    """A copy that is claimed and not past its decision. `decided` says, once it has left, whether the next of its token may follow."""
+
+    copy: Copy
+    before: "InHand | None"
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    decided: bool = False
+
+
+class Line:
+    """Decisions compare the account's `seq`, and what is booked between moves it: then they are made again (orders.md 4)."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.claiming = False
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self._in_hand: dict[str, InHand] = {}
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """The entries in hand, by id: the order among them and their next is kept here."""
+        return tuple(one.copy.copy_id for one in self._in_hand.values() if one.copy.kind is CopyKind.ENTRY)
+
+    @property
+    def busy_tokens(self) -> tuple[str, ...]:
+        """Tokens of which nothing more is to be claimed now. A BUY also waits for a SELL that has overtaken it."""
+        held = Counter(one.copy.trade.token_id for one in self._in_hand.values())
+        sold = {one.copy.trade.token_id for one in self._in_hand.values() if one.copy.kind is not CopyKind.ENTRY}
+        return tuple(token for token, count in held.items() if count >= MOST_IN_HAND or token in sold)
+
+    def take(self, copy: Copy) -> None:
+        """This copy has been claimed, to be decided after those of its token that are in hand."""
+        same = [one for one in self._in_hand.values() if one.copy.trade.token_id == copy.trade.token_id]
+        self._in_hand[copy.copy_id] = InHand(copy, same[-1] if same else None)
+
+    def leave(self, copy_id: str, *, decided: bool) -> bool:
+        """Past its decision, or put back; False where it had left before."""
+        one = self._in_hand.pop(copy_id, None)
+        if one is None:
+            return False
+        one.decided = decided
+        one.left.set()
+        return True
+
+    async def reached(self, copy_id: str) -> bool:
+        """Wait for the one before it; False where that was put back, and this one must not overtake it."""
+        before = self._in_hand[copy_id].before
+        if before is None:
+            return True
+        await before.left.wait()
+        return before.decided
+
+    @asynccontextmanager
+    async def decision(self) -> AsyncGenerator[None]:
+        """One decision, from its snapshot to its intent."""
+        async with self._turn:
+            yield
+
+    @asynccontextmanager
+    async def booking(self) -> AsyncGenerator[None]:
+        """What came of an order: it waits a little for the orders of a burst to leave, as nothing but its own copy needs it sooner."""
+        for _ in range(MOST_PAUSES):
+            if not (self._in_hand or self.claiming):
+                break
+            await self._clock.sleep(PAUSE)
+        async with self._turn:
+            yield
