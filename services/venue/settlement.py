@@ -16,6 +16,7 @@ from websockets.exceptions import WebSocketException
 
 from services.venue.node import addresses, calldata
 from services.venue.node.client import Node
+from services.venue.node.errors import RpcError
 from services.venue.node.reasons import reason
 
 # The exchange contract takes no more maker orders in one transaction.
@@ -82,6 +83,7 @@ class Settlement:
         self._sent: dict[str, str] = {}
         self._sending: set[asyncio.Future[None]] = set()
         self._line = asyncio.Lock()
+        self._nonce: int | None = None
         self._unconfirmed: list[Settled] = []
         self._mined_callbacks: list[Callback] = []
         self._confirmed_callbacks: list[Callback] = []
@@ -119,18 +121,27 @@ class Settlement:
             answered.set_result(None)
 
     async def _send(self, call: dict[str, str]) -> str:
-        numbered: dict[str, str] | None = None
+        asked = False
         while True:
             try:
-                numbered = numbered or {**call, "nonce": await self._next_nonce()}
-                return str(await self._node.call("eth_sendTransaction", numbered))
+                if self._nonce is None:
+                    self._nonce, asked = await self._next_nonce(), True
+                sent = str(await self._node.call("eth_sendTransaction", {**call, "nonce": hex(self._nonce)}))
+            except RpcError:
+                # Not taken, for what it is or because another has used the number.
+                self._nonce = None
+                if asked:
+                    raise
             except httpx.HTTPError as error:
                 # Whether it arrived is not known; under the same nonce it cannot be settled twice.
                 log.warning("node unreachable", error=repr(error))
                 await asyncio.sleep(RECONNECT_SECONDS)
+            else:
+                self._nonce += 1
+                return sent
 
-    async def _next_nonce(self) -> str:
-        return str(await self._node.call("eth_getTransactionCount", self._operator, "pending"))
+    async def _next_nonce(self) -> int:
+        return int(await self._node.call("eth_getTransactionCount", self._operator, "pending"), 16)
 
     async def through(self, block: int) -> None:
         """Returns when everything that this block and those before it settled has been reported."""
