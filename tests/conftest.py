@@ -1,3 +1,3 @@
 """What every kind of test may ask for."""
 
-pytest_plugins = ["tests.fixtures.servers"]
+pytest_plugins = ["tests.fixtures.servers", "tests.fixtures.venue"]

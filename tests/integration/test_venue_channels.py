@@ -4,36 +4,17 @@ import asyncio
 import json
 from datetime import UTC, datetime
 
-import httpx
 import pytest
 from py_clob_client_v2.utilities import generate_orderbook_summary_hash, parse_raw_orderbook_summary
 
 from services.common.polymarket.parse.streams import UserOrder, read_market_frames, read_user_frames
 from tests import recordings
 from tests.venue_chain import BUY
-from tests.venue_process import Venue, venue_process
 from tests.venue_trader import CENT, SHARE, USDC, Trader, listening
 from tests.venue_views import FINE, PLAIN, book, market
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 SIDES = ("BUY", "SELL")
-
-
-@pytest.fixture(scope="module")
-def venue():
-    with venue_process("--seed", "3") as running:
-        yield running
-
-
-@pytest.fixture
-async def web(venue: Venue):
-    async with httpx.AsyncClient(base_url=venue.url, timeout=15) as client:
-        yield client
-
-
-@pytest.fixture
-async def trader(web):
-    return await Trader.join(web)
 
 
 async def test_an_owner_hears_of_his_orders_and_of_each_status_of_his_trades(web, venue, trader):

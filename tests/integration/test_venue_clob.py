@@ -10,26 +10,8 @@ from polymarket import SecureClient
 from services.common.polymarket.environment import PRODUCTION
 from services.common.polymarket.sdk import sdk_environment
 from tests.venue_chain import BUY, SELL
-from tests.venue_process import Venue, venue_process
 from tests.venue_trader import CENT, SHARE, USDC, Trader, a_wallet, id_of, login_headers
 from tests.venue_views import FINE, book, lines, market
-
-
-@pytest.fixture(scope="module")
-def venue():
-    with venue_process("--seed", "3") as running:
-        yield running
-
-
-@pytest.fixture
-async def web(venue: Venue):
-    async with httpx.AsyncClient(base_url=venue.url, timeout=15) as client:
-        yield client
-
-
-@pytest.fixture
-async def trader(web):
-    return await Trader.join(web)
 
 
 async def test_a_key_is_given_to_whoever_signs_for_the_wallet_and_always_the_same(web, trader):

@@ -7,26 +7,8 @@ import httpx
 import pytest
 
 from tests.venue_chain import BUY
-from tests.venue_process import Venue, venue_process
-from tests.venue_trader import CENT, SHARE, Trader, id_of
+from tests.venue_trader import CENT, SHARE, id_of
 from tests.venue_views import book, lines, market
-
-
-@pytest.fixture(scope="module")
-def venue():
-    with venue_process("--seed", "3") as running:
-        yield running
-
-
-@pytest.fixture
-async def web(venue: Venue):
-    async with httpx.AsyncClient(base_url=venue.url, timeout=15) as client:
-        yield client
-
-
-@pytest.fixture
-async def trader(web):
-    return await Trader.join(web)
 
 
 @pytest.fixture(autouse=True)

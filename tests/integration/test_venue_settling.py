@@ -2,32 +2,11 @@
 
 import asyncio
 
-import httpx
-import pytest
-
 from services.venue.bank import Bank
 from services.venue.node.client import Node
 from tests.venue_chain import BUY, SELL
-from tests.venue_process import Venue, venue_process
 from tests.venue_trader import CENT, SHARE, USDC, Trader, id_of, listening
 from tests.venue_views import FINE, WITH_FEES, book, lines, market, on_chain
-
-
-@pytest.fixture(scope="module")
-def venue():
-    with venue_process("--seed", "3") as running:
-        yield running
-
-
-@pytest.fixture
-async def web(venue: Venue):
-    async with httpx.AsyncClient(base_url=venue.url, timeout=15) as client:
-        yield client
-
-
-@pytest.fixture
-async def trader(web):
-    return await Trader.join(web)
 
 
 async def test_a_purchase_takes_several_makers_in_one_transaction_as_the_chain_says(web, venue, trader):
