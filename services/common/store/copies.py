@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from pymongo import ASCENDING, DESCENDING, ReturnDocument
+from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import BulkWriteError
 
 from services.common.domain import transitions
@@ -17,15 +17,13 @@ from services.common.domain.lifecycle import Actor, CopyState
 from services.common.domain.verdict import Decision
 from services.common.ports.stores import Begun, Change, Page, StoreUnavailable
 from services.common.store import activities, books, exposures
+from services.common.store.claims import MongoClaims
 from services.common.store.indexes import EPOCH
 from services.common.store.session import Client, Conflict, Database, Session, guarded, transact
 from services.common.store.watching import watched
 
 Write = Callable[[Copy], Copy | None]
 
-# How far this host's clock may be ahead of the database's before a due copy waits a little longer.
-CLOCK_SLACK = timedelta(seconds=10)
-MOST_BLOCKED = 64
 BULKY: dict[str, Any] = {
     **{f"decision.case.{name}": 0 for name in ("account", "book", "steps", "copy", "follow", "marks", "own_wallets")},
     "decision.case.recent_orders": 0,
@@ -38,14 +36,13 @@ ALIVE = {"$expr": {"$gt": ["$claimableAt", "$$NOW"]}}
 """The lease has not ended."""
 
 
-class MongoCopies:
+class MongoCopies(MongoClaims):
     """`user_activities`; the meaning of each method is in the port."""
 
     def __init__(self, client: Client, database: Database, clock: Callable[[], datetime]) -> None:
+        super().__init__(database["user_activities"], clock)
         self._client = client
         self._database = database
-        self._copies = database["user_activities"]
-        self._clock = clock
 
     async def insert(self, copies: Sequence[Copy]) -> tuple[str, ...]:
         made = [activities.write(transitions.detected(copy), 1) for copy in copies]
@@ -57,91 +54,6 @@ class MongoCopies:
         except BulkWriteError as error:
             return _new(made, error)
         return tuple(document["_id"] for document in made)
-
-    async def get(self, copy_id: str) -> Copy | None:
-        async with guarded():
-            found = await self._copies.find_one({"_id": copy_id})
-        return activities.read(found) if found else None
-
-    async def claim(
-        self,
-        account_id: str,
-        worker: str,
-        lease: timedelta,
-        *,
-        fresh: bool,
-        barred_leaders: Sequence[str] = (),
-        barred_markets: Sequence[str] = (),
-        only_exits: bool = False,
-        busy_tokens: Sequence[str] = (),
-        in_hand: Sequence[str] = (),
-    ) -> Copy | None:
-        wanted = {
-            "account": account_id,
-            # The bound lets the index serve it; the database's clock decides.
-            "claimableAt": {"$gt": EPOCH, "$lte": self._clock() + CLOCK_SLACK},
-            "$expr": {"$lte": ["$claimableAt", "$$NOW"]},
-            "$or": _kinds(fresh, only_exits, barred_leaders, barred_markets, busy_tokens),
-        }
-        async with guarded():
-            blocked: list[str] = []
-            while len(blocked) < MOST_BLOCKED:
-                before = await self._take({**wanted, "_id": {"$nin": blocked}}, worker, lease)
-                if before is None:
-                    return None
-                copy = activities.read(before)
-                waits, claimed = await asyncio.gather(
-                    self._waits(copy, barred_leaders, in_hand), self.get(copy.copy_id)
-                )
-                if waits:
-                    await self._put_back(copy, before["claimableAt"])
-                elif claimed is not None and claimed.fence == copy.fence + 1:
-                    return claimed
-                # Frozen for longer than its lease, this worker may read another's claim: it is not handed out twice.
-                blocked.append(copy.copy_id)
-        return None
-
-    async def _take(self, wanted: Mapping[str, Any], worker: str, lease: timedelta) -> dict[str, Any] | None:
-        change = {
-            "state": {"$cond": [{"$eq": ["$state", "executing"]}, "executing", "claimed"]},
-            "claimedBy": worker,
-            "fence": {"$add": ["$fence", 1]},
-            "claimableAt": _from_now(lease),
-            "rev": {"$add": ["$rev", 1]},
-        }
-        order = [("rank", ASCENDING), ("claimableAt", ASCENDING)]
-        return await self._copies.find_one_and_update(
-            wanted, [{"$set": change}], sort=order, return_document=ReturnDocument.BEFORE
-        )
-
-    async def _waits(self, copy: Copy, barred_leaders: Sequence[str], in_hand: Sequence[str]) -> bool:
-        # Taken first and looked at after: of two neighbours that are taken at once, the later one sees the earlier and goes back.
-        if copy.kind is not CopyKind.ENTRY or copy.state is CopyState.EXECUTING:
-            return False
-        earlier = {
-            "account": copy.account_id,
-            "trade.tokenId": copy.trade.token_id,
-            "state": {"$in": ["detected", "claimed"]},
-            "claimableAt": {"$gt": EPOCH},
-            "_id": {"$nin": [copy.copy_id, *in_hand]},
-            "trade.blockNumber": {"$lte": copy.trade.block_number},
-        }
-        async for document in self._copies.find(earlier):
-            if transitions.blocks(activities.read(document), copy, barred_leaders):
-                return True
-        return False
-
-    async def _put_back(self, copy: Copy, claimable_at: datetime) -> None:
-        change = {"$set": {"state": "detected", "claimedBy": "", "claimableAt": claimable_at}, "$inc": {"rev": 1}}
-        await self._copies.update_one({"_id": copy.copy_id, "fence": copy.fence + 1, "state": "claimed"}, change)
-
-    async def renew(self, ref: CopyRef, lease: timedelta) -> bool:
-        held = {"_id": ref.copy_id, "fence": ref.fence, "state": {"$in": ["claimed", "executing"]}}
-        async with guarded():
-            done = await self._copies.update_one(
-                held, [{"$set": {"claimableAt": _from_now(lease), "rev": {"$add": ["$rev", 1]}}}]
-            )
-        return done.matched_count == 1
 
     async def release(self, ref: CopyRef, after: timedelta, now: datetime) -> bool:
         return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.released(copy, self._clock() + after))
@@ -431,31 +343,6 @@ def _new(made: Sequence[Mapping[str, Any]], error: BulkWriteError) -> tuple[str,
         raise StoreUnavailable("an insert may not have been applied") from error
     known = {failure["index"] for failure in failures}
     return tuple(document["_id"] for index, document in enumerate(made) if index not in known)
-
-
-def _kinds(
-    fresh: bool,
-    only_exits: bool,
-    barred_leaders: Sequence[str],
-    barred_markets: Sequence[str],
-    busy_tokens: Sequence[str],
-) -> list[dict[str, Any]]:
-    """What may be claimed, by its state and rank."""
-    kinds: list[dict[str, Any]] = [{"state": "executing", "intent": {"$ne": None}}]
-    if not fresh:
-        return kinds
-    waiting = {"state": {"$in": ["detected", "claimed"]}}
-    ordered = {**waiting, "trade.tokenId": {"$nin": list(busy_tokens)}}
-    kinds.append({**waiting, "rank": activities.RANK[CopyKind.DEBT]})
-    kinds.append({**ordered, "rank": activities.RANK[CopyKind.EXIT]})
-    if not only_exits:
-        barred = {"trade.leader": {"$nin": list(barred_leaders)}, "trade.conditionId": {"$nin": list(barred_markets)}}
-        kinds.append({**ordered, "rank": activities.RANK[CopyKind.ENTRY], **barred})
-    return kinds
-
-
-def _from_now(after: timedelta) -> dict[str, Any]:
-    return {"$add": ["$$NOW", int(after.total_seconds() * 1000)]}
 
 
 def _place(copy: Copy) -> tuple[int, int]:

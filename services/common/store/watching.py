@@ -4,11 +4,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, TypeVar
 
-from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo.errors import OperationFailure
 
 from services.common.ports.stores import Change
-from services.common.store.session import guarded
+from services.common.store.session import Collection, guarded
 
 T = TypeVar("T")
 
@@ -18,7 +17,7 @@ STAGES = [{"$match": {"operationType": {"$in": ["insert", "replace", "update"]}}
 
 
 async def watched(
-    collection: AsyncIOMotorCollection[dict[str, Any]], read: Callable[[Mapping[str, Any]], T], token: str | None
+    collection: Collection, read: Callable[[Mapping[str, Any]], T], token: str | None
 ) -> AsyncIterator[Change[T]]:
     """Changes of a collection after `token`, from now on where it is None; a resync change first when the token is too old."""
     begun = False
@@ -38,7 +37,7 @@ async def watched(
 
 
 async def _after(
-    collection: AsyncIOMotorCollection[dict[str, Any]], read: Callable[[Mapping[str, Any]], T], token: str | None
+    collection: Collection, read: Callable[[Mapping[str, Any]], T], token: str | None
 ) -> AsyncGenerator[Change[T]]:
     after = {"_data": token} if token else None
     async with collection.watch(STAGES, full_document="updateLookup", resume_after=after) as stream:
@@ -47,9 +46,7 @@ async def _after(
                 yield change
 
 
-async def _resynced(
-    collection: AsyncIOMotorCollection[dict[str, Any]], read: Callable[[Mapping[str, Any]], T]
-) -> AsyncGenerator[Change[T]]:
+async def _resynced(collection: Collection, read: Callable[[Mapping[str, Any]], T]) -> AsyncGenerator[Change[T]]:
     async with collection.watch(STAGES, full_document="updateLookup") as stream:
         # Opened before the marker is told: what changes while its reader takes a snapshot comes after it.
         early = await stream.try_next()
