@@ -57,7 +57,7 @@ class Line:
         one = self._in_hand.pop(copy_id, None)
         if one is None:
             return False
-        one.decided = decided
+        one.decided, one.before = decided, None
         one.left.set()
         return True
 
