@@ -157,7 +157,7 @@ class World:
         intent = an_intent(number, self.clock.now(), shares_micros=shares, usdc_micros=shares // 2)
         intent = replace(intent, fields=replace(intent.fields, side=side, token_id=token))
         change = an_exposure(copy, intent, self.clock.now())
-        await self.stores.copies.begin(copy.ref, account.seq, intent, a_decision(), change, (), self.clock.now())
+        await self.stores.copies.begin(copy, account.seq, intent, a_decision(), change, (), self.clock.now())
         return await self.copy(copy)
 
     async def matched(self, side: Side = Side.BUY, shares: int = 10 * SHARE, token: str = TOKEN) -> Copy:

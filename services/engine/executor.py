@@ -75,7 +75,7 @@ class Executor:
             try:
                 crashpoint("mid_intent")
                 return await self._stores.copies.begin(
-                    claim.ref,
+                    approved.case.copy,
                     approved.decision.account_seq,
                     plan.intent,
                     approved.decision,

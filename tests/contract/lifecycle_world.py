@@ -36,7 +36,7 @@ async def begun(stores: Stores, copy: Copy, number: int, now: datetime) -> Copy:
     assert account is not None
     intent = an_intent(number, now)
     change = an_exposure(copy, intent, now)
-    done = await stores.copies.begin(copy.ref, account.seq, intent, a_decision(now), change, (), now)
+    done = await stores.copies.begin(copy, account.seq, intent, a_decision(now), change, (), now)
     assert done is Begun.DONE
     return await kept(stores, copy)
 
@@ -147,7 +147,9 @@ async def _begin(stores: Stores, copy: Copy, ref: CopyRef, now: datetime) -> boo
     assert account is not None
     intent = an_intent(99, now)
     change = an_exposure(copy, intent, now)
-    done = await stores.copies.begin(ref, account.seq, intent, a_decision(now), change, (), now)
+    done = await stores.copies.begin(
+        replace(copy, fence=ref.fence), account.seq, intent, a_decision(now), change, (), now
+    )
     return done is Begun.DONE
 
 

@@ -34,7 +34,7 @@ async def executing(stores: Any, now: datetime, number: int = 1) -> Copy:
     intent = an_intent(number, now)
     seq = (await stores.accounts.get(ACCOUNT)).seq
     assert (
-        await stores.copies.begin(copy.ref, seq, intent, a_decision(now), an_exposure(copy, intent, now), (), now)
+        await stores.copies.begin(copy, seq, intent, a_decision(now), an_exposure(copy, intent, now), (), now)
         is Begun.DONE
     )
     return await stores.copies.get(copy.copy_id)
@@ -83,7 +83,7 @@ async def test_an_intent_is_not_stored_under_a_lapsed_lease(stores: Any, now: da
     await asyncio.sleep(0.1)
 
     assert (
-        await stores.copies.begin(copy.ref, 0, intent, a_decision(now), an_exposure(copy, intent), (), now)
+        await stores.copies.begin(copy, 0, intent, a_decision(now), an_exposure(copy, intent), (), now)
         is Begun.CLAIM_LOST
     )
     assert (await stores.accounts.get(ACCOUNT)).exposure.open == {}
@@ -147,7 +147,7 @@ async def test_two_decisions_on_one_line_make_one_order(stores: Any, now: dateti
 
     async def begin(number: int, copy: Copy) -> Begun:
         intent = an_intent(number, now)
-        return await stores.copies.begin(copy.ref, 0, intent, a_decision(now), an_exposure(copy, intent, now), (), now)
+        return await stores.copies.begin(copy, 0, intent, a_decision(now), an_exposure(copy, intent, now), (), now)
 
     outcomes = await asyncio.gather(*(begin(number, copy) for number, copy in enumerate(copies, 1)))
 
@@ -160,7 +160,7 @@ async def test_an_intent_that_is_stored_again_is_found_to_be_there(stores: Any, 
     copy = await executing(stores, now)
     intent = an_intent(1, now)
 
-    again = await stores.copies.begin(copy.ref, 0, intent, a_decision(now), an_exposure(copy, intent, now), (), now)
+    again = await stores.copies.begin(copy, 0, intent, a_decision(now), an_exposure(copy, intent, now), (), now)
 
     assert again is Begun.DONE
     assert (await stores.accounts.get(ACCOUNT)).seq == 1
@@ -179,7 +179,7 @@ async def test_nothing_is_begun_on_a_line_that_control_has_moved(stores: Any, no
 
     intent = an_intent(1, now)
     begun = await stores.copies.begin(
-        copy.ref, account.seq, intent, a_decision(now), an_exposure(copy, intent, now), (), now
+        copy, account.seq, intent, a_decision(now), an_exposure(copy, intent, now), (), now
     )
 
     assert begun is Begun.ACCOUNT_MOVED
@@ -335,7 +335,7 @@ async def test_debts_share_the_fate_of_the_attempt_that_takes_them(stores: Any, 
     await stores.copies.insert([attempt])
     held = await stores.copies.claim(ACCOUNT, "w", LEASE, fresh=True)
     intent = an_intent(5, now)
-    await stores.copies.begin(held.ref, 0, intent, a_decision(now), ExposureChange(now), [debt.copy_id], now)
+    await stores.copies.begin(held, 0, intent, a_decision(now), ExposureChange(now), [debt.copy_id], now)
 
     joined = await stores.copies.get(debt.copy_id)
     await stores.copies.execute(held.ref, None, 1, 1, 0, ExposureChange(now), now)

@@ -152,7 +152,7 @@ async def a_joined_debt(stores: Stores, now: datetime) -> tuple[Copy, Copy]:
         stores, a_copy(2, kind=CopyKind.EXIT, now=now, trade=sell, exit_id=debt.exit_id, attempt_number=1)
     )
     intent = an_intent(2, now)
-    await stores.copies.begin(attempt.ref, 0, intent, a_decision(now), ExposureChange(now), [debt.copy_id], now)
+    await stores.copies.begin(attempt, 0, intent, a_decision(now), ExposureChange(now), [debt.copy_id], now)
     return await kept(stores, debt), await kept(stores, attempt)
 
 

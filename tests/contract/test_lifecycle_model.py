@@ -165,7 +165,11 @@ class Life(RuleBasedStateMachine):
         change = an_exposure(copy, intent, self.at)
         seq = self.model.seq - old_line
         ref = self.ref(number, stale)
-        begun = self.do(self.stores.copies.begin(ref, seq, intent, a_decision(self.at), change, (), self.at))
+        begun = self.do(
+            self.stores.copies.begin(
+                replace(copy, state=S.CLAIMED, fence=ref.fence), seq, intent, a_decision(self.at), change, (), self.at
+            )
+        )
         if known.attempts:
             assert begun is (Begun.CLAIM_LOST if stale else Begun.DONE)
         elif stale or known.state is not S.CLAIMED:

@@ -66,7 +66,7 @@ async def test_of_many_decisions_on_one_line_one_commits_and_the_others_are_told
 
     async def begin(number: int, copy: Copy) -> Begun:
         intent = an_intent(number, now)
-        return await stores.copies.begin(copy.ref, 0, intent, a_decision(now), an_exposure(copy, intent, now), (), now)
+        return await stores.copies.begin(copy, 0, intent, a_decision(now), an_exposure(copy, intent, now), (), now)
 
     outcomes = await asyncio.gather(*(begin(number, copy) for number, copy in enumerate(copies)))
 
@@ -87,7 +87,7 @@ async def test_many_decisions_that_look_again_all_commit_on_lines_of_their_own(s
         while True:
             account = await stores.accounts.get(ACCOUNT)
             assert account is not None
-            if await stores.copies.begin(copy.ref, account.seq, intent, a_decision(now), change, (), now) is Begun.DONE:
+            if await stores.copies.begin(copy, account.seq, intent, a_decision(now), change, (), now) is Begun.DONE:
                 return
 
     await asyncio.gather(*(decide(number, copy) for number, copy in enumerate(copies)))
@@ -104,7 +104,7 @@ async def test_many_repeats_of_one_decision_make_one_order(stores: Stores, now: 
     change = an_exposure(copy, intent, now)
 
     outcomes = await asyncio.gather(
-        *(stores.copies.begin(copy.ref, 0, intent, a_decision(now), change, (), now) for _ in range(8))
+        *(stores.copies.begin(copy, 0, intent, a_decision(now), change, (), now) for _ in range(8))
     )
 
     assert Begun.DONE in outcomes
@@ -149,7 +149,7 @@ async def test_what_control_writes_between_snapshot_and_intent_stops_the_intent(
     else:
         await stores.accounts.set_active_version(ACCOUNT, "2", "ops", now)
 
-    begun = await stores.copies.begin(copy.ref, snapshot.seq, intent, a_decision(now), change, (), now)
+    begun = await stores.copies.begin(copy, snapshot.seq, intent, a_decision(now), change, (), now)
 
     assert begun is Begun.ACCOUNT_MOVED
     assert await kept(stores, copy) == copy
@@ -169,7 +169,7 @@ async def test_a_stop_among_many_decisions_has_none_after_it(stores: Stores, now
             assert account is not None
             if account.state is AccountState.HALTED:
                 return False
-            begun = await stores.copies.begin(copy.ref, account.seq, intent, a_decision(now), change, (), now)
+            begun = await stores.copies.begin(copy, account.seq, intent, a_decision(now), change, (), now)
             if begun is Begun.DONE:
                 return True
 

@@ -22,7 +22,7 @@ async def sent(stores: Any, number: int, now: datetime) -> str:
     intent = an_intent(number, now)
     seq = (await stores.accounts.get(ACCOUNT)).seq
     decision = replace(a_decision(now), case=case)
-    begun = await stores.copies.begin(copy.ref, seq, intent, decision, an_exposure(copy, intent, now), (), now)
+    begun = await stores.copies.begin(copy, seq, intent, decision, an_exposure(copy, intent, now), (), now)
     assert begun is Begun.DONE
     unknown = Attempt(1, now, Outcome.UNKNOWN, 500, "lost")
     assert await stores.copies.record(copy.ref, unknown, MINUTE, now)

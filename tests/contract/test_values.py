@@ -62,7 +62,7 @@ async def test_an_order_of_the_largest_numbers_is_kept_to_the_last_digit(stores:
     intent = an_intent(1, now, fields=fields, shares_micros=MOST, usdc_micros=MOST, fee_micros=MOST, limit_micros=MOST)
     change = ExposureChange(now, put=replace(an_exposure(copy, intent, now).put, token_id=str(2**256 - 1)))
 
-    await stores.copies.begin(copy.ref, 0, intent, a_decision(now), change, (), now)
+    await stores.copies.begin(copy, 0, intent, a_decision(now), change, (), now)
 
     assert (await kept(stores, copy)).intent == intent
     account = await stores.accounts.get(ACCOUNT)

@@ -108,7 +108,7 @@ class Copies(Protocol):
 
     async def begin(
         self,
-        ref: CopyRef,
+        copy: Copy,
         account_seq: int,
         intent: Intent,
         decision: Decision,
@@ -116,8 +116,9 @@ class Copies(Protocol):
         members: Sequence[str],
         now: datetime,
     ) -> Begun:
-        """The intent's transaction: copy claimed → executing with the intent and its first attempt; account seq n → n+1 with the change;
-        parked debts in `members` detected → executing as members of this copy. All of it or nothing; never with a lapsed lease."""
+        """The intent's transaction, on a copy as its claim gave it: claimed → executing with the intent and its first attempt; account
+        seq n → n+1 with the change; parked debts in `members` detected → executing as members of this copy. All of it or nothing;
+        never with a lapsed lease."""
         ...
 
     async def sign(self, ref: CopyRef, order_hash: str, signature: str) -> bool:

@@ -1,6 +1,5 @@
 """Taking copies in MongoDB: one update that no two workers win, under a lease of the database's clock."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -54,18 +53,13 @@ class MongoClaims:
         async with guarded():
             blocked: list[str] = []
             while len(blocked) < MOST_BLOCKED:
-                before = await self._take({**wanted, "_id": {"$nin": blocked}}, worker, lease)
-                if before is None:
+                taken = await self._take({**wanted, "_id": {"$nin": blocked}}, worker, lease)
+                if taken is None:
                     return None
-                copy = activities.read(before)
-                waits, claimed = await asyncio.gather(
-                    self._waits(copy, barred_leaders, in_hand), self.get(copy.copy_id)
-                )
-                if waits:
-                    await self._put_back(copy, before["claimableAt"])
-                elif claimed is not None and claimed.fence == copy.fence + 1:
-                    return claimed
-                # Frozen for longer than its lease, this worker may read another's claim: it is not handed out twice.
+                copy = activities.read(taken)
+                if not await self._waits(copy, barred_leaders, in_hand):
+                    return copy
+                await self._put_back(copy)
                 blocked.append(copy.copy_id)
         return None
 
@@ -75,11 +69,12 @@ class MongoClaims:
             "claimedBy": worker,
             "fence": {"$add": ["$fence", 1]},
             "claimableAt": _from_now(lease),
+            "dueAt": "$claimableAt",
             "rev": {"$add": ["$rev", 1]},
         }
         order = [("rank", ASCENDING), ("claimableAt", ASCENDING)]
         return await self._copies.find_one_and_update(
-            wanted, [{"$set": change}], sort=order, return_document=ReturnDocument.BEFORE
+            wanted, [{"$set": change}], sort=order, return_document=ReturnDocument.AFTER
         )
 
     async def _waits(self, copy: Copy, barred_leaders: Sequence[str], in_hand: Sequence[str]) -> bool:
@@ -99,9 +94,17 @@ class MongoClaims:
                 return True
         return False
 
-    async def _put_back(self, copy: Copy, claimable_at: datetime) -> None:
-        change = {"$set": {"state": "detected", "claimedBy": "", "claimableAt": claimable_at}, "$inc": {"rev": 1}}
-        await self._copies.update_one({"_id": copy.copy_id, "fence": copy.fence + 1, "state": "claimed"}, change)
+    async def _put_back(self, copy: Copy) -> None:
+        # Untouched, so that its place among those that are due stays.
+        change = {
+            "state": "detected",
+            "claimedBy": "",
+            "claimableAt": "$dueAt",
+            "rev": {"$add": ["$rev", 1]},
+        }
+        await self._copies.update_one(
+            {"_id": copy.copy_id, "fence": copy.fence, "state": "claimed"}, [{"$set": change}]
+        )
 
     async def renew(self, ref: CopyRef, lease: timedelta) -> bool:
         held = {"_id": ref.copy_id, "fence": ref.fence, "state": {"$in": ["claimed", "executing"]}}

@@ -74,7 +74,7 @@ class MongoCopies(MongoClaims):
 
     async def begin(
         self,
-        ref: CopyRef,
+        copy: Copy,
         account_seq: int,
         intent: Intent,
         decision: Decision,
@@ -83,24 +83,25 @@ class MongoCopies(MongoClaims):
         now: datetime,
     ) -> Begun:
         async def work(session: Session) -> Begun:
-            found = await self._read(ref.copy_id, session)
-            if found is None or found[0].fence != ref.fence:
-                return Begun.CLAIM_LOST
-            copy, revision = found
-            if copy.intent is not None and copy.intent.order_hash == intent.order_hash:
-                return Begun.DONE
-            if copy.state is not CopyState.CLAIMED:
-                return Begun.CLAIM_LOST
             if not await exposures.move(self._database, copy.account_id, change, session, seq=account_seq):
-                return Begun.ACCOUNT_MOVED
-            if not await self._replace(transitions.begun(copy, intent, decision, now), revision, session, alive=True):
+                return _not_begun(await self._read(copy.copy_id, session), copy.ref, intent.order_hash)
+            if not await self._take_up(transitions.begun(copy, intent, decision, now), session):
                 await session.abort_transaction()
-                return Begun.CLAIM_LOST
+                why = _not_begun(await self._read(copy.copy_id), copy.ref, intent.order_hash)
+                return why if why is Begun.DONE else Begun.CLAIM_LOST
             for member in members:
                 await self._join(member, copy.copy_id, now, session)
             return Begun.DONE
 
         return await transact(self._client, work)
+
+    async def _take_up(self, after: Copy, session: Session) -> bool:
+        # The fence says that the copy is as it was claimed, so it need not be read again; its lease may have been renewed since.
+        held = {"_id": after.copy_id, "fence": after.fence, "state": "claimed", **ALIVE}
+        whole = activities.write(after, 0)
+        changed = {name: value for name, value in whole.items() if name not in {"_id", "rev", "claimableAt"}}
+        done = await self._copies.update_one(held, {"$set": changed, "$inc": {"rev": 1}}, session=session)
+        return done.matched_count == 1
 
     async def _join(self, member: str, attempt: str, now: datetime, session: Session) -> None:
         found = await self._read(member, session)
@@ -347,3 +348,13 @@ def _new(made: Sequence[Mapping[str, Any]], error: BulkWriteError) -> tuple[str,
 
 def _place(copy: Copy) -> tuple[int, int]:
     return copy.trade.block_number, copy.trade.log_index
+
+
+def _not_begun(found: tuple[Copy, int] | None, ref: CopyRef, order_hash: str) -> Begun:
+    """Why a copy could not be begun: the very same transaction may have done it before, when its answer was lost."""
+    if found is None or found[0].fence != ref.fence:
+        return Begun.CLAIM_LOST
+    intent = found[0].intent
+    if intent is not None and intent.order_hash == order_hash:
+        return Begun.DONE
+    return Begun.ACCOUNT_MOVED if found[0].state is CopyState.CLAIMED else Begun.CLAIM_LOST

@@ -94,7 +94,7 @@ class MemoryCopies:
 
     async def begin(
         self,
-        ref: CopyRef,
+        copy: Copy,
         account_seq: int,
         intent: Intent,
         decision: Decision,
@@ -103,15 +103,15 @@ class MemoryCopies:
         now: datetime,
     ) -> Begun:
         await self._db.turn()
-        copy = self._held(ref)
-        if copy is not None and copy.intent is not None and copy.intent.order_hash == intent.order_hash:
+        held = self._held(copy.ref)
+        if held is not None and held.intent is not None and held.intent.order_hash == intent.order_hash:
             return Begun.DONE
-        if copy is None or copy.state is not CopyState.CLAIMED or not self._alive(copy):
+        if held is None or held.state is not CopyState.CLAIMED or not self._alive(held):
             return Begun.CLAIM_LOST
         if self._db.accounts[copy.account_id].seq != account_seq:
             return Begun.ACCOUNT_MOVED
-        self._db.take_hash(copy, intent.order_hash)
-        self._db.put(transitions.begun(copy, intent, decision, now))
+        self._db.take_hash(held, intent.order_hash)
+        self._db.put(transitions.begun(held, intent, decision, now))
         self._db.expose(copy.account_id, change)
         for debt in (self._db.copies.get(member) for member in members):
             if debt is not None and debt.state is CopyState.DETECTED:
