@@ -14,8 +14,10 @@ from services.engine.breaker import Breaker
 from services.engine.debts import Debts
 from services.engine.decider import Decider
 from services.engine.executor import Executor
-from services.engine.gatekeeper import Gatekeeper, Lookout
+from services.engine.gatekeeper import Gatekeeper
+from services.engine.journal import Journal
 from services.engine.line import Line
+from services.engine.lookout import Lookout
 from services.engine.planner import Planner
 from services.engine.process_facts import GateLimits
 from services.engine.resolve import Resolver
@@ -52,10 +54,12 @@ def assemble(
     stores, clock = ports.stores, ports.clock
     breaker = Breaker(clock)
     lookout = Lookout(stores, ports.clob, ports.chain, breaker, clock)
+    limits = gate_limits or GateLimits()
+    journal = Journal(account_id, stores, lookout, clock, reaches=limits.brake_window)
     gatekeeper = Gatekeeper(
-        account_id, stores, lookout, breaker, clock, engine_version=version, chain_id=chain_id, limits=gate_limits
+        account_id, stores, lookout, journal, breaker, clock, engine_version=version, chain_id=chain_id, limits=limits
     )
-    snapshot = Snapshot(account_id, stores, ports.clob, ports.markets, lookout, clock)
+    snapshot = Snapshot(account_id, stores, ports.clob, ports.markets, lookout, journal, clock)
     debts = Debts(stores, ports.chain, ports.markets, lookout, timing)
     line = Line(clock)
     executor = Executor(stores, ports.clob, ports.markets, ports.signer, breaker, lookout, clock, timing, line)

@@ -19,7 +19,7 @@ from services.common.ports.venue import Markets, VenueUnavailable
 from services.engine import exits, metrics
 from services.engine.claims import Claim
 from services.engine.exits import Due, DueKind
-from services.engine.gatekeeper import Lookout
+from services.engine.lookout import Lookout
 from services.engine.stock import Ground, read_ground
 from services.engine.timing import Timing
 

@@ -13,8 +13,9 @@ from services.engine.case import Case
 from services.engine.claims import Claim
 from services.engine.debts import REFUSED_BY, Debts, Sale
 from services.engine.executor import Executor
-from services.engine.gatekeeper import Gatekeeper, Lookout
+from services.engine.gatekeeper import Gatekeeper
 from services.engine.line import Line
+from services.engine.lookout import Lookout
 from services.engine.pipeline import Approved, Refused, decide
 from services.engine.planner import Planner, Unbuildable
 from services.engine.pricing import drafted

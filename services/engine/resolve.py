@@ -19,8 +19,8 @@ from services.engine import evidence, metrics
 from services.engine.claims import Claim
 from services.engine.evidence import Match
 from services.engine.executor import Executor
-from services.engine.gatekeeper import Lookout
 from services.engine.generation import may_resend, wait_after
+from services.engine.lookout import Lookout
 from services.engine.timing import Timing
 
 log = structlog.get_logger()

@@ -1,7 +1,7 @@
 """Builds the snapshot that a decision is made on: the account's line read now, everything around it kept warm."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,18 +9,18 @@ from services.common.domain.account import Account
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.exit import Exit, exit_id
 from services.common.domain.market import Side
+from services.common.domain.recent_order import RecentOrder
 from services.common.ports.clock import Clock
 from services.common.ports.stores import Stores
 from services.common.ports.venue import Clob, Markets, VenueUnavailable
 from services.engine.case import Case, Funds
-from services.engine.gatekeeper import Lookout
+from services.engine.journal import MINUTE, Journal
+from services.engine.lookout import Lookout
 from services.engine.warm import Warm
 
 FUNDS_KEPT = timedelta(seconds=4)
-JOURNAL_KEPT = timedelta(seconds=3)
 MARKS_KEPT = timedelta(seconds=10)
 WALLETS_KEPT = timedelta(seconds=30)
-MINUTE = timedelta(minutes=1)
 
 
 class AccountGone(Exception):
@@ -47,18 +47,24 @@ class Snapshot:
     """Cases of one account. Raises `StoreUnavailable` and `VenueUnavailable`: a fact that is away releases the copy, it never skips it."""
 
     def __init__(
-        self, account_id: str, stores: Stores, clob: Clob, markets: Markets, lookout: Lookout, clock: Clock
+        self,
+        account_id: str,
+        stores: Stores,
+        clob: Clob,
+        markets: Markets,
+        lookout: Lookout,
+        journal: Journal,
+        clock: Clock,
     ) -> None:
         self._account_id = account_id
         self._stores = stores
         self._clob = clob
         self._markets = markets
         self._lookout = lookout
+        self._journal = journal
         self._purse = Warm(self._read_purse, FUNDS_KEPT, clock)
-        self._journal = Warm(self._read_journal, JOURNAL_KEPT, clock)
         self._marks = Warm(self._read_marks, MARKS_KEPT, clock)
         self._wallets = Warm(self._read_wallets, WALLETS_KEPT, clock)
-        self._sent: dict[str, Sent] = {}
         self._begun: set[str] = set()
 
     async def case(self, copy: Copy) -> Case:
@@ -76,8 +82,7 @@ class Snapshot:
         purse, marks, wallets = await asyncio.gather(
             self._covering(account), self._marked(account), self._wallets.get()
         )
-        sent = await self._recently()
-        now = self._lookout.now()
+        orders, now = await self._journal.orders(), self._lookout.now()
         return Case(
             now=now,
             copy=copy,
@@ -86,8 +91,8 @@ class Snapshot:
             market=market,
             book=book,
             funds=purse.funds,
-            recent_orders=tuple(sorted(at for one in sent for at in one.at if at > now - MINUTE)),
-            repetitions=_repetitions(sent, account, token_id, now),
+            recent_orders=_attempted(orders, now - MINUTE),
+            repetitions=_repetitions(orders, account, token_id, now),
             own_wallets=wallets,
             marks=marks,
             steps=kept.steps if kept else (),
@@ -97,7 +102,7 @@ class Snapshot:
 
     def sent(self, copy: Copy) -> None:
         """An order of this copy was journaled by this process: it counts from now on, without being read."""
-        self._sent[copy.copy_id] = sent_of(copy)
+        self._journal.sent(copy)
         self._begun.add(copy.copy_id)
 
     async def expect(self, token_id: str) -> None:
@@ -114,16 +119,12 @@ class Snapshot:
 
     async def refresh(self) -> None:
         """Read ahead what decisions need."""
-        await asyncio.gather(self._purse.refresh(), self._journal.refresh(), self._marks.refresh())
+        await asyncio.gather(self._purse.refresh(), self._marks.refresh())
 
     async def _covering(self, account: Account) -> Purse:
         # An intent that has left the line since the wallet was read may have moved its balance, one that was begun since then too.
         purse = await self._purse.get()
         return purse if purse.open_then | self._begun <= account.exposure.open.keys() else await self._purse.refresh()
-
-    async def _recently(self) -> tuple["Sent", ...]:
-        known = {**self._sent, **await self._journal.get()}
-        return tuple(known.values())
 
     async def _read_purse(self) -> Purse:
         begun = frozenset(self._begun)
@@ -132,14 +133,6 @@ class Snapshot:
         open_then = frozenset(account.exposure.open) if account else frozenset[str]()
         self._begun -= begun
         return Purse(Funds(wallet.balance_micros, wallet.allowance_micros, wallet.read_at), open_then)
-
-    async def _read_journal(self) -> Mapping[str, "Sent"]:
-        account = await self._stores.accounts.get(self._account_id)
-        window = timedelta(milliseconds=account.limits.repetition_window_ms) if account else MINUTE
-        since = self._lookout.now() - max(window, MINUTE)
-        found = await self._stores.copies.recent_outcomes(self._account_id, since)
-        self._sent = {copy_id: one for copy_id, one in self._sent.items() if one.at[-1] > since}
-        return {copy.copy_id: sent_of(copy) for copy in found if copy.intent is not None}
 
     async def _marked(self, account: Account) -> Mapping[str, int]:
         # A token that was booked since the marks were read has to be marked before it counts as worthless.
@@ -166,23 +159,14 @@ class Snapshot:
         return frozenset(wallet.lower() for account in accounts for wallet in (account.wallet, account.signer))
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """When the orders of one copy were journaled, and what it buys (empty for an exit)."""
-
-    at: tuple[datetime, ...]
-    entry_in: str
+def _attempted(orders: Sequence[RecentOrder], since: datetime) -> tuple[datetime, ...]:
+    return tuple(sorted(attempt.at for order in orders for attempt in order.attempts if attempt.at > since))
 
 
-def sent_of(copy: Copy) -> Sent:
-    """What a copy with an intent has sent."""
-    attempts = copy.intent.attempts if copy.intent else ()
-    return Sent(tuple(one.at for one in attempts), copy.trade.token_id if copy.kind is CopyKind.ENTRY else "")
-
-
-def _repetitions(sent: tuple[Sent, ...], account: Account, token_id: str, now: datetime) -> int:
+def _repetitions(orders: Sequence[RecentOrder], account: Account, token_id: str, now: datetime) -> int:
     since = now - timedelta(milliseconds=account.limits.repetition_window_ms)
-    return sum(1 for one in sent if one.entry_in == token_id and one.at[0] > since)
+    entries = (order for order in orders if order.kind is CopyKind.ENTRY and order.token_id == token_id)
+    return sum(1 for order in entries if order.attempts[0].at > since)
 
 
 def _opened_at(copy: Copy, kept: Exit | None) -> datetime | None:

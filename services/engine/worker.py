@@ -20,8 +20,9 @@ from services.engine.debts import Debts
 from services.engine.decider import Decider
 from services.engine.executor import Executor
 from services.engine.gate import Admission
-from services.engine.gatekeeper import Gatekeeper, Lookout
+from services.engine.gatekeeper import Gatekeeper
 from services.engine.line import Line
+from services.engine.lookout import Lookout
 from services.engine.resolve import Resolver
 from services.engine.snapshot import Snapshot
 from services.engine.timing import Timing

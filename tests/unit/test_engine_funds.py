@@ -4,7 +4,6 @@ import pytest
 
 from services.common.domain.account import Limits
 from services.common.domain.lifecycle import CopyState
-from services.engine.snapshot import sent_of
 from tests.engine_world import SHARE, World
 
 FOUR_IN_A_MINUTE = Limits(max_order_micros=10**12, max_orders_per_minute=4)
@@ -45,5 +44,5 @@ async def test_resends_count_as_orders_sent():
 
     recent = await engine.desk.snapshot.case(await world.buys(2))
 
-    assert recent.recent_orders == sent_of(sent).at
+    assert recent.recent_orders == tuple(attempt.at for attempt in sent.intent.attempts)
     world.kill()

@@ -19,6 +19,7 @@ from services.common.domain.fill import Fill, LedgerLine, Position, Reconciliati
 from services.common.domain.follow import Follow, FollowState, Policy
 from services.common.domain.intent import Attempt, Intent
 from services.common.domain.lifecycle import CopyState
+from services.common.domain.recent_order import RecentOrder
 from services.common.domain.user import Nonce, User
 from services.common.domain.verdict import Decision
 
@@ -205,9 +206,8 @@ class Copies(Protocol):
         """Entries of an account in one token (of one follow), that are not skipped or failed without a fill, in chain order."""
         ...
 
-    async def recent_outcomes(self, account_id: str, since: datetime) -> tuple[Copy, ...]:
-        """Copies whose intent moved since then: what brakes and counters are made of. Their trails may be left out, and of their
-        decisions everything but the market."""
+    async def recent_orders(self, account_id: str, since: datetime) -> tuple[RecentOrder, ...]:
+        """Orders with an attempt journaled since then, the least recent first."""
         ...
 
     async def page(self, accounts: Sequence[str], limit: int, offset: int) -> Page[Copy]:

@@ -6,13 +6,26 @@ from typing import Any
 from bson.decimal128 import Decimal128
 
 from services.common.domain.copy import Copy, CopyKind
-from services.common.domain.intent import IntentState
+from services.common.domain.intent import Attempt, IntentState
 from services.common.domain.lifecycle import TERMINAL, CopyState
 from services.common.domain.money import decimal
+from services.common.domain.recent_order import RecentOrder, named_market
+from services.common.domain.trade import LeaderTrade
 from services.common.store import codec
 
 RANK = {CopyKind.DEBT: 0, CopyKind.EXIT: 1, CopyKind.ENTRY: 2}
 ID = "copy_id"
+IN_MARKET = "condition_id"
+RECENT = {
+    "kind": 1,
+    "state": 1,
+    "failure": 1,
+    "needsReview": 1,
+    "trade": 1,
+    "intent.attempts": 1,
+    f"decision.case.market.{IN_MARKET}": 1,
+}
+"""What is read of an order that is only counted: minutes of them are read every second."""
 
 
 def write(copy: Copy, revision: int) -> dict[str, Any]:
@@ -35,6 +48,24 @@ def write(copy: Copy, revision: int) -> dict[str, Any]:
 def read(document: Mapping[str, Any]) -> Copy:
     """The copy in a document; the design's own fields are never read."""
     return codec.record(Copy, document, ID)
+
+
+def read_recent(document: Mapping[str, Any]) -> RecentOrder:
+    """The order in a document of which `RECENT` was read."""
+    trade = codec.decode(LeaderTrade, document["trade"])
+    decision: dict[str, Any] = document.get("decision") or {}
+    market: dict[str, str] = decision.get("case", {}).get("market") or {}
+    return RecentOrder(
+        document["_id"],
+        CopyKind(document["kind"]),
+        trade.leader,
+        trade.token_id,
+        named_market(trade, market.get(IN_MARKET, "")),
+        CopyState(document["state"]),
+        document["failure"],
+        document["needsReview"],
+        tuple(codec.decode(Attempt, attempt) for attempt in document["intent"]["attempts"]),
+    )
 
 
 def unsettled(copy: Copy) -> bool:

@@ -14,6 +14,7 @@ from services.common.domain.copy import Copy, CopyKind, CopyRef
 from services.common.domain.fill import Fill, LedgerLine, Position
 from services.common.domain.intent import Attempt, Intent
 from services.common.domain.lifecycle import Actor, CopyState
+from services.common.domain.recent_order import RecentOrder
 from services.common.domain.verdict import Decision
 from services.common.ports.stores import Begun, Change, Page, StoreUnavailable
 from services.common.store import activities, books, exposures
@@ -24,13 +25,6 @@ from services.common.store.watching import watched
 
 Write = Callable[[Copy], Copy | None]
 
-BULKY: dict[str, Any] = {
-    **{f"decision.case.{name}": 0 for name in ("account", "book", "steps", "copy", "follow", "marks", "own_wallets")},
-    "decision.case.recent_orders": 0,
-    "decision.verdicts": {"$slice": 1},
-    "trail": 0,
-}
-"""What of a kept decision and its trail nobody counts: minutes of orders are read every second."""
 DUPLICATE = 11000
 ALIVE = {"$expr": {"$gt": ["$claimableAt", "$$NOW"]}}
 """The lease has not ended."""
@@ -253,9 +247,11 @@ class MongoCopies(MongoClaims):
         wanted["$or"] = [{"state": {"$ne": "failed"}}, {"filledMicros": {"$gt": 0}}, {"intent.state": "presumed_dead"}]
         return tuple(sorted(await self._find(wanted, []), key=_place))
 
-    async def recent_outcomes(self, account_id: str, since: datetime) -> tuple[Copy, ...]:
+    async def recent_orders(self, account_id: str, since: datetime) -> tuple[RecentOrder, ...]:
         recent = {"account": account_id, "sentAt": {"$gte": since}}
-        return await self._find(recent, [("sentAt", ASCENDING)], without=BULKY)
+        async with guarded():
+            cursor = self._copies.find(recent, activities.RECENT, sort=[("sentAt", ASCENDING)])
+            return tuple([activities.read_recent(document) async for document in cursor])
 
     async def page(self, accounts: Sequence[str], limit: int, offset: int) -> Page[Copy]:
         wanted = {"account": {"$in": list(accounts)}}
@@ -294,12 +290,11 @@ class MongoCopies(MongoClaims):
         order: list[tuple[str, int]],
         limit: int | None = None,
         skip: int = 0,
-        without: Mapping[str, Any] | None = None,
     ) -> tuple[Copy, ...]:
         if limit == 0:  # to MongoDB, no limit
             return ()
         async with guarded():
-            cursor = self._copies.find(wanted, without, skip=skip, limit=limit or 0, sort=order or None)
+            cursor = self._copies.find(wanted, skip=skip, limit=limit or 0, sort=order or None)
             return tuple([activities.read(document) async for document in cursor])
 
     async def _read(self, copy_id: str, session: Session | None = None) -> tuple[Copy, int] | None:

@@ -11,6 +11,7 @@ from services.common.domain.copy import Copy, CopyKind, CopyRef
 from services.common.domain.fill import Fill, LedgerLine, Position, continues
 from services.common.domain.intent import Attempt, Intent, IntentState
 from services.common.domain.lifecycle import Actor, CopyState
+from services.common.domain.recent_order import RecentOrder, recent_order
 from services.common.domain.verdict import Decision
 from services.common.ports.stores import Begun, Change, Page
 from services.common.store.memory.database import MemoryDatabase
@@ -260,9 +261,10 @@ class MemoryCopies:
             sorted((copy for copy in found if _counts(copy) and follow_id in {None, copy.follow_id}), key=_place)
         )
 
-    async def recent_outcomes(self, account_id: str, since: datetime) -> tuple[Copy, ...]:
+    async def recent_orders(self, account_id: str, since: datetime) -> tuple[RecentOrder, ...]:
         await self._db.turn()
-        return tuple(map(self._db.copies.__getitem__, self._db.index.sent_since(account_id, since)))
+        found = map(self._db.copies.__getitem__, self._db.index.sent_since(account_id, since))
+        return tuple(order for order in map(recent_order, found) if order is not None)
 
     async def page(self, accounts: Sequence[str], limit: int, offset: int) -> Page[Copy]:
         await self._db.turn()

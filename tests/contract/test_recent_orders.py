@@ -8,7 +8,7 @@ from services.common.domain.account import ExposureChange
 from services.common.domain.intent import Attempt, Outcome
 from services.common.domain.lifecycle import CopyState
 from services.common.ports.stores import Begun
-from tests.builders import ACCOUNT, CONDITION, a_copy, a_decision, an_account, an_exposure, an_intent
+from tests.builders import ACCOUNT, CONDITION, TOKEN, a_copy, a_decision, a_trade, an_account, an_exposure, an_intent
 
 LEASE = timedelta(seconds=5)
 MINUTE = timedelta(minutes=1)
@@ -16,7 +16,7 @@ MINUTE = timedelta(minutes=1)
 
 async def sent(stores: Any, number: int, now: datetime) -> str:
     """A copy whose order is under way since `now`, with everything that a decision keeps."""
-    await stores.copies.insert([a_copy(number, now=now)])
+    await stores.copies.insert([a_copy(number, now=now, trade=a_trade(number, condition_id=""))])
     copy = await stores.copies.claim(ACCOUNT, "w", LEASE, fresh=True)
     case = {"market": {"condition_id": CONDITION}, "copy": {"much": "more"}, "account": {}, "book": {}, "marks": {}}
     intent = an_intent(number, now)
@@ -34,11 +34,11 @@ async def test_recent_orders_tell_their_attempts_and_their_market(stores: Any, n
     await sent(stores, 1, now - 2 * MINUTE)
     copy_id = await sent(stores, 2, now)
 
-    (found,) = await stores.copies.recent_outcomes(ACCOUNT, now - MINUTE)
+    (found,) = await stores.copies.recent_orders(ACCOUNT, now - MINUTE)
 
     assert found.copy_id == copy_id
-    assert [(one.outcome, one.at, one.code) for one in found.intent.attempts] == [(Outcome.UNKNOWN, now, "lost")]
-    assert found.decision.case["market"] == {"condition_id": CONDITION}
+    assert [(one.outcome, one.at, one.code) for one in found.attempts] == [(Outcome.UNKNOWN, now, "lost")]
+    assert (found.market, found.token_id, found.sent_at) == (CONDITION, TOKEN, now)
 
 
 async def test_what_is_under_way_is_counted_and_what_waits_or_is_over_is_not(stores: Any, now: datetime):

@@ -1,0 +1,90 @@
+"""What every account of a process shares: the clocks and the head of the chain."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import structlog
+
+from services.common.ports.chain import Chain, ChainUnavailable, Head
+from services.common.ports.clock import Clock
+from services.common.ports.stores import Stores, StoreUnavailable
+from services.common.ports.venue import Clob, VenueUnavailable
+from services.engine.breaker import Breaker
+from services.engine.warm import Warm
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+PATIENCE_S = 3.0
+KEPT = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every account of a process shares; None is not known. Skews: the local clock less the other."""
+
+    database_skew: timedelta | None = None
+    venue_skew: timedelta | None = None
+    head: Head | None = None
+
+
+class Lookout:
+    """Reads the surroundings; one for all accounts of a process."""
+
+    def __init__(self, stores: Stores, clob: Clob, chain: Chain, breaker: Breaker, clock: Clock) -> None:
+        self._stores = stores
+        self._clob = clob
+        self._chain = chain
+        self._breaker = breaker
+        self._clock = clock
+        self.known = Warm(self._read, KEPT, clock)
+        self._skew = timedelta(0)
+
+    async def around(self) -> Surroundings:
+        """What is known, a few seconds old at most."""
+        return await self.known.get()
+
+    async def refresh(self) -> Surroundings:
+        """Read everything now."""
+        return await self.known.refresh()
+
+    def now(self) -> datetime:
+        """The database's clock, as far as it is known."""
+        return self._clock.now() - self._skew
+
+    async def _read(self) -> Surroundings:
+        database, venue, head = await asyncio.gather(
+            _or_unknown(self._database_skew()), self._venue_skew(), _or_unknown(self._chain.head())
+        )
+        if database is not None:
+            self._skew = database
+        return Surroundings(database, venue, head)
+
+    async def _database_skew(self) -> timedelta:
+        before = self._clock.now()
+        theirs = await self._stores.now()
+        return before + (self._clock.now() - before) / 2 - theirs
+
+    async def _venue_skew(self) -> timedelta | None:
+        # This read is also the breaker's probe.
+        before = self._clock.now()
+        theirs = await _or_unknown(self._clob.server_time())
+        if theirs is None:
+            self._breaker.fault()
+            return None
+        self._breaker.read()
+        ours = before + (self._clock.now() - before) / 2
+        return ours.replace(microsecond=0) - theirs.replace(microsecond=0)
+
+
+async def _or_unknown(reading: Awaitable[T]) -> T | None:
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await reading
+    except (StoreUnavailable, VenueUnavailable, ChainUnavailable, TimeoutError) as error:
+        log.warning("fact_unknown", error=type(error).__name__, text=str(error)[:200])
+        return None
