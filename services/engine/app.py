@@ -72,10 +72,9 @@ async def main(stop: asyncio.Event) -> None:
         await server.set_serving(False)
         channel = mesh_of(settings, "engine").channel(settings.monitor_target, [MONITOR])
         open_parts.push_async_callback(channel.close)
-        health = Health(
-            server,
-            {"store": stores.ping, "chain": chain.head, "venue": next(iter(clobs.values())).server_time},
-        )
+        # The surroundings are read once a second for the gate; health asks for nothing besides.
+        lookout = next(iter(workers.values())).lookout
+        health = Health(server, {"store": stores.ping, "chain": lookout.chain_answers, "venue": lookout.venue_answers})
 
         async def prepare() -> None:
             await stores.prepare()

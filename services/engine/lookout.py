@@ -52,6 +52,16 @@ class Lookout:
         """Read everything now."""
         return await self.known.refresh()
 
+    async def chain_answers(self) -> None:
+        """Raises `ChainUnavailable` while the head of the chain is not known."""
+        if (await self.around()).head is None:
+            raise ChainUnavailable("the head of the chain is not known")
+
+    async def venue_answers(self) -> None:
+        """Raises `VenueUnavailable` while the venue's clock is not known."""
+        if (await self.around()).venue_skew is None:
+            raise VenueUnavailable("the venue does not tell the time")
+
     def now(self) -> datetime:
         """The database's clock, as far as it is known."""
         return self._clock.now() - self._skew

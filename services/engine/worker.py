@@ -62,6 +62,7 @@ class Worker:
         self._readings: set[asyncio.Task[None]] = set()
         self._exits_seen: float | None = None
         self._exits_due = True
+        self._left_out = False
         self._gauges = {name: metrics.GATE_CLOSED.labels(desk.account_id, name) for name in CONDITIONS}
 
     @property
@@ -109,9 +110,8 @@ class Worker:
         self._tell(admission)
         self.desk.line.claiming = True
         try:
-            while len(self._tasks) < self._timing.at_once and not self._stopping:
-                if not await self._take(admission):
-                    break
+            while not self._stopping and self._has_room() and await self._take(admission):
+                pass
         finally:
             self.desk.line.claiming = False
         if admission.fresh and self._exits_are_due():
@@ -123,6 +123,9 @@ class Worker:
         while self._woken.is_set() and is_work():
             self._woken.clear()
             await one_turn("worker", self.turn)
+            if self._tasks:
+                # What they come to may make more possible.
+                self.wake()
             await self.idle()
 
     async def idle(self) -> None:
@@ -130,8 +133,13 @@ class Worker:
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
+    def _has_room(self) -> bool:
+        self._left_out = len(self._tasks) >= self._timing.at_once
+        return not self._left_out
+
     async def _take(self, admission: Admission) -> bool:
-        since = self._clock.monotonic()
+        since, busy = self._clock.monotonic(), self.desk.line.busy_tokens
+        self._left_out = bool(busy)
         crashpoint("before_claim")
         copy = await self._stores.copies.claim(
             self.desk.account_id,
@@ -141,7 +149,7 @@ class Worker:
             barred_leaders=admission.barred_leaders,
             barred_markets=admission.barred_markets,
             only_exits=admission.only_exits,
-            busy_tokens=self.desk.line.busy_tokens,
+            busy_tokens=busy,
             in_hand=self.desk.line.entries,
         )
         if copy is None:
@@ -151,12 +159,13 @@ class Worker:
             self.desk.line.take(copy)
         task = asyncio.create_task(one_turn("copy", lambda: self._work(copy, since)))
         self._tasks.add(task)
-        task.add_done_callback(self._done)
+        task.add_done_callback(lambda done: self._done(done, copy))
         return True
 
-    def _done(self, task: asyncio.Task[bool]) -> None:
+    def _done(self, task: asyncio.Task[bool], copy: Copy) -> None:
         self._tasks.discard(task)
-        self.wake()
+        if self._left_out or copy.kind is not CopyKind.ENTRY:
+            self.wake()
 
     async def _work(self, copy: Copy, since: float) -> None:
         try:
@@ -189,7 +198,7 @@ class Worker:
             await self.desk.executor.send(claim, chosen, chosen.intent)
 
     def _leave(self, copy: Copy, *, decided: bool) -> None:
-        if self.desk.line.leave(copy.copy_id, decided=decided):
+        if self.desk.line.leave(copy.copy_id, decided=decided) and self._left_out:
             self.wake()
 
     async def _give_back(self, claim: Claim, reason: str) -> None:

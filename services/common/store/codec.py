@@ -94,7 +94,7 @@ def _plain_reader(kind: Any) -> Convert:
             kind, [(field.name, key(field.name), _reader(hints[field.name])) for field in fields(kind)]
         )
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind
+        return _enum_reader(kind)
     if get_origin(kind) is tuple:
         item = _reader(get_args(kind)[0])
         return lambda values: tuple(item(value) for value in values)
@@ -110,6 +110,12 @@ def _object_reader(kind: Any, plan: list[tuple[str, str, Convert]]) -> Convert:
         return kind(**{attribute: convert(found[name]) for attribute, name, convert in plan if name in found})
 
     return read
+
+
+def _enum_reader(kind: type[Enum]) -> Convert:
+    # A call of the class takes five times as long, and documents are full of them.
+    members: dict[Any, Enum] = {member.value: member for member in kind}
+    return lambda value: members[value] if value in members else kind(value)
 
 
 def _inner(kind: Any) -> Any:
