@@ -35,11 +35,10 @@ class Settled:
 
 def weigh(copy: Copy, trades: Sequence[VenueTrade], logs: Sequence[FillLog], finalized: int) -> Pending | Settled:
     """Settle a copy only when its trades are all terminal and the logs of its own orders, up to `finalized`, tell the same story."""
-    # A trade that moves between two pages while they are read is in both: it is one trade, and the later word counts.
-    trades = tuple({(trade.trade_id, trade.order_hash): trade for trade in trades}.values())
+    trades = latest(trades)
     if not trades:
         return Pending("no trade names the order yet")
-    if any(trade.status not in TRADE_TERMINAL for trade in trades):
+    if not are_over(trades):
         return Pending("a trade is not terminal")
     confirmed = [trade for trade in trades if trade.status is TradeStatus.CONFIRMED]
     deep = {
@@ -55,6 +54,16 @@ def weigh(copy: Copy, trades: Sequence[VenueTrade], logs: Sequence[FillLog], fin
             *(_failed(copy, trade) for trade in trades if trade.status is TradeStatus.FAILED),
         )
     )
+
+
+def latest(trades: Sequence[VenueTrade]) -> tuple[VenueTrade, ...]:
+    """Each trade once: one that moves between two pages while they are read is in both, and the later word counts."""
+    return tuple({(trade.trade_id, trade.order_hash): trade for trade in trades}.values())
+
+
+def are_over(trades: Sequence[VenueTrade]) -> bool:
+    """Whether the venue moves none of these trades any more."""
+    return all(trade.status in TRADE_TERMINAL for trade in trades)
 
 
 def _place(trade: VenueTrade) -> tuple[str, str]:

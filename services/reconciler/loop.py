@@ -53,7 +53,7 @@ class Reconciliation:
         """Settle and compare at once. A comparison only reads, so it is made whoever has the lease."""
         async with self._line:
             if await self._take():
-                self._settled += await self._settler.turn(self._keep)
+                self._settled += await self._settler.turn(self._keep, anew=True)
             return await self._compare()
 
     async def give_back(self) -> None:

@@ -18,7 +18,7 @@ from services.common.ports.clock import Clock
 from services.common.ports.stores import Stores
 from services.common.ports.venue import Clob, Markets, VenueTrade, VenueUnavailable
 from services.reconciler import ledger
-from services.reconciler.evidence import Settled, weigh
+from services.reconciler.evidence import Settled, are_over, latest, weigh
 
 log = structlog.get_logger()
 
@@ -44,32 +44,47 @@ class Settler:
         self._chain = chain
         self._markets = markets
         self._clock = clock
+        self._seen_at: dict[str, int] = {}
 
-    async def turn(self, still_mine: StillMine) -> int:
-        """Look at every unsettled copy once, for as long as this process may; how many were settled. Raises `StoreUnavailable`."""
+    async def turn(self, still_mine: StillMine, *, anew: bool = False) -> int:
+        """Look at every unsettled copy once, for as long as this process may; how many were settled. Raises `StoreUnavailable`.
+
+        Nothing settles before a further block is final, so a copy is looked at once for each; `anew` looks at all of them now.
+        """
         copies = await self._stores.copies.unsettled(self._account.account_id, AT_ONCE)
+        if not copies or (finalized := await self._finalized()) is None:
+            return 0
+        self._seen_at = {copy.copy_id: self._seen_at.get(copy.copy_id, -1) for copy in copies}
         settled = failures = 0
         for copy in copies:
+            if self._seen_at[copy.copy_id] == finalized and not anew:
+                continue
             if failures >= FAILURES_AT_MOST or not await still_mine():
                 break
             # Before it is looked at: one that cannot be read goes behind the others.
             await self._stores.copies.touch(copy.copy_id, self._clock.now())
             try:
-                settled += await self._look(copy, still_mine)
+                settled += await self._look(copy, finalized, still_mine)
+                self._seen_at[copy.copy_id] = finalized
             except (VenueUnavailable, ChainUnavailable) as error:
                 failures += 1
                 log.warning("look_failed", copy=copy.copy_id, error=type(error).__name__, text=str(error)[:200])
         return settled
 
-    async def _look(self, copy: Copy, still_mine: StillMine) -> bool:
+    async def _finalized(self) -> int | None:
+        try:
+            return (await self._chain.head()).finalized
+        except ChainUnavailable as error:
+            log.warning("chain_away", text=str(error)[:200])
+            return None
+
+    async def _look(self, copy: Copy, finalized: int, still_mine: StillMine) -> bool:
         trades = await self._trades(copy)
         if copy.state is CopyState.FAILED:
             return await self._revive(copy, trades)
-        if not trades:
+        if not trades or not are_over(trades):
             return False
-        finalized = (await self._chain.head()).finalized
-        logs = await self._logs(copy)
-        weighed = weigh(copy, trades, logs, finalized)
+        weighed = weigh(copy, trades, await self._logs(copy), finalized)
         # What follows reads a position and writes it back: nobody else may, and the answers may have been long in coming.
         return isinstance(weighed, Settled) and await still_mine() and await self._settle(copy, weighed)
 
@@ -78,7 +93,7 @@ class Settler:
             await self._clob.trades(order_hash, copy.trade.token_id, copy.detected_at)
             for order_hash in copy.order_hashes
         ]
-        return tuple(trade for trades in found for trade in trades)
+        return latest([trade for trades in found for trade in trades])
 
     async def _logs(self, copy: Copy) -> tuple[FillLog, ...]:
         found = [

@@ -1,0 +1,74 @@
+"""How often the reconciler asks about a match: once for each block that becomes final, and whenever a person asks."""
+
+import pytest
+
+from services.common.domain.fill import TradeStatus
+from services.common.domain.lifecycle import CopyState
+from tests.reconciler_world import SHARE, Sums, World
+
+FILL = Sums(10 * SHARE, 5 * SHARE)
+
+
+@pytest.fixture
+async def world() -> World:
+    return await World().open()
+
+
+async def test_a_match_is_looked_at_once_for_each_block_that_becomes_final(world: World):
+    copy = await world.matched()
+    world.trades(copy, FILL, TradeStatus.MATCHED)
+    reconciler = world.start()
+
+    for _ in range(3):
+        await reconciler.turn()
+    assert len(world.venue.asked) == 1
+
+    world.chain.finalized += 1
+    await reconciler.turn()
+    assert len(world.venue.asked) == 2
+
+
+async def test_it_settles_with_the_block_that_makes_it_final(world: World):
+    copy = await world.matched()
+    world.settles(copy, FILL, block=world.chain.finalized + 1)
+    reconciler = world.start()
+    await reconciler.turn()
+    assert (await world.copy(copy)).state is CopyState.EXECUTED
+
+    world.chain.finalized += 1
+    await reconciler.turn()
+
+    assert (await world.copy(copy)).state is CopyState.RECONCILED
+
+
+async def test_one_that_the_venue_did_not_answer_about_is_asked_about_again_at_once(world: World):
+    copy = await world.matched()
+    world.venue.away = True
+    reconciler = world.start()
+    await reconciler.turn()
+
+    world.venue.away = False
+    world.settles(copy, FILL)
+    await reconciler.turn()
+
+    assert (await world.copy(copy)).state is CopyState.RECONCILED
+
+
+async def test_whoever_asks_for_a_comparison_has_every_match_looked_at_now(world: World):
+    copy = await world.matched()
+    reconciler = world.start()
+    await reconciler.turn()
+    world.settles(copy, FILL)
+
+    await reconciler.run_now()
+
+    assert (await world.copy(copy)).state is CopyState.RECONCILED
+
+
+async def test_nothing_is_asked_while_the_chain_is_away(world: World):
+    await world.matched()
+    world.chain.away = True
+
+    await world.start().turn()
+
+    assert world.venue.asked == []
