@@ -46,6 +46,13 @@ async def status(target: str, console: Console) -> None:
         console.print(f"waiting for {condition.name}: {observed}", highlight=False)
 
 
+async def waiting_for(target: str) -> list[str]:
+    """The gate's conditions that keep new work waiting. Raises `CannotRun`."""
+    async with engine(target) as stub:
+        answer = await stub.GetTradingStatus(pb.GetTradingStatusRequest(), timeout=TIMEOUT_S)
+    return [condition.name for condition in answer.waiting_for]
+
+
 async def explain(target: str, copy_id: str, console: Console) -> None:
     """Why a copy was ordered, skipped or failed: every guard with what it saw and what it wanted. Raises `CannotRun`."""
     async with engine(target, copy_id) as stub:

@@ -12,7 +12,7 @@ import httpx
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from services.cli import mongod, paper, valkey
+from services.cli import mongod, operator, paper, valkey
 from services.cli.addresses import Addresses
 from services.cli.child import Child, start
 from services.cli.failure import CannotRun
@@ -76,6 +76,7 @@ class Stack:
         await together(*(self.serve(name) for name in SERVICES))
         self.options.tell("mesh is up")
         await self.well()
+        await until_well(self._takes_work, self.children["engine"])
 
     def missing(self) -> list[str]:
         """What this machine lacks for the mesh, in words; empty where nothing does."""
@@ -152,6 +153,13 @@ class Stack:
     async def well(self) -> None:
         """Wait until every service says that it can work."""
         await together(*(self._serving(name) for name in SERVICES[:3]), self._gateway())
+
+    async def _takes_work(self) -> bool:
+        # It serves before its gate is open: the first comparison of the books has to be through, and known to it.
+        try:
+            return not await operator.waiting_for(self.addresses.target("engine"))
+        except CannotRun:
+            return False
 
     def check(self) -> None:
         """Raise `ChildDied` when a part has ended by itself."""
