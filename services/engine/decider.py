@@ -19,7 +19,7 @@ from services.engine.lookout import Lookout
 from services.engine.pipeline import Approved, Refused, decide
 from services.engine.planner import Planner, Unbuildable
 from services.engine.pricing import drafted
-from services.engine.snapshot import Snapshot
+from services.engine.snapshot import Around, Snapshot
 from services.engine.timing import Timing
 
 log = structlog.get_logger()
@@ -57,18 +57,20 @@ class Decider:
 
         Raises `VenueUnavailable` and `ChainUnavailable` before anything is written: then the claim is to be given back.
         """
-        # What the venue says of one token may be slow to come, and the line is everybody's.
-        await self._snapshot.read_ahead(copy.trade.token_id)
+        # What is slow to come must not be waited for in the line, which is everybody's.
+        around = await self._snapshot.around(copy)
         async with self._line.decision():
             for _ in range(TRIES):
-                begun = await self._once(claim, copy)
+                begun = await self._once(claim, copy, around)
                 if begun is not Begun.ACCOUNT_MOVED:
                     return begun if isinstance(begun, Copy) else None
+                self._line.forget()
+                around = await self._snapshot.around(copy)
         await self._put_back(claim, "account_moved", self._timing.sweep)
         return None
 
-    async def _once(self, claim: Claim, copy: Copy) -> Copy | Begun | None:
-        case = await self._snapshot.case(copy)
+    async def _once(self, claim: Claim, copy: Copy, around: Around) -> Copy | Begun | None:
+        case = await self._snapshot.case(copy, around, self._line.account)
         members: tuple[str, ...] = ()
         if copy.kind is CopyKind.EXIT:
             sale = await self._debts.sale(case.account, copy)
@@ -116,6 +118,7 @@ class Decider:
             return None
         begun = await self._executor.begin(claim, approved, plan, members)
         if isinstance(begun, Copy):
+            self._line.moved(approved.case.account, plan.change)
             self._snapshot.sent(begun)
         claim.lost = claim.lost or begun is Begun.CLAIM_LOST
         return begun

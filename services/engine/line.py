@@ -4,14 +4,17 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from services.common.domain.account import Account, ExposureChange
 from services.common.domain.copy import Copy, CopyKind
+from services.common.domain.exposure import applied
 from services.common.ports.clock import Clock
 
 PAUSE = timedelta(milliseconds=5)
 MOST_PAUSES = 40
+REMEMBERED_S = 0.1
 MOST_IN_HAND = 2
 """Of one token: the next copy is claimed while the one before it is decided, and no more than it."""
 
@@ -34,6 +37,7 @@ class Line:
         self._clock = clock
         self._turn = asyncio.Lock()
         self._in_hand: dict[str, InHand] = {}
+        self._left: tuple[float, Account] | None = None
 
     @property
     def entries(self) -> tuple[str, ...]:
@@ -69,6 +73,25 @@ class Line:
         await before.left.wait()
         return before.decided
 
+    @property
+    def account(self) -> Account | None:
+        """The account as a decision of this process has left it a moment ago; None where it has to be read.
+
+        Others may have moved it since. An intent commits only on the `seq` that it was decided on, so they are not missed.
+        """
+        if self._left is None or self._clock.monotonic() - self._left[0] > REMEMBERED_S:
+            return None
+        return self._left[1]
+
+    def moved(self, account: Account, change: ExposureChange) -> None:
+        """A decision on `account` has committed with this change."""
+        after = replace(account, seq=account.seq + 1, exposure=applied(account.exposure, change))
+        self._left = self._clock.monotonic(), after
+
+    def forget(self) -> None:
+        """The account was moved by something else."""
+        self._left = None
+
     @asynccontextmanager
     async def decision(self) -> AsyncGenerator[None]:
         """One decision, from its snapshot to its intent."""
@@ -83,4 +106,7 @@ class Line:
                 break
             await self._clock.sleep(PAUSE)
         async with self._turn:
-            yield
+            try:
+                yield
+            finally:
+                self.forget()

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from services.common.domain.account import Account
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.exit import Exit, exit_id
+from services.common.domain.follow import Follow
 from services.common.domain.market import Side
 from services.common.domain.recent_order import RecentOrder
 from services.common.ports.clock import Clock
@@ -43,6 +45,13 @@ class Marks:
     micros: Mapping[str, int]
 
 
+class Around(NamedTuple):
+    """A copy's follow and the exit of its token."""
+
+    follow: Follow | None
+    kept: Exit | None
+
+
 class Snapshot:
     """Cases of one account. Raises `StoreUnavailable` and `VenueUnavailable`: a fact that is away releases the copy, it never skips it."""
 
@@ -67,18 +76,28 @@ class Snapshot:
         self._wallets = Warm(self._read_wallets, WALLETS_KEPT, clock)
         self._begun: set[str] = set()
 
-    async def case(self, copy: Copy) -> Case:
-        """The case of an entry or an exit attempt, without what only exits need, and without a draft."""
+    async def around(self, copy: Copy) -> Around:
+        """What lies around a copy, read outside of the account's line; its token's market and book are at hand from then on.
+
+        Raises `VenueUnavailable`.
+        """
         token_id = copy.trade.token_id
-        account, follow, kept, market, book = await asyncio.gather(
-            self._stores.accounts.get(copy.account_id),
+        follow, kept, *_ = await asyncio.gather(
             self._stores.follows.get(copy.follow_id),
             self._stores.exits.get(exit_id(copy.follow_id, token_id)),
             self._markets.by_token(token_id),
             self._markets.book(token_id),
         )
+        return Around(follow, kept)
+
+    async def case(self, copy: Copy, around: Around, account: Account | None = None) -> Case:
+        """The case of an entry or an exit attempt on the account's line, which is read where it is not given; without what only
+        exits need, and without a draft."""
+        token_id, (follow, kept) = copy.trade.token_id, around
+        account = account or await self._stores.accounts.get(copy.account_id)
         if account is None:
             raise AccountGone(copy.account_id)
+        market, book = await self._markets.by_token(token_id), await self._markets.book(token_id)
         purse, marks, wallets = await asyncio.gather(
             self._covering(account), self._marked(account), self._wallets.get()
         )

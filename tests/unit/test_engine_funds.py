@@ -42,7 +42,9 @@ async def test_resends_count_as_orders_sent():
     sent = await world.copy(first)
     assert len(sent.intent.attempts) == 3
 
-    recent = await engine.desk.snapshot.case(await world.buys(2))
+    copy = await world.buys(2)
+    snapshot = engine.desk.snapshot
+    recent = await snapshot.case(copy, await snapshot.around(copy))
 
     assert recent.recent_orders == tuple(attempt.at for attempt in sent.intent.attempts)
     world.kill()
