@@ -13,6 +13,7 @@ from services.venue.bank import Bank
 from services.venue.clob.answers import endpoint
 from services.venue.clob.intake import Intake
 from services.venue.clob.parse import read_body
+from services.venue.digits import whole
 from services.venue.exchange import Exchange
 from services.venue.faults import BadFault, Fault, Faults
 from services.venue.journal import Journal
@@ -49,10 +50,10 @@ class Admin:
         return {"status": "ok", "markets": len(self._exchange.markets), "trades": len(self._exchange.trades)}
 
     async def journal(self, request: Request) -> Any:
-        after = request.query_params.get("after", "0")
-        if not after.isdigit():
+        after = whole(request.query_params.get("after", "0"))
+        if after is None:
             raise Refusal("after: expected a sequence number")
-        return {"lines": self._journal.after(int(after))}
+        return {"lines": self._journal.after(after)}
 
     async def markets(self, _: Request) -> Any:
         return {

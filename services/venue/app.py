@@ -11,11 +11,11 @@ from pathlib import Path
 
 import structlog
 from starlette.applications import Starlette
-from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from services.venue.admin import Admin
 from services.venue.bank import Bank
+from services.venue.clob.door import clob
 from services.venue.clob.intake import Intake
 from services.venue.clob.market_data import MarketData
 from services.venue.clob.trading import Trading
@@ -109,7 +109,7 @@ async def open_venue(options: Options) -> Venue:
     data, trading = MarketData(exchange, now_ms), Trading(exchange, credentials, intake, now_ms)
     admin = Admin(exchange, bank, journal, intake, lambda: faults)
     routes = [
-        Mount("/clob", routes=[*data.routes(), *trading.routes()]),
+        clob([*trading.routes(), *data.routes()]),
         *surfaces.routes(),
         *MarketChannel(exchange, now_ms).routes(),
         *UserChannel(exchange, credentials).routes(),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from eth_utils.address import is_address, to_checksum_address
 
+from services.venue.digits import whole
 from services.venue.signing import auth_hash, signer
 
 SKEW_S = 300
@@ -72,23 +73,23 @@ class Credentials:
         if headers.get("poly_address", "").lower() != known.address.lower() or not _recent(timestamp, now_s):
             raise Unauthorized("Unauthorized/Invalid api key")
         expected = _hmac(known.secret, f"{timestamp}{method}{path}".encode() + body)
-        if not hmac.compare_digest(expected, headers.get("poly_signature", "")):
+        if not hmac.compare_digest(expected.encode(), headers.get("poly_signature", "").encode()):
             raise Unauthorized("Unauthorized/Invalid api key")
         return known
 
     def _made(self, headers: Mapping[str, str], now_s: int) -> ApiKey:
         address, timestamp = headers.get("poly_address", ""), headers.get("poly_timestamp", "")
-        nonce = headers.get("poly_nonce", "0")
-        if not is_address(address) or not nonce.isdigit() or not _recent(timestamp, now_s):
+        nonce = whole(headers.get("poly_nonce", "0"))
+        if not is_address(address) or nonce is None or not _recent(timestamp, now_s):
             raise Unauthorized("Invalid L1 Request headers")
         wallet = to_checksum_address(address)
         try:
             signature = bytes.fromhex(headers.get("poly_signature", "").removeprefix("0x"))
         except ValueError as error:
             raise Unauthorized("Invalid L1 Request headers") from error
-        if signer(auth_hash(wallet, timestamp, int(nonce)), signature) != wallet:
+        if signer(auth_hash(wallet, timestamp, nonce), signature) != wallet:
             raise Unauthorized("Invalid L1 Request headers")
-        return self._key(wallet, int(nonce))
+        return self._key(wallet, nonce)
 
     def _key(self, wallet: str, nonce: int) -> ApiKey:
         def drawn(what: str) -> bytes:
@@ -100,7 +101,8 @@ class Credentials:
 
 
 def _recent(timestamp: str, now_s: int) -> bool:
-    return timestamp.isdigit() and abs(int(timestamp) - now_s) <= SKEW_S
+    second = whole(timestamp)
+    return second is not None and abs(second - now_s) <= SKEW_S
 
 
 def _hmac(secret: str, message: bytes) -> str:

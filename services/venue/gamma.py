@@ -15,6 +15,7 @@ from starlette.routing import Route
 from services.venue.data.cursor import read_cursor, write_cursor
 from services.venue.data.query import BadQuery
 from services.venue.data.rows import MICRO, Row, icon
+from services.venue.digits import whole
 from services.venue.model import Market
 from services.venue.prices import Prices
 
@@ -244,7 +245,8 @@ def _keyset_page(request: Request, name: str, found: list[Row]) -> Response:
 
 def _count(request: Request, name: str, default: int) -> int:
     text = request.query_params.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() else default
+    number = whole(text)
+    return default if number is None else number
 
 
 def _fees(market: Market) -> Row:

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from services.venue.clob import shapes
 from services.venue.clob.answers import endpoint
 from services.venue.clob.parse import read_body
+from services.venue.digits import whole
 from services.venue.exchange import Exchange
 from services.venue.model import MICRO, BookView, Market
 from services.venue.refusals import Refusal, no_book
@@ -131,7 +132,7 @@ class MarketData:
 
     async def _views(self, request: Request) -> list[tuple[dict[str, Any], BookView]]:
         """What a list of tokens asks for, with the books that there are; unknown tokens are left out (venue.md 3.1)."""
-        asked = read_body(await request.body())
+        asked = read_body(await request.body(), "Invalid payload")
         if not isinstance(asked, list):
             raise Refusal("Invalid payload")
         wanted = [cast(dict[str, Any], one) for one in cast(list[object], asked) if isinstance(one, dict)]
@@ -142,7 +143,7 @@ class MarketData:
 
     def _view(self, request: Request) -> BookView:
         token = request.query_params.get("token_id", "")
-        if not token.isdigit():
+        if whole(token) is None:
             raise Refusal("Invalid token id")
         view = self._exchange.book(token)
         if view is None:

@@ -9,6 +9,7 @@ import orjson
 from eth_utils.address import is_address, to_checksum_address
 
 from services.venue.credentials import ApiKey
+from services.venue.digits import whole
 from services.venue.model import OrderType, PostedOrder
 from services.venue.refusals import Refusal
 from services.venue.settlement import SignedOrder
@@ -17,14 +18,15 @@ from services.venue.signing import order_hash, signer
 EOA = 0
 SIDES = {"BUY": 0, "SELL": 1}
 LARGEST = 2**256 - 1
+INVALID = "Invalid order payload"
 
 
-def read_body(raw: bytes) -> object:
-    """JSON, or the venue's refusal."""
+def read_body(raw: bytes, refusal: str = INVALID) -> object:
+    """JSON, or the venue's refusal in these words."""
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise _invalid() from error
+        raise Refusal(refusal) from error
 
 
 def read_order(payload: object, key: ApiKey) -> PostedOrder:
@@ -71,8 +73,8 @@ def _signed(order: Mapping[str, Any]) -> SignedOrder:
 
 def _whole(fields: Mapping[str, Any], name: str, most: int) -> int:
     value = fields.get(name)
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value)
+    if isinstance(value, str):
+        value = whole(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
         raise _invalid()
     return value
@@ -115,4 +117,4 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _invalid() -> Refusal:
-    return Refusal("Invalid order payload")
+    return Refusal(INVALID)

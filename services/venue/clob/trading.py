@@ -15,6 +15,7 @@ from services.venue.clob.answers import endpoint
 from services.venue.clob.intake import Intake
 from services.venue.clob.parse import read_body
 from services.venue.credentials import ApiKey, Credentials, Unauthorized
+from services.venue.digits import whole
 from services.venue.exchange import Exchange
 from services.venue.model import Order, Placement, Trade
 from services.venue.node import addresses
@@ -95,7 +96,8 @@ class Trading:
         return await self._cancel(request, [_fields(await self._body(request)).get("orderID")])
 
     async def cancel_orders(self, request: Request) -> Any:
-        return await self._cancel(request, _listed(await self._body(request), MOST_CANCELS))
+        too_many = f"Too many orders in payload, max allowed: {MOST_CANCELS}"
+        return await self._cancel(request, _listed(await self._body(request), MOST_CANCELS, too_many))
 
     async def cancel_all(self, request: Request) -> Any:
         key = await self._key(request)
@@ -162,7 +164,7 @@ class Trading:
         return {"canceled": gone, "not_canceled": left}
 
     async def _body(self, request: Request) -> object:
-        return read_body(await request.body())
+        return read_body(await request.body(), "Invalid payload")
 
     async def _order_key(self, request: Request) -> tuple[ApiKey, bytes, int]:
         """The key, the body, and when it had arrived."""
@@ -188,12 +190,12 @@ class Trading:
         return self._now_ms() // 1000
 
 
-def _listed(body: object, most: int) -> list[object]:
+def _listed(body: object, most: int, too_many: str = "") -> list[object]:
     if not isinstance(body, list):
         raise Refusal("Invalid order payload")
     items = cast(list[object], body)
     if len(items) > most:
-        raise Refusal(f"Too many orders in payload: {len(items)}, max allowed: {most}")
+        raise Refusal(too_many or f"Too many orders in payload: {len(items)}, max allowed: {most}")
     return items
 
 
@@ -235,10 +237,10 @@ def _asked_for(one: Trade, wallet: str, asked: Any, when: tuple[int, int]) -> bo
 
 
 def _second(asked: Any, name: str, default: int) -> int:
-    text = str(asked.get(name) or default)
-    if not text.isdigit():
+    second = whole(str(asked.get(name) or default))
+    if second is None:
         raise Refusal(f"invalid {name}")
-    return int(text)
+    return second
 
 
 def _page(rows: Sequence[Any], cursor: str) -> dict[str, Any]:

@@ -29,9 +29,10 @@ def read_cursor(kind: str, cursor: str) -> dict[str, Any]:
         raise BadQuery("invalid cursor", "cursor") from error
     fields = cast(dict[str, Any], payload) if isinstance(payload, dict) else {}
     data = fields.get("data")
-    if not isinstance(data, dict) or not hmac.compare_digest(_sign(cast(dict[str, Any], data)), str(fields.get("sig"))):
+    known = cast(dict[str, Any], data) if isinstance(data, dict) else {}
+    signature = str(fields.get("sig")).encode()
+    if not known or not hmac.compare_digest(_sign(known).encode(), signature):
         raise BadQuery("invalid cursor", "cursor")
-    known = cast(dict[str, Any], data)
     if known["type"] != kind:
         raise BadQuery("invalid cursor", "cursor")
     return cast(dict[str, Any], known["params"])

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
+
+from services.venue.digits import whole
 
 MICRO = 1_000_000
 MOST_CONDITIONS = 20
+LARGEST = Decimal(10**30)
 
 
 class BadQuery(Exception):
@@ -56,15 +59,17 @@ class Arguments:
         value = self.text(*names)
         if not value:
             return default
-        if not value.isascii() or not value.isdecimal():
+        number = whole(value)
+        if number is None:
             raise BadQuery(f"Failed to deserialize query string: {names[0]}: invalid digit found in string", names[0])
-        return int(value)
+        return number
 
     def micros(self, *names: str, default: int) -> int:
         value = self.text(*names)
         try:
-            return int(Decimal(value) * MICRO) if value else default
-        except (InvalidOperation, ValueError, OverflowError) as error:
+            # Powers of ten are written shortly, and no Python integer of theirs is.
+            return int(max(-LARGEST, min(Decimal(value), LARGEST)) * MICRO) if value else default
+        except (DecimalException, ValueError, OverflowError) as error:
             raise BadQuery(
                 f"Failed to deserialize query string: {names[0]}: invalid float literal", names[0]
             ) from error
