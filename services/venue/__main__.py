@@ -13,7 +13,8 @@ import structlog
 import typer
 import uvicorn
 
-from services.venue.app import Options, open_venue
+from services.venue.app import FAULTS, Options, open_venue
+from services.venue.faults.file import BadFile, read_file
 from services.venue.node.__main__ import logs_to_stderr
 from services.venue.traders.runner import SCRIPTS
 
@@ -43,12 +44,19 @@ def main(
     history: Annotated[int, typer.Option(min=0, help="Trades that leaders have behind them at the start.")] = 0,
     script: Annotated[str, typer.Option(help=f"Played from the start: none, {', '.join(SCRIPTS)}.")] = "none",
     data_lag_ms: Annotated[int, typer.Option(min=0, help="How late the Data API shows a mined fill.")] = 0,
+    faults: Annotated[
+        Path | None, typer.Option(help="What goes wrong from the start: a TOML file of [[fault]] tables.")
+    ] = None,
 ) -> None:
     """Run a local Polymarket: CLOB, Data API, Gamma, RTDS, market makers and scripted leaders."""
     if script != "none" and script not in SCRIPTS:
         raise typer.BadParameter(f"expected none, {', '.join(SCRIPTS)}", param_hint="--script")
+    try:
+        wrong = read_file(faults, FAULTS) if faults else []
+    except BadFile as error:
+        raise typer.BadParameter("; ".join(error.problems), param_hint="--faults") from error
     logs_to_stderr()
-    options = Options(node, seed, journal, history, script, data_lag_ms)
+    options = Options(node, seed, journal, history, script, data_lag_ms, wrong)
     asyncio.run(_serve(options, host, port))
 
 

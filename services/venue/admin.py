@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, cast
 
 from eth_utils.address import is_address, to_checksum_address
@@ -15,23 +14,19 @@ from services.venue.clob.intake import Intake
 from services.venue.clob.parse import read_body
 from services.venue.digits import whole
 from services.venue.exchange import Exchange
-from services.venue.faults import BadFault, Fault, Faults
 from services.venue.journal import Journal
 from services.venue.model import Order, Trade
 from services.venue.refusals import TAKER_DECIMALS, Refusal
 
 
 class Admin:
-    """Health, the journal, money for a wallet, and faults."""
+    """Health, the journal, and money for a wallet."""
 
-    def __init__(
-        self, exchange: Exchange, bank: Bank, journal: Journal, intake: Intake, faults: Callable[[], Faults]
-    ) -> None:
+    def __init__(self, exchange: Exchange, bank: Bank, journal: Journal, intake: Intake) -> None:
         self._exchange = exchange
         self._bank = bank
         self._journal = journal
         self._intake = intake
-        self._faults = faults
 
     def routes(self) -> list[Route]:
         return [
@@ -41,9 +36,6 @@ class Admin:
             Route("/admin/tick", endpoint(self.change_tick), methods=["POST"]),
             Route("/admin/orders", endpoint(self.orders)),
             Route("/admin/fund", endpoint(self.fund), methods=["POST"]),
-            Route("/admin/faults", endpoint(self.faults)),
-            Route("/admin/faults", endpoint(self.add_fault), methods=["POST"]),
-            Route("/admin/faults", endpoint(self.clear_faults), methods=["DELETE"]),
         ]
 
     async def health(self, _: Request) -> Any:
@@ -97,35 +89,6 @@ class Admin:
         await self._exchange.wallets.read(wallet)
         self._journal.note("funded", wallet=wallet, usdc_micros=amount)
         return {"address": wallet, "balance_micros": self._exchange.wallets.get(wallet).cash_micros}
-
-    async def faults(self, _: Request) -> Any:
-        return {"faults": [_told(fault) for fault in self._faults().active]}
-
-    async def add_fault(self, request: Request) -> Any:
-        try:
-            fault = Fault.read(_mapping(read_body(await request.body())))
-        except BadFault as error:
-            raise Refusal(str(error)) from error
-        self._faults().active.append(fault)
-        return _told(fault)
-
-    async def clear_faults(self, _: Request) -> Any:
-        self._faults().active.clear()
-        return {"faults": []}
-
-
-def _told(fault: Fault) -> dict[str, Any]:
-    return {
-        "kind": str(fault.kind),
-        "method": fault.method,
-        "path": fault.path,
-        "endpoint": fault.endpoint,
-        "ms": fault.ms,
-        "status": fault.status,
-        "rate_bps": fault.rate_bps,
-        "times": fault.times,
-        "struck": fault.struck,
-    }
 
 
 def _order(order: Order) -> dict[str, Any]:

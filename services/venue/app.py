@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,10 @@ from services.venue.clob.market_data import MarketData
 from services.venue.clob.trading import Trading
 from services.venue.credentials import Credentials
 from services.venue.exchange import Exchange
-from services.venue.faults import Faults
+from services.venue.faults.admin import FaultAdmin
+from services.venue.faults.http import HttpFaults
+from services.venue.faults.kinds import Family
+from services.venue.faults.registry import Registry
 from services.venue.journal import Journal
 from services.venue.listing import listed
 from services.venue.node import addresses
@@ -35,6 +38,7 @@ from services.venue.traders.company import Company
 from services.venue.wallets import Wallets
 
 EXPIRY_S = 1.0
+FAULTS = frozenset({Family.HTTP, Family.SOCKET, Family.COMMIT})
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +53,7 @@ class Options:
     history: int = 0
     script: str = "none"
     data_lag_ms: int = 0
+    faults: Sequence[Mapping[str, object]] = ()
 
 
 def now_ms() -> int:
@@ -97,6 +102,9 @@ async def open_venue(options: Options) -> Venue:
     node = Node(options.node_url)
     bank = Bank(node)
     journal = Journal(now_ms, options.journal)
+    faults = Registry(journal.note, options.seed, FAULTS)
+    for fault in options.faults:
+        faults.add(fault)
     markets = await listed(bank, options.seed, now_ms() // 1000)
     settlement = Settlement(node, addresses.OPERATOR)
     wallets = Wallets(bank, [token for market in markets for token in market.tokens], settlement.through)
@@ -107,14 +115,15 @@ async def open_venue(options: Options) -> Venue:
     surfaces = Surfaces(exchange, node, company.names, now_ms, data_lag_ms=options.data_lag_ms)
     intake = Intake(exchange, journal)
     data, trading = MarketData(exchange, now_ms), Trading(exchange, credentials, intake, now_ms)
-    admin = Admin(exchange, bank, journal, intake, lambda: faults)
+    admin = Admin(exchange, bank, journal, intake)
     routes = [
         clob([*trading.routes(), *data.routes()]),
         *surfaces.routes(),
         *MarketChannel(exchange, now_ms).routes(),
         *UserChannel(exchange, credentials).routes(),
         *admin.routes(),
+        *FaultAdmin(faults).routes(),
         *company.routes(),
     ]
-    faults = Faults(Starlette(routes=routes), journal, options.seed)
-    return Venue(faults, company, exchange, settlement, journal, node)
+    app = HttpFaults(Starlette(routes=routes), faults)
+    return Venue(app, company, exchange, settlement, journal, node)

@@ -77,6 +77,7 @@ async def test_a_late_answer_comes_whole_and_only_where_it_was_asked_for(web, tr
         {"kind": "explode"},
         {"kind": "delay", "endpoint": "clob.nothing"},
         {"kind": "delay", "ms": -1},
+        {"kind": "delay", "ms": 1, "sometimes": True},
         {"kind": "error_after", "status": 200},
         {"kind": "delay", "endpoint": "", "path": "order"},
     ],

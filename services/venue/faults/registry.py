@@ -1,0 +1,54 @@
+"""The faults of one process: added, struck and taken away; every strike is noted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from services.venue.faults.fault import Fault
+from services.venue.faults.kinds import Family, of
+from services.venue.faults.target import Facts
+
+
+class Note(Protocol):
+    """Writes one line of a log, as `Journal.note` does."""
+
+    def __call__(self, kind: str, **fields: Any) -> object: ...
+
+
+class Registry:
+    """Takes faults of `families` only; draws by `seed` and the fault's number where a fault has no seed of its own."""
+
+    def __init__(self, note: Note, seed: int, families: frozenset[Family]) -> None:
+        self._note = note
+        self._seed = seed
+        self._kinds = of(families)
+        self._added = 0
+        self.active: list[Fault] = []
+
+    def add(self, body: Mapping[str, object]) -> Fault:
+        """Strike from now on. Raises `BadFault`."""
+        fault = Fault.read(body, self._kinds, self._added + 1, self._seed * 1_000_003 + self._added)
+        self._added += 1
+        self.active.append(fault)
+        return fault
+
+    def remove(self, number: int | None = None) -> None:
+        """Take one away, or all."""
+        self.active = [fault for fault in self.active if number not in (None, fault.number)]
+
+    def any_of(self, family: Family) -> bool:
+        """Whether something of this family may still strike; cheap, for those who ask for each frame."""
+        return any(fault.family is family and fault.left for fault in self.active)
+
+    def strike(self, family: Family, facts: Facts, **noted: str) -> Fault | None:
+        """What strikes here, if anything: the first of those that chance has chosen. `noted` goes into its line."""
+        met = [fault for fault in self.active if fault.meets(family, facts)]
+        # Each one that is met draws, also behind one that strikes: so none hangs on another.
+        chosen = [fault for fault in met if fault.drawn()]
+        if not chosen:
+            return None
+        fault = chosen[0]
+        fault.struck += 1
+        self._note("fault", fault=fault.kind, **{**fault.target.told(), **noted}, fault_id=fault.number)
+        return fault
