@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import gcd
 
@@ -39,6 +39,11 @@ def takes(taker: Order, facing: Iterable[Order], *, by_dollars: bool) -> list[Ta
         found.append(Take(maker, amount, _maker_usdc(taker, maker, amount, paid), paid))
         shares, usdc = shares + amount, usdc + paid
     return found
+
+
+def totals(found: Sequence[Take]) -> tuple[int, int]:
+    """The taker's shares and what he pays or gets for them."""
+    return sum(take.shares_micros for take in found), sum(take.taker_usdc_micros for take in found)
 
 
 def step(price_micros: int) -> int:
