@@ -28,7 +28,7 @@ class Intake:
         except Refusal as refusal:
             self.refuse(refusal.text, raw, key.address, at_ms)
             return Placement("", error=refusal.text, http_status=refusal.status)
-        await self._exchange.wallets.known(key.address)
+        await self._exchange.wallets.known(posted.signed.maker)
         made = self._exchange.place(posted)
         self._note(posted, made, raw, at_ms)
         return made

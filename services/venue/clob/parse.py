@@ -8,17 +8,20 @@ from typing import Any, cast
 import orjson
 from eth_utils.address import is_address, to_checksum_address
 
+from services.venue.accounts import Kind, account_of
 from services.venue.credentials import ApiKey
 from services.venue.digits import whole
 from services.venue.model import OrderType, PostedOrder
 from services.venue.refusals import Refusal
 from services.venue.settlement import SignedOrder
-from services.venue.signing import order_hash, signer
+from services.venue.signatures import order_signer
+from services.venue.signing import SIGNATURE_BYTES, order_hash
 
-EOA = 0
 SIDES = {"BUY": 0, "SELL": 1}
 LARGEST = 2**256 - 1
 INVALID = "Invalid order payload"
+# A contract wallet's signature is as long as its wallet likes.
+LONGEST_SIGNATURE = 1_024
 
 
 def read_body(raw: bytes, refusal: str = INVALID) -> object:
@@ -30,19 +33,18 @@ def read_body(raw: bytes, refusal: str = INVALID) -> object:
 
 
 def read_order(payload: object, key: ApiKey) -> PostedOrder:
-    """A signed order of the wallet that the API key belongs to. Raises `Refusal`."""
+    """A signed order of a wallet of the signer whom the API key belongs to. Raises `Refusal`."""
     body = _mapping(payload)
     signed = _signed(_mapping(body.get("order")))
     if body.get("owner") != key.key:
         raise Refusal("the order owner has to be the owner of the API KEY")
-    if signed.signer != key.address:
+    kind, account = Kind(signed.signature_type), account_of(key.address)
+    # A deposit wallet is its own signer; its key shows only in the signature.
+    if signed.signer not in (account.deposits if kind is Kind.DEPOSIT else (key.address,)):
         raise Refusal("the order signer address has to be the address of the API KEY")
     digest = order_hash(signed)
-    if (
-        signed.signature_type != EOA
-        or signed.maker != signed.signer
-        or signer(digest, signed.signature) != signed.signer
-    ):
+    his = signed.maker in account.wallets(kind) and (kind is not Kind.DEPOSIT or signed.maker == signed.signer)
+    if not his or order_signer(digest, signed) != key.address:
         raise Refusal("invalid signature")
     return PostedOrder(
         order_hash="0x" + digest.hex(),
@@ -55,6 +57,7 @@ def read_order(payload: object, key: ApiKey) -> PostedOrder:
 
 
 def _signed(order: Mapping[str, Any]) -> SignedOrder:
+    kind = Kind(_whole(order, "signatureType", max(Kind)))
     return SignedOrder(
         salt=_whole(order, "salt", LARGEST),
         maker=_address(order, "maker"),
@@ -63,11 +66,11 @@ def _signed(order: Mapping[str, Any]) -> SignedOrder:
         maker_amount=_whole(order, "makerAmount", LARGEST),
         taker_amount=_whole(order, "takerAmount", LARGEST),
         side=_side(order.get("side")),
-        signature_type=_whole(order, "signatureType", 3),
+        signature_type=kind,
         timestamp=_whole(order, "timestamp", LARGEST),
         metadata=_bytes(order, "metadata", 32),
         builder=_bytes(order, "builder", 32),
-        signature=_bytes(order, "signature", 65),
+        signature=_signature(order, kind),
     )
 
 
@@ -88,13 +91,26 @@ def _address(fields: Mapping[str, Any], name: str) -> str:
 
 
 def _bytes(fields: Mapping[str, Any], name: str, size: int) -> bytes:
-    try:
-        value = bytes.fromhex(str(fields.get(name)).removeprefix("0x"))
-    except ValueError as error:
-        raise _invalid() from error
+    value = _hex(fields, name)
     if len(value) != size:
         raise _invalid()
     return value
+
+
+def _signature(order: Mapping[str, Any], kind: Kind) -> bytes:
+    if kind is not Kind.DEPOSIT:
+        return _bytes(order, "signature", SIGNATURE_BYTES)
+    value = _hex(order, "signature")
+    if not SIGNATURE_BYTES <= len(value) <= LONGEST_SIGNATURE:
+        raise _invalid()
+    return value
+
+
+def _hex(fields: Mapping[str, Any], name: str) -> bytes:
+    try:
+        return bytes.fromhex(str(fields.get(name)).removeprefix("0x"))
+    except ValueError as error:
+        raise _invalid() from error
 
 
 def _side(value: object) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -54,10 +54,10 @@ def open_order(order: Order) -> Json:
     }
 
 
-def trade(one: Trade, wallet: str) -> Json:
-    """A row of `/data/trades` for one of its wallets; the head describes the taker, whoever reads it (venue.md 3.7)."""
-    taker, role = one.taker, _role(one, wallet)
-    mine = taker if role is Role.TAKER else _first_of(one, wallet)
+def trade(one: Trade, wallets: Collection[str]) -> Json:
+    """A row of `/data/trades` for whoever has these wallets; the head describes the taker, whoever reads it (venue.md 3.7)."""
+    taker, role = one.taker, _role(one, wallets)
+    mine = taker if role is Role.TAKER else _first_of(one, wallets)
     return {
         "id": one.trade_id,
         "taker_order_id": taker.order.order_hash,
@@ -94,9 +94,9 @@ def order_event(event: OrderEvent) -> Json:
     }
 
 
-def trade_event(event: TradeEvent, wallet: str) -> Json:
+def trade_event(event: TradeEvent, wallets: Collection[str]) -> Json:
     """A frame of the user channel; one for each status of the trade."""
-    written = trade(event.trade, wallet)
+    written = trade(event.trade, wallets)
     return {
         **written,
         "event_type": "trade",
@@ -172,17 +172,17 @@ def market_row(market: Market) -> Json:
     }
 
 
-def concerns(one: Trade, wallet: str) -> bool:
-    """The wallet has a part in it."""
-    return any(part.order.posted.wallet == wallet for part in one.parts)
+def concerns(one: Trade, wallets: Collection[str]) -> bool:
+    """One of the wallets has a part in it."""
+    return any(part.order.posted.wallet in wallets for part in one.parts)
 
 
-def _role(one: Trade, wallet: str) -> Role:
-    return Role.TAKER if one.taker.order.posted.wallet == wallet else Role.MAKER
+def _role(one: Trade, wallets: Collection[str]) -> Role:
+    return Role.TAKER if one.taker.order.posted.wallet in wallets else Role.MAKER
 
 
-def _first_of(one: Trade, wallet: str) -> Part:
-    return next(part for part in one.makers if part.order.posted.wallet == wallet)
+def _first_of(one: Trade, wallets: Collection[str]) -> Part:
+    return next(part for part in one.makers if part.order.posted.wallet in wallets)
 
 
 def _maker_order(part: Part) -> Json:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, cast
 
 from starlette.requests import Request
 from starlette.routing import Route
 
+from services.venue.accounts import Kind, account_of
 from services.venue.clob import shapes
 from services.venue.clob.answers import endpoint
 from services.venue.clob.intake import Intake
@@ -26,6 +27,7 @@ START, END = "MA==", "LTE="
 MOST_ORDERS = 15
 MOST_CANCELS = 1_000
 FAR = 2**63
+KINDS = {str(kind.value): kind for kind in Kind}
 ORDER_ID = re.compile("0x[0-9a-fA-F]{64}")
 
 
@@ -101,14 +103,13 @@ class Trading:
 
     async def cancel_all(self, request: Request) -> Any:
         key = await self._key(request)
-        return await self._cancel(request, [one.order_hash for one in self._exchange.open_orders(key.address)])
+        return await self._cancel(request, [one.order_hash for one in self._open(key)])
 
     async def cancel_market(self, request: Request) -> Any:
         key, wanted = await self._key(request), _fields(await self._body(request))
-        mine = self._exchange.open_orders(key.address)
         chosen = [
             one.order_hash
-            for one in mine
+            for one in self._open(key)
             if wanted.get("market") in (None, "", one.market.condition_id)
             and wanted.get("asset_id") in (None, "", one.posted.token_id)
         ]
@@ -118,25 +119,26 @@ class Trading:
         """Active orders only: what has ended is answered by null, which proves nothing (venue.md 3.7)."""
         key = await self._key(request)
         found = self._exchange.orders.get(request.path_params["order_hash"].lower())
-        mine = found if found and found.posted.wallet == key.address.lower() else None
+        mine = found if found and found.posted.wallet in account_of(key.address).lower else None
         return shapes.open_order(mine) if mine and str(mine.status) == "LIVE" else None
 
     async def orders(self, request: Request) -> Any:
         key, asked = await self._key(request), request.query_params
-        found = [one for one in self._exchange.open_orders(key.address) if _wanted(one, asked)]
+        found = [one for one in self._open(key) if _wanted(one, asked)]
         return _page([shapes.open_order(one) for one in found], asked.get("next_cursor", START))
 
     async def trades(self, request: Request) -> Any:
         key, asked = await self._key(request), request.query_params
-        wallet = key.address.lower()
+        maker, wallets = asked.get("maker_address", "").lower(), account_of(key.address).lower
+        mine = wallets & {maker} if maker else wallets
         when = _second(asked, "after", 0), _second(asked, "before", FAR)
-        mine = (one for one in self._exchange.trades.values() if shapes.concerns(one, wallet))
-        found = [shapes.trade(one, wallet) for one in mine if _asked_for(one, wallet, asked, when)]
+        known = (one for one in self._exchange.trades.values() if shapes.concerns(one, mine))
+        found = [shapes.trade(one, mine) for one in known if _asked_for(one, mine, asked, when)]
         return _page(found[::-1], asked.get("next_cursor", START))
 
     async def balance(self, request: Request) -> Any:
         key, asked = await self._key(request), request.query_params
-        wallet = await self._exchange.wallets.known(key.address)
+        wallet = await self._exchange.wallets.known(_wallet(key, asked))
         if asked.get("asset_type") == "COLLATERAL":
             return _spendable(wallet.cash_micros, wallet.allowance_micros)
         if asked.get("asset_type") != "CONDITIONAL" or self._exchange.market_of(asked.get("token_id", "")) is None:
@@ -146,7 +148,7 @@ class Trading:
 
     async def update_balance(self, request: Request) -> Any:
         key = await self._key(request)
-        await self._exchange.wallets.read(key.address)
+        await self._exchange.wallets.read(_wallet(key, request.query_params))
         return ""
 
     async def _cancel(self, request: Request, asked: Sequence[object]) -> Any:
@@ -155,13 +157,21 @@ class Trading:
         left: dict[str, str] = {}
         for order_hash in _order_ids(asked):
             order = self._exchange.orders.get(order_hash.lower())
-            mine = order is not None and order.posted.wallet == key.address.lower()
+            mine = order is not None and order.posted.wallet in account_of(key.address).lower
             reason = self._exchange.cancel(order_hash.lower()) if mine else "Order not found"
             if reason:
                 left[order_hash] = reason
             else:
                 gone.append(order_hash)
         return {"canceled": gone, "not_canceled": left}
+
+    def _open(self, key: ApiKey) -> list[Order]:
+        """What rests of the key's owner, from whichever of his wallets, oldest first."""
+        wallets = account_of(key.address).lower
+        return sorted(
+            (order for wallet in wallets for order in self._exchange.open_orders(wallet)),
+            key=lambda order: order.created_at,
+        )
 
     async def _body(self, request: Request) -> object:
         return read_body(await request.body(), "Invalid payload")
@@ -225,15 +235,22 @@ def _wanted(order: Order, asked: Any) -> bool:
     )
 
 
-def _asked_for(one: Trade, wallet: str, asked: Any, when: tuple[int, int]) -> bool:
-    tokens = {part.order.posted.token_id for part in one.parts if part.order.posted.wallet == wallet}
+def _asked_for(one: Trade, wallets: Collection[str], asked: Any, when: tuple[int, int]) -> bool:
+    tokens = {part.order.posted.token_id for part in one.parts if part.order.posted.wallet in wallets}
     return (
         asked.get("id") in (None, "", one.trade_id)
         and asked.get("market") in (None, "", one.market.condition_id)
         and (not asked.get("asset_id") or asked["asset_id"] in tokens)
-        and asked.get("maker_address", "").lower() in ("", wallet)
         and when[0] <= one.matched_at_ms // 1000 <= when[1]
     )
+
+
+def _wallet(key: ApiKey, asked: Any) -> str:
+    """The wallet that a question about money means: the owner's of that signature type."""
+    kind = asked.get("signature_type", "0")
+    if kind not in KINDS:
+        raise Refusal("invalid signature_type")
+    return account_of(key.address).wallets(KINDS[kind])[0]
 
 
 def _second(asked: Any, name: str, default: int) -> int:

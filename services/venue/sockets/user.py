@@ -1,14 +1,15 @@
-"""The user channel: what happens to the orders and trades of one API key's wallet (venue.md 5.2)."""
+"""The user channel: what happens to the orders and trades of one API key's owner (venue.md 5.2)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import cast
 
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
+from services.venue.accounts import account_of
 from services.venue.clob import shapes
 from services.venue.credentials import Credentials
 from services.venue.exchange import Exchange
@@ -18,14 +19,14 @@ from services.venue.sockets.connection import Connection, Frame
 
 @dataclass(eq=False)
 class Owner:
-    """One client: his wallet once he has named his key, and the markets that he wants (none: all)."""
+    """One client: his wallets once he has named his key, and the markets that he wants (none: all)."""
 
     connection: Connection
-    wallet: str = ""
+    wallets: frozenset[str] = frozenset()
     markets: set[str] = field(default_factory=set[str])
 
-    def wants(self, wallet: str, condition_id: str) -> bool:
-        return self.wallet == wallet and (not self.markets or condition_id in self.markets)
+    def wants(self, wallets: Collection[str], condition_id: str) -> bool:
+        return not self.wallets.isdisjoint(wallets) and (not self.markets or condition_id in self.markets)
 
 
 class UserChannel:
@@ -61,25 +62,22 @@ class UserChannel:
         owner.markets |= named
         auth = frame.get("auth")
         if not isinstance(auth, dict):
-            return bool(owner.wallet)
+            return bool(owner.wallets)
         key = self._credentials.plain(cast(dict[str, object], auth))
-        owner.wallet = key.address.lower() if key else ""
+        owner.wallets = account_of(key.address).lower if key else frozenset()
         return key is not None
 
     def _hear(self, event: Event) -> None:
         if not self._owners:
             return
         if isinstance(event, OrderEvent):
-            posted = event.order.posted
-            self._send(posted.wallet, event.order.market.condition_id, lambda: shapes.order_event(event))
+            wallets = (event.order.posted.wallet,)
+            self._send(wallets, event.order.market.condition_id, lambda _: shapes.order_event(event))
         elif isinstance(event, TradeEvent):
-            for wallet in {part.order.posted.wallet for part in event.trade.parts}:
-                self._tell_trade(event, wallet)
+            wallets = tuple(part.order.posted.wallet for part in event.trade.parts)
+            self._send(wallets, event.trade.market.condition_id, lambda mine: shapes.trade_event(event, mine))
 
-    def _tell_trade(self, event: TradeEvent, wallet: str) -> None:
-        self._send(wallet, event.trade.market.condition_id, lambda: shapes.trade_event(event, wallet))
-
-    def _send(self, wallet: str, condition_id: str, frame: Callable[[], Frame]) -> None:
+    def _send(self, wallets: Collection[str], condition_id: str, frame: Callable[[frozenset[str]], Frame]) -> None:
         for owner in self._owners:
-            if owner.wants(wallet, condition_id):
-                owner.connection.send(frame())
+            if owner.wants(wallets, condition_id):
+                owner.connection.send(frame(owner.wallets))

@@ -1,0 +1,100 @@
+"""Wallets of a signer and signatures in their name, held to both official clients."""
+
+from dataclasses import replace
+
+import pytest
+from eth_account import Account
+from eth_utils.crypto import keccak
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polymarket._internal import wallet as sdk
+from polymarket._internal.environment import PRODUCTION_CONFIG
+from py_clob_client_v2.order_utils import ExchangeOrderBuilderV2
+from py_clob_client_v2.order_utils.model import OrderDataV2
+from py_clob_client_v2.order_utils.model import Side as SdkSide
+from py_clob_client_v2.signer import Signer as SdkSigner
+
+from services.venue import derive
+from services.venue.accounts import Kind, account_of
+from services.venue.node import addresses
+from services.venue.settlement import SignedOrder
+from services.venue.signatures import NESTED_BYTES, order_signer
+from services.venue.signing import order_hash
+from tests.venue_trader import read
+
+KEY = "0x" + "5e" * 32
+OWNER = account_of(Account.from_key(KEY).address)
+BUILDER = ExchangeOrderBuilderV2(addresses.EXCHANGE, addresses.CHAIN_ID, SdkSigner(KEY, addresses.CHAIN_ID))
+DERIVATION = PRODUCTION_CONFIG.wallet_derivation
+
+
+@given(key=st.integers(1, 2**200))
+@settings(max_examples=25, deadline=None)
+def test_wallets_lie_where_the_official_client_looks_for_them(key):
+    signer = Account.from_key(key.to_bytes(32, "big")).address
+
+    assert derive.proxy_wallet(signer) == sdk.derive_proxy_wallet_address(signer, DERIVATION)
+    assert derive.safe_wallet(signer) == sdk.derive_safe_wallet_address(signer, DERIVATION)
+    assert derive.deposit_wallet(signer) == sdk.derive_beacon_deposit_wallet_address(signer, DERIVATION)
+    assert derive.old_deposit_wallet(signer) == sdk.derive_uups_deposit_wallet_address(signer, DERIVATION)
+
+
+def an_order(kind: Kind, maker: str) -> SignedOrder:
+    """An order of OWNER in the name of one of his wallets, as py-clob-client-v2 signs it."""
+    built = BUILDER.build_signed_order(
+        OrderDataV2(
+            maker=maker,
+            signer=maker if kind is Kind.DEPOSIT else OWNER.signer,
+            tokenId="12345",
+            makerAmount="5000000",
+            takerAmount="10000000",
+            side=SdkSide.BUY,
+            signatureType=kind.value,
+        )
+    )
+    written = {**vars(built), "salt": int(built.salt), "side": "BUY", "signatureType": kind.value}
+    return read(written)
+
+
+ORDERS = [an_order(kind, wallet) for kind in Kind for wallet in OWNER.wallets(kind)]
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=lambda order: f"{Kind(order.signature_type).name} {order.maker[:6]}")
+def test_an_order_of_every_wallet_is_signed_by_its_owner(order):
+    assert order_signer(order_hash(order), order) == OWNER.signer
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=lambda order: f"{Kind(order.signature_type).name} {order.maker[:6]}")
+def test_another_order_under_the_same_signature_is_not(order):
+    changed = replace(order, taker_amount=order.taker_amount + 1)
+
+    assert order_signer(order_hash(changed), changed) != OWNER.signer
+
+
+NESTED = ORDERS[-1]
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        b"",
+        NESTED.signature[:65],
+        NESTED.signature[:-1],
+        NESTED.signature + b"\0",
+        NESTED.signature[:65] + keccak(b"another domain") + NESTED.signature[97:],
+        NESTED.signature[:97] + keccak(b"another order") + NESTED.signature[129:],
+        NESTED.signature[:-3] + b"!" + NESTED.signature[-2:],
+        bytes(65) + NESTED.signature[65:],
+    ],
+    ids=["none", "not nested", "cut", "too long", "other domain", "other order", "other type", "nobody's"],
+)
+def test_a_nested_signature_that_is_not_whole_is_nobodys(signature):
+    assert len(NESTED.signature) == NESTED_BYTES == 317
+    assert order_signer(order_hash(NESTED), replace(NESTED, signature=signature)) is None
+
+
+def test_a_nested_signature_is_good_for_its_own_wallet_alone():
+    other = replace(NESTED, maker=OWNER.deposits[0])
+
+    assert order_signer(order_hash(NESTED), NESTED) == OWNER.signer
+    assert order_signer(order_hash(NESTED), other) != OWNER.signer
