@@ -179,3 +179,19 @@ async def test_a_second_node_on_the_same_port_fails_and_says_so_in_json(url):
     assert process.returncode != 0
     assert any(b"address already in use" in line for line in written.splitlines())
     assert all(orjson.loads(line) for line in written.splitlines())
+
+
+async def test_a_client_that_never_reads_is_sent_away_and_told_why(node):
+    subscribe = [{"jsonrpc": "2.0", "id": n, "method": "eth_subscribe", "params": ["newHeads"]} for n in range(1_000)]
+    async with websockets.connect(node.socket_url, max_queue=1, compression=None) as socket, asyncio.timeout(30):
+        await socket.send(orjson.dumps(subscribe).decode())
+        assert len(orjson.loads(await socket.recv())) == 1_000
+        for _ in range(40):
+            await node.call("evm_mine")
+        with pytest.raises(websockets.exceptions.ConnectionClosed) as closed:
+            while True:
+                await socket.recv()
+
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "too slow: notifications were not read")
+    assert int(await node.call("eth_blockNumber"), 16) > 0

@@ -12,6 +12,7 @@ from eth.constants import BLANK_ROOT_HASH
 from eth.db.atomic import AtomicDB
 from eth.db.backends.memory import MemoryDB
 from eth.db.trie import _make_trie_root_and_nodes as trie_root  # pyright: ignore[reportPrivateUsage]
+from eth.exceptions import VMError
 from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.cancun import CancunVM
 from eth.vm.forks.cancun.state import CancunState
@@ -28,6 +29,8 @@ from services.venue.node.transactions import Admitted
 
 BASE_FEE = 25 * 10**9
 BLOCK_GAS = 2_000_000_000
+# What one transaction may ask for; a loop without an end is over in seconds.
+TRANSACTION_GAS = 30_000_000
 CALL_GAS = 100_000_000
 ZERO = b"\0" * 20
 
@@ -73,16 +76,21 @@ class Chain:
         self._state.set_balance(cast("Any", address), wei)
 
     def execute(self, admitted: Admitted) -> Mined:
-        """Runs one transaction in the open block; Refused when it cannot be included at all."""
+        """Runs one transaction in the open block; Refused when it cannot be included at all. Whatever is raised, nothing has changed."""
         transaction = admitted.shown
         state = self._state
-        if admitted.impersonated:
-            self._top_up(admitted)
         state.lock_changes()
+        before = state.snapshot()
         try:
+            if admitted.impersonated:
+                self._top_up(admitted)
             computation = state.apply_transaction(admitted.executable)
         except ValidationError as error:
+            state.revert(before)
             raise Refused(str(error)) from error
+        except BaseException:
+            state.revert(before)
+            raise
         cumulative = self._open[-1].cumulative_gas if self._open else 0
         header = cast("Any", SimpleNamespace(gas_used=cumulative))
         receipt = CancunVM.make_receipt(header, admitted.executable, computation, state)
@@ -156,6 +164,8 @@ class Chain:
         snapshot = state.snapshot()
         try:
             computation = state.computation_class.apply_message(state, message, context)
+        except VMError as error:
+            raise Refused(f"err: {error}") from error
         finally:
             state.revert(snapshot)
             state.clear_transient_storage()

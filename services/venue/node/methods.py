@@ -164,7 +164,7 @@ class Methods:
             sender=params.address(fields.get("from"), "from"),
             to=params.address(fields.get("to"), "to"),
             data=params.payload(fields),
-            value=params.quantity(fields.get("value", 0), "value"),
+            value=params.wei(fields.get("value") or 0, "value"),
             gas=params.quantity(fields.get("gas") or SEND_GAS, "gas"),
             nonce=params.quantity(fields["nonce"], "nonce") if fields.get("nonce") is not None else None,
         )
@@ -174,7 +174,7 @@ class Methods:
         return shapes.quantity((await self._miner.mine()).number)
 
     async def _set_balance(self, address: Any, wei: Any) -> bool:
-        amount = params.quantity(wei, "balance")
+        amount = params.wei(wei, "balance")
         await self._miner.perform(self._chain.set_balance, params.address(address), amount)
         return True
 

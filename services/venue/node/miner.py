@@ -13,7 +13,7 @@ import structlog
 
 from services.venue.node.block import Block, Transaction
 from services.venue.node.errors import Refused
-from services.venue.node.evm import BASE_FEE, Chain
+from services.venue.node.evm import BASE_FEE, TRANSACTION_GAS, Chain
 from services.venue.node.transactions import Admitted, Request, decode_raw, impersonate
 
 P = ParamSpec("P")
@@ -84,6 +84,8 @@ class Miner:
         return accepted
 
     def _admit_impersonated(self, request: Request) -> bytes:
+        if request.gas > TRANSACTION_GAS:
+            raise Refused("exceeds block gas limit")
         expected = self.next_nonce(request.sender)
         admitted = impersonate(request, expected if request.nonce is None else request.nonce, BASE_FEE)
         shown = admitted.shown
@@ -101,6 +103,8 @@ class Miner:
         expected = self.next_nonce(shown.sender)
         if shown.nonce < expected:
             raise Refused(f"nonce too low: next nonce {expected}, tx nonce {shown.nonce}")
+        if shown.gas > TRANSACTION_GAS:
+            raise Refused("exceeds block gas limit")
         if shown.max_fee < BASE_FEE:
             raise Refused("max fee per gas less than block base fee")
         if self.chain.spendable(shown.sender) < shown.gas * shown.max_fee + shown.value:
@@ -129,11 +133,18 @@ class Miner:
         try:
             self.chain.execute(admitted)
         except Refused as refusal:
-            # Its account's later transactions go with it: their nonces no longer follow.
-            self.pending.pop(admitted.shown.hash, None)
-            self._next_nonce.pop(admitted.shown.sender, None)
+            self._drop(admitted)
             log.warning("transaction dropped", hash="0x" + admitted.shown.hash.hex(), reason=str(refusal))
+        except Exception:
+            # Whatever the EVM trips over belongs to one transaction; the chain goes on without it.
+            self._drop(admitted)
+            log.exception("transaction dropped", hash="0x" + admitted.shown.hash.hex())
         return True
+
+    def _drop(self, admitted: Admitted) -> None:
+        # Its account's later transactions go with it: their nonces no longer follow.
+        self.pending.pop(admitted.shown.hash, None)
+        self._next_nonce.pop(admitted.shown.sender, None)
 
     async def _execute_forever(self) -> None:
         while True:

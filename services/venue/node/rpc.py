@@ -10,6 +10,8 @@ import structlog
 
 from services.venue.node.errors import RpcError
 
+MAX_BATCH = 1_000
+
 log = structlog.get_logger(__name__)
 
 Answer = Callable[[str, list[Any]], Awaitable[Any]]
@@ -25,6 +27,8 @@ async def respond(body: bytes | str, answer: Answer) -> bytes:
         calls = cast("list[Any]", message)
         if not calls:
             return orjson.dumps(_failure(None, -32600, "empty batch"))
+        if len(calls) > MAX_BATCH:
+            return orjson.dumps(_failure(None, -32600, "batch too large"))
         replies = [reply for call in calls if (reply := await _respond_one(call, answer)) is not None]
         return orjson.dumps(replies) if replies else b""
     reply = await _respond_one(message, answer)

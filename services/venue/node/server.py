@@ -19,6 +19,10 @@ from services.venue.node.miner import Miner
 from services.venue.node.rpc import respond
 from services.venue.node.subscriptions import Subscriptions
 
+# Geth's limit of one HTTP request, and the code of a connection that its policy ends.
+MAX_BODY = 5 * 1024 * 1024
+TOO_SLOW = 1008
+
 log = structlog.get_logger(__name__)
 
 
@@ -27,8 +31,10 @@ def application(miner: Miner, finality: int) -> Starlette:
     methods = Methods(miner, finality)
 
     async def post(request: Request) -> Response:
-        reply = await respond(await request.body(), methods.answer)
-        return Response(reply, media_type="application/json")
+        body = await _body(request)
+        if body is None:
+            return Response("request entity too large\n", 413)
+        return Response(await respond(body, methods.answer), media_type="application/json")
 
     async def socket(websocket: WebSocket) -> None:
         await websocket.accept()
@@ -57,18 +63,40 @@ def _stop_without_mining(mining: asyncio.Task[None]) -> None:
         signal.raise_signal(signal.SIGTERM)
 
 
+async def _body(request: Request) -> bytes | None:
+    """What was posted; None where it is too much."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_BODY:
+            return None
+    return bytes(body)
+
+
 async def _converse(websocket: WebSocket, subscriptions: Subscriptions) -> None:
-    sending = asyncio.create_task(_send_frames(websocket, subscriptions))
+    """Until the client leaves, or is sent away because it does not read."""
+    overflowed = subscriptions.outbox.overflowed
+    parts = [_answer_calls(websocket, subscriptions), _send_frames(websocket, subscriptions), overflowed.wait()]
+    tasks = [asyncio.ensure_future(part) for part in parts]
     try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        subscriptions.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    if overflowed.is_set():
+        log.warning("client does not read", client=websocket.client)
+        with suppress(WebSocketDisconnect, RuntimeError):
+            await websocket.close(TOO_SLOW, "too slow: notifications were not read")
+
+
+async def _answer_calls(websocket: WebSocket, subscriptions: Subscriptions) -> None:
+    with suppress(WebSocketDisconnect):
         while True:
             reply = await respond(await _receive(websocket), subscriptions.answer)
             if reply:
-                subscriptions.outbox.put_nowait(reply)
-    except WebSocketDisconnect:
-        pass
-    finally:
-        subscriptions.close()
-        sending.cancel()
+                await subscriptions.outbox.reply(reply)
 
 
 async def _receive(websocket: WebSocket) -> bytes | str:
@@ -82,4 +110,4 @@ async def _receive(websocket: WebSocket) -> bytes | str:
 async def _send_frames(websocket: WebSocket, subscriptions: Subscriptions) -> None:
     with suppress(WebSocketDisconnect, RuntimeError):
         while True:
-            await websocket.send_text((await subscriptions.outbox.get()).decode())
+            await websocket.send_text((await subscriptions.outbox.take()).decode())

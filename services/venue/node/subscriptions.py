@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from typing import Any
 
@@ -10,17 +9,20 @@ import orjson
 
 from services.venue.node import filters, params, shapes
 from services.venue.node.block import Block
-from services.venue.node.errors import InvalidParams
+from services.venue.node.errors import InvalidParams, Refused
 from services.venue.node.filters import LogFilter
 from services.venue.node.methods import Methods
 from services.venue.node.miner import Miner
+from services.venue.node.outbox import Outbox
+
+MAX_SUBSCRIPTIONS = 1_000
 
 
 class Subscriptions:
     """The calls and streams of one socket; frames to send are taken from `outbox`."""
 
     def __init__(self, miner: Miner, methods: Methods) -> None:
-        self.outbox: asyncio.Queue[bytes] = asyncio.Queue()
+        self.outbox = Outbox()
         self._methods = methods
         self._heads: set[str] = set()
         self._logs: dict[str, LogFilter] = {}
@@ -37,6 +39,8 @@ class Subscriptions:
         self._stop()
 
     def _subscribe(self, arguments: list[Any]) -> str:
+        if len(self._heads) + len(self._logs) >= MAX_SUBSCRIPTIONS:
+            raise Refused(f"too many subscriptions: {MAX_SUBSCRIPTIONS} on one connection")
         identity = "0x" + secrets.token_hex(16)
         match arguments:
             case ["newHeads", *_]:
@@ -51,10 +55,11 @@ class Subscriptions:
 
     def _unsubscribe(self, arguments: list[Any]) -> bool:
         identity = arguments[0] if arguments else None
+        if not isinstance(identity, str):
+            raise InvalidParams("subscription: expected its id")
         if identity in self._heads:
             self._heads.remove(identity)
-            return True
-        if not isinstance(identity, str) or self._logs.pop(identity, None) is None:
+        elif self._logs.pop(identity, None) is None:
             raise InvalidParams("subscription not found")
         return True
 
@@ -72,4 +77,4 @@ class Subscriptions:
             "method": "eth_subscription",
             "params": {"result": result, "subscription": identity},
         }
-        self.outbox.put_nowait(orjson.dumps(frame))
+        self.outbox.notify(orjson.dumps(frame))

@@ -56,7 +56,7 @@ def decode_raw(raw: bytes) -> Admitted:
 
 
 def impersonate(request: Request, nonce: int, gas_price: int) -> Admitted:
-    """Makes a transaction without a signature: s and r say whose it would have been."""
+    """Makes a transaction without a signature: s and r say whose it would have been. Refused with too little gas to begin."""
     unsigned = CancunTransactionBuilder.new_transaction(
         nonce=nonce,
         gas_price=gas_price,
@@ -68,6 +68,8 @@ def impersonate(request: Request, nonce: int, gas_price: int) -> Admitted:
         r=int.from_bytes(request.sender, "big") or 1,
         s=1,
     )
+    if request.gas < unsigned.intrinsic_gas:
+        raise Refused(f"intrinsic gas too low: gas {request.gas}, minimum needed {unsigned.intrinsic_gas}")
     overrides: dict[str, Any] = {
         "sender": request.sender,
         "get_sender": lambda: request.sender,
