@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from eth_utils.crypto import keccak
 
+from services.venue.contracts import MOST_IDS, STANDARD, Contract, tokens_of
 from services.venue.node import addresses, calldata
 from services.venue.node.calldata import Signature
 from services.venue.node.client import Call, Node
@@ -50,12 +51,12 @@ class Funding:
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """What a wallet has at a block: cash and its allowance to the exchange, whether its shares are approved, shares by token."""
+    """What a wallet has at a block: cash, what each exchange may take of it, which exchanges may move its shares, shares by token."""
 
     block: int
     cash_micros: int
-    allowance_micros: int
-    approved: bool
+    allowances: dict[Contract, int]
+    approved: frozenset[Contract]
     tokens: dict[str, int]
 
 
@@ -134,7 +135,7 @@ class Bank:
     async def transfer(self, sender: str, receiver: str, token_id: int, amount_micros: int) -> None:
         """Moves shares between wallets, outside the exchange."""
         moved = calldata.write(_TRANSFER_TOKEN, sender, receiver, token_id, amount_micros, b"")
-        await self._send([Send(sender, addresses.CONDITIONAL_TOKENS, moved)])
+        await self._send([Send(sender, tokens_of(token_id), moved)])
 
     async def resolve(self, condition: str, payouts: Sequence[int]) -> None:
         """Reports payouts (yes, no) of a condition that this bank created; KeyError for any other."""
@@ -149,7 +150,7 @@ class Bank:
     async def token_balance(self, address: str, token_id: int, block: int | str = "latest") -> int:
         """Micro-shares held at a block (number or tag)."""
         asked = calldata.write(_TOKEN_BALANCE, address, token_id)
-        return await self._read(addresses.CONDITIONAL_TOKENS, "uint256", asked, block)
+        return await self._read(tokens_of(token_id), "uint256", asked, block)
 
     async def allowance(self, owner: str, spender: str = addresses.EXCHANGE, block: int | str = "latest") -> int:
         """Micro-USDC that the spender may take from the owner."""
@@ -160,27 +161,39 @@ class Bank:
         asked = calldata.write(_IS_APPROVED, owner, operator)
         return bool(await self._read(addresses.CONDITIONAL_TOKENS, "bool", asked, block))
 
-    async def holdings(self, wallet: str, token_ids: Sequence[str]) -> Holdings:
-        """Everything that trading asks about a wallet, all at the latest block."""
+    async def holdings(
+        self, wallet: str, token_ids: Sequence[str], contracts: Sequence[Contract] = (STANDARD,)
+    ) -> Holdings:
+        """Everything that trading on these contracts asks about a wallet, all at the latest block."""
         block = int(await self._node.call("eth_blockNumber"), 16)
-        cash, tokens, exchange = addresses.COLLATERAL, addresses.CONDITIONAL_TOKENS, addresses.EXCHANGE
-        asked: list[tuple[str, str, str]] = [
-            (cash, "uint256", calldata.write(_COLLATERAL_BALANCE, wallet)),
-            (cash, "uint256", calldata.write(_ALLOWANCE, wallet, exchange)),
-            (tokens, "bool", calldata.write(_IS_APPROVED, wallet, exchange)),
-            (
-                tokens,
-                "uint256[]",
-                calldata.write(_TOKEN_BALANCES, [wallet] * len(token_ids), list(map(int, token_ids))),
-            ),
+        batches = list(_batches(token_ids))
+        asked = [
+            (addresses.COLLATERAL, "uint256", calldata.write(_COLLATERAL_BALANCE, wallet)),
+            *((one.collateral, "uint256", calldata.write(_ALLOWANCE, wallet, one.exchange)) for one in contracts),
+            *((one.tokens, "bool", calldata.write(_IS_APPROVED, wallet, one.exchange)) for one in contracts),
+            *((to, "uint256[]", calldata.write(_TOKEN_BALANCES, [wallet] * len(ids), ids)) for to, ids in batches),
         ]
         answers = await self._node.batch(
             [("eth_call", [{"to": to, "data": data}, hex(block)]) for to, _kind, data in asked]
         )
-        balance, allowance, approved, held = (
-            calldata.read([kind], answer)[0] for (_, kind, _), answer in zip(asked, answers, strict=True)
+        read = [calldata.read([kind], answer)[0] for (_, kind, _), answer in zip(asked, answers, strict=True)]
+        cash, allowed, approved = (
+            read[0],
+            read[1 : 1 + len(contracts)],
+            read[1 + len(contracts) : 1 + 2 * len(contracts)],
         )
-        return Holdings(block, balance, allowance, bool(approved), dict(zip(token_ids, held, strict=True)))
+        held = {
+            str(token): micros
+            for (_, ids), balances in zip(batches, read[1 + 2 * len(contracts) :], strict=True)
+            for token, micros in zip(ids, balances, strict=True)
+        }
+        return Holdings(
+            block,
+            cash,
+            dict(zip(contracts, allowed, strict=True)),
+            frozenset(one for one, yes in zip(contracts, approved, strict=True) if yes),
+            held,
+        )
 
     async def _read(self, to: str, kind: str, data: str, block: int | str) -> int:
         tag = hex(block) if isinstance(block, int) else block
@@ -214,6 +227,16 @@ def _funding(funding: Funding) -> list[Send]:
 def _tokens_send(wallet: str, signature: Signature, condition: str, *rest: Any) -> Send:
     data = calldata.write(signature, addresses.COLLATERAL, NO_PARENT, bytes.fromhex(condition[2:]), *rest)
     return Send(wallet, addresses.CONDITIONAL_TOKENS, data)
+
+
+def _batches(token_ids: Sequence[str]) -> Iterator[tuple[str, list[int]]]:
+    """(contract, ids) of as many reads as it takes."""
+    kept: dict[str, list[int]] = {}
+    for token in token_ids:
+        kept.setdefault(tokens_of(token), []).append(int(token))
+    for contract, ids in kept.items():
+        for start in range(0, len(ids), MOST_IDS):
+            yield contract, ids[start : start + MOST_IDS]
 
 
 def _sending(send: Send) -> Call:

@@ -42,6 +42,7 @@ def as_match(trade: Trade) -> Match:
         maker_fills=tuple(map(_making, trade.makers)),
         taker_fee=taker.fee_micros,
         maker_fees=(0,) * len(trade.makers),
+        contract=trade.market.contract,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from services.venue import refusals
+from services.venue.contracts import STANDARD, Contract
 from services.venue.engine.bulletin import Bulletin, Listener
 from services.venue.engine.commits import Commits
 from services.venue.engine.funds import Funds
@@ -65,6 +66,11 @@ class Exchange:
 
     def market_of(self, token_id: str) -> Market | None:
         return self._of_token.get(token_id)
+
+    def contract_of(self, token_id: str) -> Contract:
+        """What orders for a token are signed for; a token that is not traded here counts as an ordinary one."""
+        market = self._of_token.get(token_id)
+        return market.contract if market else STANDARD
 
     def place(self, posted: PostedOrder) -> Placement:
         """Take an order, or refuse it with the venue's text. What it matches is final here and settles later."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
+from services.venue.contracts import Contract, contract_of
 from services.venue.settlement import SignedOrder
 
 MICRO = 1_000_000
@@ -69,6 +70,13 @@ class Market:
     accepting_orders: bool = True
     neg_risk: bool = False
     version: str = "v1"
+    # Whether the venue's market makers quote it by themselves.
+    quoted: bool = True
+
+    @property
+    def contract(self) -> Contract:
+        """What its orders are signed for and settled by."""
+        return contract_of(self.version, neg_risk=self.neg_risk)
 
     def complement(self, token_id: str) -> str:
         """The other outcome's token."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from services.venue.exchange import Exchange
 from services.venue.model import MICRO, Market
-from services.venue.node import addresses, calldata
+from services.venue.node import calldata
 from services.venue.node.calldata import Signature
 from services.venue.node.client import Node
 
@@ -39,7 +39,7 @@ class Prices:
         """Reads the payouts of markets that were closed since the last time."""
         for market in self._exchange.markets.values():
             if market.closed and market.condition_id not in self._paid:
-                await self._learn(market.condition_id)
+                await self._learn(market)
 
     def quote(self, market: Market) -> Quote:
         """The market's first outcome; an empty side reads 0 and a dollar, as the real one has it."""
@@ -59,13 +59,13 @@ class Prices:
         yes = self.quote(market).yes_micros
         return yes if token_id == market.tokens[0] else MICRO - yes
 
-    async def _learn(self, condition_id: str) -> None:
-        raw = bytes.fromhex(condition_id.removeprefix("0x"))
+    async def _learn(self, market: Market) -> None:
+        raw = bytes.fromhex(market.condition_id.removeprefix("0x"))
         asked = [calldata.write(_NUMERATOR, raw, 0), calldata.write(_DENOMINATOR, raw)]
-        calls = [("eth_call", [{"to": addresses.CONDITIONAL_TOKENS, "data": data}, "latest"]) for data in asked]
+        calls = [("eth_call", [{"to": market.contract.tokens, "data": data}, "latest"]) for data in asked]
         numerator, denominator = (int(answer, 16) for answer in await self._node.batch(calls))
         if denominator:
-            self._paid[condition_id] = numerator * MICRO // denominator
+            self._paid[market.condition_id] = numerator * MICRO // denominator
 
     def _volume(self, market: Market) -> int:
         for fill in self._exchange.fills[self._counted :]:

@@ -14,7 +14,8 @@ import structlog
 import websockets
 from websockets.exceptions import WebSocketException
 
-from services.venue.node import addresses, calldata
+from services.venue.contracts import STANDARD, Contract
+from services.venue.node import calldata
 from services.venue.node.client import Node
 from services.venue.node.errors import RpcError
 from services.venue.node.reasons import reason
@@ -56,6 +57,7 @@ class Match:
     maker_fills: tuple[int, ...]
     taker_fee: int
     maker_fees: tuple[int, ...]
+    contract: Contract = STANDARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ class Settlement:
         if self._next_block is None:
             first = await self._head() + 1
             self._next_block = first if self._next_block is None else self._next_block
-        call = {"from": self._operator, "to": addresses.EXCHANGE, "data": match_calldata(match)}
+        call = {"from": self._operator, "to": match.contract.exchange, "data": match_calldata(match)}
         answered = asyncio.get_running_loop().create_future()
         self._sending.add(answered)
         try:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from coincurve import PublicKey
 from eth_abi.abi import encode
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
+from services.venue.contracts import STANDARD, Contract
 from services.venue.node import addresses
 from services.venue.settlement import SignedOrder
 
@@ -24,18 +27,6 @@ _FIELDS = (
     *("bytes32", "uint256", "address", "address", "uint256", "uint256", "uint256"),
     *("uint8", "uint8", "uint256", "bytes32", "bytes32"),
 )
-_EXCHANGE_DOMAIN = keccak(
-    encode(
-        ["bytes32", "bytes32", "bytes32", "uint256", "address"],
-        [
-            keccak(text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
-            keccak(text="Polymarket CTF Exchange"),
-            keccak(text="2"),
-            addresses.CHAIN_ID,
-            addresses.EXCHANGE,
-        ],
-    )
-)
 _AUTH_DOMAIN = keccak(
     encode(
         ["bytes32", "bytes32", "bytes32", "uint256"],
@@ -49,13 +40,30 @@ _AUTH_DOMAIN = keccak(
 )
 
 
-def order_hash(order: SignedOrder) -> bytes:
-    """The order's id: its hash under the exchange's domain."""
+@cache
+def exchange_domain(contract: Contract) -> bytes:
+    """The domain separator of the exchange that settles an order."""
+    return keccak(
+        encode(
+            ["bytes32", "bytes32", "bytes32", "uint256", "address"],
+            [
+                keccak(text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak(text="Polymarket CTF Exchange"),
+                keccak(text=contract.domain_version),
+                addresses.CHAIN_ID,
+                contract.exchange,
+            ],
+        )
+    )
+
+
+def order_hash(order: SignedOrder, contract: Contract = STANDARD) -> bytes:
+    """The order's id: its hash under the domain of the exchange that settles it."""
     values = (
         *(_ORDER_HASH, order.salt, order.maker, order.signer, order.token_id, order.maker_amount, order.taker_amount),
         *(order.side, order.signature_type, order.timestamp, order.metadata, order.builder),
     )
-    return keccak(b"\x19\x01" + _EXCHANGE_DOMAIN + keccak(encode(_FIELDS, values)))
+    return keccak(b"\x19\x01" + exchange_domain(contract) + keccak(encode(_FIELDS, values)))
 
 
 def auth_hash(address: str, timestamp: str, nonce: int) -> bytes:

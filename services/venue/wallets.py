@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from services.venue.bank import Bank
+from services.venue.contracts import Contract
 from services.venue.model import MICRO, Order, Part, Side, Trade
 
 SETTLED_WITHIN_S = 10.0
@@ -19,9 +20,13 @@ class Wallet:
     """Spendable amounts. Cash leaves when a trade is matched and arrives when it is mined; shares likewise."""
 
     cash_micros: int = 0
-    allowance_micros: int = 0
-    approved: bool = False
+    allowances: dict[Contract, int] = field(default_factory=dict[Contract, int])
+    approved: frozenset[Contract] = frozenset()
     tokens: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def allowance_micros(self, contract: Contract) -> int:
+        """What the exchange of these contracts may take of the cash."""
+        return self.allowances.get(contract, 0)
 
 
 class Wallets:
@@ -53,7 +58,7 @@ class Wallets:
             # Only when every trade of that block is known as mined can the others be told from them.
             async with asyncio.timeout(SETTLED_WITHIN_S):
                 await self._through(found.block)
-            wallet = Wallet(found.cash_micros, found.allowance_micros, found.approved, defaultdict(int, found.tokens))
+            wallet = Wallet(found.cash_micros, found.allowances, found.approved, defaultdict(int, found.tokens))
             for part in self._pending[name]:
                 _take(wallet, part)
             for block, part in self._mined[name]:

@@ -24,7 +24,7 @@ class Intake:
     async def post(self, payload: object, raw: bytes, key: ApiKey, at_ms: int) -> Placement:
         """Place one order of this key."""
         try:
-            posted = read_order(payload, key)
+            posted = read_order(payload, key, self._exchange.contract_of)
         except Refusal as refusal:
             self.refuse(refusal.text, raw, key.address, at_ms)
             return Placement("", error=refusal.text, http_status=refusal.status)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import orjson
 from eth_utils.address import is_address, to_checksum_address
 
 from services.venue.accounts import Kind, account_of
+from services.venue.contracts import Contract
 from services.venue.credentials import ApiKey
 from services.venue.digits import whole
 from services.venue.model import OrderType, PostedOrder
@@ -32,8 +33,9 @@ def read_body(raw: bytes, refusal: str = INVALID) -> object:
         raise Refusal(refusal) from error
 
 
-def read_order(payload: object, key: ApiKey) -> PostedOrder:
-    """A signed order of a wallet of the signer whom the API key belongs to. Raises `Refusal`."""
+def read_order(payload: object, key: ApiKey, contract_of: Callable[[str], Contract]) -> PostedOrder:
+    """A signed order of a wallet of the signer whom the API key belongs to; `contract_of` a token is what it has to be signed
+    for. Raises `Refusal`."""
     body = _mapping(payload)
     signed = _signed(_mapping(body.get("order")))
     if body.get("owner") != key.key:
@@ -42,7 +44,7 @@ def read_order(payload: object, key: ApiKey) -> PostedOrder:
     # A deposit wallet is its own signer; its key shows only in the signature.
     if signed.signer not in (account.deposits if kind is Kind.DEPOSIT else (key.address,)):
         raise Refusal("the order signer address has to be the address of the API KEY")
-    digest = order_hash(signed)
+    digest = order_hash(signed, contract_of(str(signed.token_id)))
     his = signed.maker in account.wallets(kind) and (kind is not Kind.DEPOSIT or signed.maker == signed.signer)
     if not his or order_signer(digest, signed) != key.address:
         raise Refusal("invalid signature")

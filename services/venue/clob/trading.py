@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, cast
 
 from starlette.requests import Request
@@ -15,11 +15,11 @@ from services.venue.clob import shapes
 from services.venue.clob.answers import endpoint
 from services.venue.clob.intake import Intake
 from services.venue.clob.parse import read_body
+from services.venue.contracts import ALL, tokens_of
 from services.venue.credentials import ApiKey, Credentials, Unauthorized
 from services.venue.digits import whole
 from services.venue.exchange import Exchange
 from services.venue.model import Order, Placement, Trade
-from services.venue.node import addresses
 from services.venue.refusals import Refusal
 
 PAGE = 500
@@ -140,11 +140,14 @@ class Trading:
         key, asked = await self._key(request), request.query_params
         wallet = await self._exchange.wallets.known(_wallet(key, asked))
         if asked.get("asset_type") == "COLLATERAL":
-            return _spendable(wallet.cash_micros, wallet.allowance_micros)
+            return _spendable(wallet.cash_micros, {one.exchange: held for one, held in wallet.allowances.items()})
         if asked.get("asset_type") != "CONDITIONAL" or self._exchange.market_of(asked.get("token_id", "")) is None:
             raise Refusal("invalid asset type or token id")
         held = wallet.tokens.get(asked["token_id"], 0)
-        return _spendable(held, shapes.FAR_ALLOWANCE if wallet.approved else 0)
+        spenders = [one for one in ALL if one.tokens == tokens_of(asked["token_id"]) and one in wallet.allowances]
+        return _spendable(
+            held, {one.exchange: shapes.FAR_ALLOWANCE if one in wallet.approved else 0 for one in spenders}
+        )
 
     async def update_balance(self, request: Request) -> Any:
         key = await self._key(request)
@@ -271,5 +274,5 @@ def _page(rows: Sequence[Any], cursor: str) -> dict[str, Any]:
     return {"limit": PAGE, "count": len(shown), "next_cursor": following, "data": list(shown)}
 
 
-def _spendable(balance: int, allowance: int) -> dict[str, Any]:
-    return {"balance": str(max(balance, 0)), "allowances": {addresses.EXCHANGE: str(allowance)}}
+def _spendable(balance: int, allowances: Mapping[str, int]) -> dict[str, Any]:
+    return {"balance": str(max(balance, 0)), "allowances": {one: str(allowed) for one, allowed in allowances.items()}}

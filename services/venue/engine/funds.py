@@ -25,11 +25,12 @@ class Funds:
         if order.posted.side is Side.BUY:
             shares, usdc = totals(found)
             needed = order.posted.usdc_micros + taker_fee_micros(order.market.fee_rate, shares, usdc)
-            free = min(wallet.cash_micros, wallet.allowance_micros) - reserved(resting, Side.BUY)
+            free = min(wallet.cash_micros, wallet.allowance_micros(order.market.contract)) - reserved(resting, Side.BUY)
             if free < needed:
                 raise refusals.not_enough(free, needed)
             return
         same = [one for one in resting if one.posted.token_id == order.posted.token_id]
         free = wallet.tokens.get(order.posted.token_id, 0) - reserved(same, Side.SELL)
-        if free < order.posted.shares_micros or not wallet.approved:
-            raise refusals.not_enough(free if wallet.approved else 0, order.posted.shares_micros)
+        approved = order.market.contract in wallet.approved
+        if free < order.posted.shares_micros or not approved:
+            raise refusals.not_enough(free if approved else 0, order.posted.shares_micros)

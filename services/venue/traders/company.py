@@ -36,7 +36,7 @@ class Company:
         self._exchange = exchange
         self._bank = bank
         self._seed = seed
-        pen = Pen(seed, now_ms)
+        pen = Pen(seed, now_ms, exchange.contract_of)
         names = self.names
         self.desk = Desk(exchange, self.everyone, journal, pen)
         self.runner = Runner(self.desk, seed, journal.note, now_ms)
@@ -61,10 +61,11 @@ class Company:
         await self._bank.fund_many([Funding(one.address, MONEY[one.role]) for one in everyone])
         await self._bank.split_many(
             [
-                (one.address, market, SETS[one.role])
+                (one.address, market.condition_id, SETS[one.role])
                 for one in everyone
                 if one.role in SETS
-                for market in self._exchange.markets
+                for market in self._exchange.markets.values()
+                if market.quoted
             ]
         )
         for one in everyone:

@@ -48,6 +48,8 @@ class Makers:
     def quote(self) -> None:
         """Fills every ladder that is not whole."""
         for place, market in enumerate(self._exchange.markets.values()):
+            if not market.quoted:
+                continue
             for token in market.tokens:
                 self._quote_token(place, market, token)
 

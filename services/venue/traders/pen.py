@@ -9,6 +9,7 @@ from typing import cast
 
 from coincurve import PrivateKey
 
+from services.venue.contracts import Contract
 from services.venue.model import MICRO, OrderType, PostedOrder, Side
 from services.venue.settlement import SignedOrder
 from services.venue.signing import order_hash
@@ -18,11 +19,12 @@ MAX_SALT = 2**53
 
 
 class Pen:
-    """Salts follow from the seed, timestamps from the clock. `owner` stands for an API key: the traders have none."""
+    """Salts follow from the seed, timestamps from the clock, domains from the token. `owner` stands for an API key: the traders have none."""
 
-    def __init__(self, seed: int, now_ms: Callable[[], int]) -> None:
+    def __init__(self, seed: int, now_ms: Callable[[], int], contract_of: Callable[[str], Contract]) -> None:
         self._random = Random(f"salts {seed}")
         self._now_ms = now_ms
+        self._contract_of = contract_of
         self._keys: dict[str, PrivateKey] = {}
 
     def order(
@@ -48,7 +50,7 @@ class Pen:
         return self._signed(trader, unsigned, kind)
 
     def _signed(self, trader: Trader, order: SignedOrder, kind: OrderType) -> PostedOrder:
-        digest = order_hash(order)
+        digest = order_hash(order, self._contract_of(str(order.token_id)))
         sign = cast(Callable[..., bytes], self._key(trader).sign_recoverable)  # pyright: ignore[reportUnknownMemberType]
         signature = sign(digest, hasher=None)
         whole = signature[:64] + bytes([signature[64] + 27])
