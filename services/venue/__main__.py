@@ -14,6 +14,7 @@ import typer
 import uvicorn
 
 from services.venue.app import FAULTS, Options, open_venue
+from services.venue.clock import Clock
 from services.venue.faults.file import BadFile, read_file
 from services.venue.node.__main__ import logs_to_stderr
 from services.venue.traders.runner import SCRIPTS
@@ -61,7 +62,7 @@ def main(
 
 
 async def _serve(options: Options, host: str, port: int) -> None:
-    venue = await open_venue(options)
+    venue = await open_venue(options, Clock())
     config = uvicorn.Config(
         venue.app,
         host=host,

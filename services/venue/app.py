@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from services.venue.clob.door import clob
 from services.venue.clob.intake import Intake
 from services.venue.clob.market_data import MarketData
 from services.venue.clob.trading import Trading
+from services.venue.clock import Clock
 from services.venue.credentials import Credentials
 from services.venue.exchange import Exchange
 from services.venue.faults.admin import FaultAdmin
@@ -56,16 +56,12 @@ class Options:
     faults: Sequence[Mapping[str, object]] = ()
 
 
-def now_ms() -> int:
-    """The clock of this venue."""
-    return time.time_ns() // 1_000_000
-
-
 @dataclass(slots=True)
 class Venue:
     """A venue that is ready to trade: its application, with faults around it, and what runs beside it."""
 
     app: ASGIApp
+    clock: Clock
     company: Company
     exchange: Exchange
     settlement: Settlement
@@ -77,6 +73,7 @@ class Venue:
         """Settle what is matched, and expire what is over."""
         work = [
             asyncio.create_task(self.settlement.run()),
+            asyncio.create_task(self.clock.run()),
             asyncio.create_task(self.exchange.settle()),
             asyncio.create_task(self._expire()),
         ]
@@ -93,12 +90,13 @@ class Venue:
 
     async def _expire(self) -> None:
         while True:
-            await asyncio.sleep(EXPIRY_S)
+            await self.clock.sleep(EXPIRY_S)
             self.exchange.expire()
 
 
-async def open_venue(options: Options) -> Venue:
+async def open_venue(options: Options, clock: Clock) -> Venue:
     """List the markets and put everything together; nobody trades before `prepare` of its company."""
+    now_ms = clock.now_ms
     node = Node(options.node_url)
     bank = Bank(node)
     journal = Journal(now_ms, options.journal)
@@ -110,7 +108,7 @@ async def open_venue(options: Options) -> Venue:
     wallets = Wallets(bank, [token for market in markets for token in market.tokens], settlement.through)
     exchange = Exchange(markets, wallets, settlement, now_ms)
     exchange.subscribe(lambda event: record(journal, event))
-    company = Company(exchange, bank, journal, options.seed, now_ms)
+    company = Company(exchange, bank, journal, options.seed, clock)
     credentials = Credentials(options.seed)
     surfaces = Surfaces(exchange, node, company.names, now_ms, data_lag_ms=options.data_lag_ms)
     intake = Intake(exchange, journal)
@@ -119,11 +117,11 @@ async def open_venue(options: Options) -> Venue:
     routes = [
         clob([*trading.routes(), *data.routes()]),
         *surfaces.routes(),
-        *MarketChannel(exchange, now_ms).routes(),
-        *UserChannel(exchange, credentials).routes(),
+        *MarketChannel(exchange, clock).routes(),
+        *UserChannel(exchange, credentials, clock).routes(),
         *admin.routes(),
         *FaultAdmin(faults).routes(),
         *company.routes(),
     ]
     app = HttpFaults(Starlette(routes=routes), faults)
-    return Venue(app, company, exchange, settlement, journal, node)
+    return Venue(app, clock, company, exchange, settlement, journal, node)

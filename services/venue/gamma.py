@@ -31,10 +31,11 @@ DEPRECATED = {
 class Gamma:
     """Reads the exchange's markets as they are now; prices are those of the first outcome."""
 
-    def __init__(self, markets: Mapping[str, Market], prices: Prices, started_at: datetime) -> None:
+    def __init__(self, markets: Mapping[str, Market], prices: Prices, now_ms: Callable[[], int]) -> None:
         self._markets = markets
         self._prices = prices
-        self._started_at = started_at
+        self._now_ms = now_ms
+        self._started_at = self._now()
 
     def routes(self) -> list[Route]:
         handlers: dict[str, Callable[[Request], Response]] = {
@@ -55,6 +56,9 @@ class Gamma:
             return handler(request)
 
         return endpoint
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._now_ms() / 1_000, UTC)
 
     def markets(self, request: Request) -> Response:
         found = [self.write_market(market) for market in self._asked(request)]
@@ -104,7 +108,7 @@ class Gamma:
             "closed": market.closed,
             "marketMakerAddress": "",
             "createdAt": start,
-            "updatedAt": _stamp(int(datetime.now(UTC).timestamp())),
+            "updatedAt": _stamp(int(self._now().timestamp())),
             "new": False,
             "featured": False,
             "archived": False,
@@ -139,7 +143,7 @@ class Gamma:
             "version": market.version,
         }
         if market.closed:
-            row |= {"closedTime": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S+00"), "umaEndDate": end}
+            row |= {"closedTime": self._now().strftime("%Y-%m-%d %H:%M:%S+00"), "umaEndDate": end}
         return row | ({"events": [self._event_head(market)]} if with_event else {})
 
     def write_event(self, markets: list[Market]) -> Row:

@@ -95,7 +95,7 @@ class Rtds:
 
     async def serve(self, socket: WebSocket) -> None:
         await socket.accept()
-        listener = Listener(base64.b64encode(secrets.token_bytes(12)).decode(), self._now_ms())
+        listener = Listener(base64.b64encode(secrets.token_bytes(12)).decode(), self._now_ms())  # chance: a name
         self._listeners.add(listener)
         parts = [
             asyncio.create_task(part)

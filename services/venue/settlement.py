@@ -137,7 +137,7 @@ class Settlement:
             except httpx.HTTPError as error:
                 # Whether it arrived is not known; under the same nonce it cannot be settled twice.
                 log.warning("node unreachable", error=repr(error))
-                await asyncio.sleep(RECONNECT_SECONDS)
+                await asyncio.sleep(RECONNECT_SECONDS)  # clock: the node is reached in the machine's time
             else:
                 self._nonce += 1
                 return sent
@@ -180,14 +180,14 @@ class Settlement:
                         self._wake.set()
             except (OSError, WebSocketException) as error:
                 log.warning("node unreachable", error=str(error))
-            await asyncio.sleep(RECONNECT_SECONDS)
+            await asyncio.sleep(RECONNECT_SECONDS)  # clock: the node is reached in the machine's time
 
     async def _turn(self) -> None:
         try:
             await self._catch_up()
         except httpx.HTTPError as error:
             log.warning("node unreachable", error=repr(error))
-            await asyncio.sleep(RECONNECT_SECONDS)
+            await asyncio.sleep(RECONNECT_SECONDS)  # clock: the node is reached in the machine's time
             self._wake.set()
 
     async def _catch_up(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
 
@@ -53,8 +52,8 @@ class Surfaces:
             return int(await node.call("eth_blockNumber"), 16)
 
         self._one = VersionOne(reader, portfolio, self.cache)
-        self._two = VersionTwo(reader, portfolio, head, self.cache)
-        self._gamma = Gamma(exchange.markets, prices, datetime.fromtimestamp(now_ms() / 1_000, UTC))
+        self._two = VersionTwo(reader, portfolio, head, self.cache, now_ms)
+        self._gamma = Gamma(exchange.markets, prices, now_ms)
         self._rtds = Rtds(exchange.markets, self.feed.name, to_checksum_address, now_ms)
         exchange.subscribe(self._hear)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 SERVICES = Path(__file__).parents[2] / "services"
-RULED = ("common", "engine", "monitor", "reconciler")
-HOME = "common/clock.py"
+RULED = ("common", "engine", "monitor", "reconciler", "venue")
+HOMES = {"common/clock.py", "venue/clock.py"}
 MODULES = {"time", "random", "secrets", "uuid"}
 REASON = re.compile(r"#\s*(clock|chance): \w")
 READS = re.compile(
@@ -22,7 +22,7 @@ def sources() -> Iterator[tuple[str, str]]:
     for part in RULED:
         for path in sorted((SERVICES / part).rglob("*.py")):
             name = path.relative_to(SERVICES).as_posix()
-            if name != HOME:
+            if name not in HOMES:
                 yield name, path.read_text()
 
 
@@ -33,6 +33,8 @@ def reads(text: str) -> Iterator[int]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module in MODULES | {"asyncio"} and _hides(node):
             yield node.lineno
+        if isinstance(node, ast.Call) and ast.unparse(node) == "Random()":
+            yield node.lineno
         if isinstance(node, ast.Attribute) and id(node) not in yields and READS.match(ast.unparse(node)):
             yield node.end_lineno or node.lineno
 
@@ -42,7 +44,9 @@ def _only_yields(call: ast.Call) -> bool:
 
 
 def _hides(node: ast.ImportFrom) -> bool:
-    return node.module != "asyncio" or any(alias.name == "sleep" for alias in node.names)
+    harmless = {"random": {"Random"}}.get(node.module or "", set[str]())
+    names = {alias.name for alias in node.names} - harmless
+    return "sleep" in names if node.module == "asyncio" else bool(names)
 
 
 def test_clocks_and_chance_are_read_where_the_line_says_why() -> None:
@@ -82,6 +86,8 @@ def test_a_reason_stands_only_where_there_is_something_to_excuse() -> None:
         "os.urandom(8)",
         "from time import monotonic",
         "from asyncio import sleep",
+        "from random import randrange",
+        "Random()",
     ],
 )
 def test_the_rule_sees(line: str) -> None:
@@ -91,7 +97,15 @@ def test_the_rule_sees(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["asyncio.sleep(0)", "clock.now()", "asyncio.timeout(5)", "from asyncio import timeout"]
+    "line",
+    [
+        "asyncio.sleep(0)",
+        "clock.now()",
+        "asyncio.timeout(5)",
+        "from asyncio import timeout",
+        "from random import Random",
+        "Random(7)",
+    ],
 )
 def test_the_rule_lets_pass(line: str) -> None:
     assert list(reads(line)) == []

@@ -46,8 +46,14 @@ class VersionTwo:
     """Answers from the reader and the portfolio. `head` reads the newest block's number."""
 
     def __init__(
-        self, reader: Reader, portfolio: Portfolio, head: Callable[[], Awaitable[int]], cache: UrlCache
+        self,
+        reader: Reader,
+        portfolio: Portfolio,
+        head: Callable[[], Awaitable[int]],
+        cache: UrlCache,
+        now_ms: Callable[[], int],
     ) -> None:
+        self._now_ms = now_ms
         self._reader = reader
         self._portfolio = portfolio
         self._head = head
@@ -135,7 +141,7 @@ class VersionTwo:
             {"name": "activity_feed", "age_seconds": lag},
             {"name": "custody_balances", "age_seconds": 0, "blocks_behind": 0},
         ]
-        computed_at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        computed_at = datetime.fromtimestamp(self._now_ms() / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         serving = {"lag_seconds": lag, "worst": "activity_feed", "mechanisms": mechanisms}
         ingestion: Row = {
             "cursors": 1,
@@ -195,7 +201,7 @@ def _endpoint(handler: Handler, max_age: int, cache: UrlCache) -> Callable[[Requ
     async def endpoint(request: Request) -> Response:
         if kept := cache.get(request):
             return kept
-        trace = uuid.uuid4().hex
+        trace = uuid.uuid4().hex  # chance: a name, nothing is decided by it
         headers = {"x-trace-id": trace, "cache-control": f"max-age={max_age}"}
         try:
             status, body = 200, await handler(Arguments(joined(request.query_params.multi_items())))

@@ -29,7 +29,7 @@ class HttpFaults:
         match fault.kind:
             case "delay":
                 held = await self._hold(scope, receive)
-                await asyncio.sleep(fault.whole("ms") / 1000)
+                await asyncio.sleep(fault.whole("ms") / 1000)  # clock: a client waits in the machine's time
                 for message in held:
                     await send(message)
             case "drop_before":

@@ -54,7 +54,8 @@ def main(
 ) -> None:
     """Run a local Polygon (chain id 137) with the venue's contracts, over JSON-RPC."""
     logs_to_stderr()
-    chain = Chain(genesis.accounts(), int(time.time()), bytes(extra_data_bytes))
+    now = int(time.time())  # clock: the first block's
+    chain = Chain(genesis.accounts(), now, bytes(extra_data_bytes))
     app = application(Miner(chain, block_ms), finality)
     config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=2)
     log.info("node starting", block_ms=block_ms, finality=finality)

@@ -26,7 +26,12 @@ log = structlog.get_logger(__name__)
 class Miner:
     """All work on the chain passes through here, so that reads, transactions and blocks never meet."""
 
-    def __init__(self, chain: Chain, block_ms: int, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        chain: Chain,
+        block_ms: int,
+        clock: Callable[[], float] = time.time,  # clock: the node's own, where it is given none
+    ) -> None:
         self.chain = chain
         self._block_ms = block_ms
         self._clock = clock
@@ -158,7 +163,7 @@ class Miner:
         due = loop.time()
         while True:
             due = max(due + self._block_ms / 1000, loop.time())
-            await asyncio.sleep(due - loop.time())
+            await asyncio.sleep(due - loop.time())  # clock: blocks come in the machine's time
             async with self._sealing:
                 await self._seal()
 

@@ -41,7 +41,7 @@ class Subscriptions:
     def _subscribe(self, arguments: list[Any]) -> str:
         if len(self._heads) + len(self._logs) >= MAX_SUBSCRIPTIONS:
             raise Refused(f"too many subscriptions: {MAX_SUBSCRIPTIONS} on one connection")
-        identity = "0x" + secrets.token_hex(16)
+        identity = "0x" + secrets.token_hex(16)  # chance: a name
         match arguments:
             case ["newHeads", *_]:
                 self._heads.add(identity)

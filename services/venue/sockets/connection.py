@@ -10,6 +10,8 @@ from typing import Any, cast
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from services.venue.clock import Clock
+
 QUEUED_FRAMES = 5_000
 SILENT_AFTER_S = 125.0
 TOO_SLOW = 1013
@@ -20,8 +22,9 @@ Frame = dict[str, Any]
 class Connection:
     """Queued frames of one client."""
 
-    def __init__(self, socket: WebSocket) -> None:
+    def __init__(self, socket: WebSocket, clock: Clock) -> None:
         self._socket = socket
+        self._clock = clock
         self._queue: asyncio.Queue[str] = asyncio.Queue(QUEUED_FRAMES)
         self._overrun = asyncio.Event()
 
@@ -55,7 +58,7 @@ class Connection:
     async def _hear(self, heard: Callable[[Frame], Awaitable[bool]]) -> None:
         with suppress(WebSocketDisconnect, TimeoutError):
             while True:
-                async with asyncio.timeout(SILENT_AFTER_S):
+                async with self._clock.timeout(SILENT_AFTER_S):
                     text = await self._socket.receive_text()
                 if text == "PING":
                     self.send_text("PONG")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -10,6 +9,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from services.venue.clob import shapes
+from services.venue.clock import Clock
 from services.venue.exchange import Exchange
 from services.venue.model import MICRO, BookEvent, BookView, Event, MinedEvent, TickEvent
 from services.venue.sockets.connection import Connection, Frame
@@ -26,9 +26,9 @@ class Subscriber:
 class MarketChannel:
     """`/ws/market`."""
 
-    def __init__(self, exchange: Exchange, now_ms: Callable[[], int]) -> None:
+    def __init__(self, exchange: Exchange, clock: Clock) -> None:
         self._exchange = exchange
-        self._now_ms = now_ms
+        self._clock = clock
         self._subscribers: set[Subscriber] = set()
         exchange.subscribe(self._hear)
 
@@ -37,7 +37,7 @@ class MarketChannel:
 
     async def serve(self, socket: WebSocket) -> None:
         await socket.accept()
-        subscriber = Subscriber(Connection(socket))
+        subscriber = Subscriber(Connection(socket, self._clock))
         self._subscribers.add(subscriber)
 
         async def heard(frame: Frame) -> bool:
@@ -66,7 +66,7 @@ class MarketChannel:
             subscriber.connection.send(book)
 
     def _book(self, view: BookView) -> dict[str, Any]:
-        book = shapes.book(view, self._now_ms())
+        book = shapes.book(view, self._clock.now_ms())
         del book["min_order_size"], book["neg_risk"]
         return {**book, "event_type": "book"}
 

@@ -11,6 +11,7 @@ from starlette.websockets import WebSocket
 
 from services.venue.accounts import account_of
 from services.venue.clob import shapes
+from services.venue.clock import Clock
 from services.venue.credentials import Credentials
 from services.venue.exchange import Exchange
 from services.venue.model import Event, OrderEvent, TradeEvent
@@ -32,7 +33,8 @@ class Owner:
 class UserChannel:
     """`/ws/user`."""
 
-    def __init__(self, exchange: Exchange, credentials: Credentials) -> None:
+    def __init__(self, exchange: Exchange, credentials: Credentials, clock: Clock) -> None:
+        self._clock = clock
         self._credentials = credentials
         self._owners: set[Owner] = set()
         exchange.subscribe(self._hear)
@@ -42,7 +44,7 @@ class UserChannel:
 
     async def serve(self, socket: WebSocket) -> None:
         await socket.accept()
-        owner = Owner(Connection(socket))
+        owner = Owner(Connection(socket, self._clock))
         self._owners.add(owner)
 
         async def heard(frame: Frame) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from random import Random
 
 from starlette.routing import Route
 
 from services.venue.bank import Bank, Funding
+from services.venue.clock import Clock
 from services.venue.exchange import Exchange
 from services.venue.journal import Journal
 from services.venue.model import Side
@@ -31,16 +31,19 @@ SETTLED_WITHIN_S = 60.0
 class Company:
     """`prepare` before the venue says that it is ready, `close` at its end."""
 
-    def __init__(self, exchange: Exchange, bank: Bank, journal: Journal, seed: int, now_ms: Callable[[], int]) -> None:
+    def __init__(self, exchange: Exchange, bank: Bank, journal: Journal, seed: int, clock: Clock) -> None:
         self.everyone = cast_of(seed)
         self._exchange = exchange
         self._bank = bank
         self._seed = seed
-        pen = Pen(seed, now_ms, exchange.contract_of)
+        self._clock = clock
+        pen = Pen(seed, clock.now_ms, exchange.contract_of)
         names = self.names
         self.desk = Desk(exchange, self.everyone, journal, pen)
-        self.runner = Runner(self.desk, seed, journal.note, now_ms)
-        self._makers = Makers(exchange, [one for one in self.everyone.values() if one.role == "maker"], pen, seed)
+        self.runner = Runner(self.desk, seed, journal.note, clock)
+        self._makers = Makers(
+            exchange, [one for one in self.everyone.values() if one.role == "maker"], pen, seed, clock
+        )
         summary = Summary(exchange.fills, lambda: journal.after(0), names)
         self._admin = TradersAdmin(self.desk, self.runner, summary, Resolution(exchange, bank, journal))
         self._refilling: asyncio.Task[None] | None = None
@@ -81,19 +84,19 @@ class Company:
             await asyncio.gather(self._refilling, return_exceptions=True)
 
     async def _trade_before(self, count: int) -> None:
-        random, leaders = Random(f"history {self._seed}"), self._leaders()
+        chance, leaders = Random(f"history {self._seed}"), self._leaders()
         placed: list[Placed] = []
         for number in range(count):
             wish = Wish(
                 trader=leaders[number % len(leaders)].name,
-                market=random.randrange(min(len(self._exchange.markets), 4)),
-                outcome=random.randrange(2),
+                market=chance.randrange(min(len(self._exchange.markets), 4)),
+                outcome=chance.randrange(2),
                 side=Side.BUY,
-                shares_micros=random.randrange(50, 160, 10) * SHARE,
+                shares_micros=chance.randrange(50, 160, 10) * SHARE,
             )
             placed.append(self.desk.trade(wish))
             # A pause now and then lets the makers fill up what was eaten.
-            await asyncio.sleep(0.15 if number % 5 == 4 else 0)
+            await self._clock.sleep(0.15 if number % 5 == 4 else 0)
         async with asyncio.timeout(SETTLED_WITHIN_S):
             while any(self.desk.mined_micros(one.order_hash) < one.matched_micros for one in placed):
                 await self.desk.next_fill()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from services.venue.clock import Clock
 from services.venue.exchange import Exchange
 from services.venue.model import MICRO, Event, Market, Order, OrderEvent, OrderStatus, OrderType, Side
 from services.venue.traders.ladder import fair_micros, ladder, missing
@@ -22,11 +23,12 @@ log = structlog.get_logger(__name__)
 class Makers:
     """Subscribe `hear` to the exchange before `quote`; `run` refills until cancelled."""
 
-    def __init__(self, exchange: Exchange, makers: Sequence[Trader], pen: Pen, seed: int) -> None:
+    def __init__(self, exchange: Exchange, makers: Sequence[Trader], pen: Pen, seed: int, clock: Clock) -> None:
         self._exchange = exchange
         self._makers = makers
         self._pen = pen
         self._seed = seed
+        self._clock = clock
         self._wallets = {maker.address.lower() for maker in makers}
         self._live: dict[str, dict[str, Order]] = defaultdict(dict)
         self._eaten: set[str] = set()
@@ -56,7 +58,7 @@ class Makers:
     async def run(self) -> None:
         while True:
             await self._wake.wait()
-            await asyncio.sleep(REFILL_AFTER_S)
+            await self._clock.sleep(REFILL_AFTER_S)
             self._wake.clear()
             eaten, self._eaten = self._eaten, set()
             for place, market in enumerate(self._exchange.markets.values()):

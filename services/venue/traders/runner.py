@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from services.venue.clock import Clock
 from services.venue.traders.demo import demo
 from services.venue.traders.steps import Action, Step
 
@@ -57,11 +58,11 @@ class Acts(Protocol):
 class Runner:
     """One script at a time. `note` writes a line of the journal."""
 
-    def __init__(self, desk: Acts, seed: int, note: Callable[..., object], now_ms: Callable[[], int]) -> None:
+    def __init__(self, desk: Acts, seed: int, note: Callable[..., object], clock: Clock) -> None:
         self._desk = desk
         self._seed = seed
         self._note = note
-        self._now_ms = now_ms
+        self._clock = clock
         self._state = State.IDLE
         self._name = ""
         self._steps: Sequence[Step] = ()
@@ -82,7 +83,7 @@ class Runner:
         self._speed = max(speed, 1)
         self._steps = SCRIPTS[name](self._seed)
         self._placed = []
-        self._started_at_ms = self._now_ms() + int(delay_s * 1_000)
+        self._started_at_ms = self._clock.now_ms() + int(delay_s * 1_000)
         self._ended_at_ms = 0
         self._task = asyncio.create_task(self._play())
 
@@ -109,11 +110,12 @@ class Runner:
         self._note("script_started", name=self._name, steps=len(self._steps))
         try:
             for step in self._steps:
-                await asyncio.sleep(max(0, self._started_at_ms + step.at_ms // self._speed - self._now_ms()) / 1_000)
+                due_ms = self._started_at_ms + step.at_ms // self._speed
+                await self._clock.sleep(max(0, due_ms - self._clock.now_ms()) / 1_000)
                 await self._step(step)
             await self._settle()
         finally:
-            self._state, self._ended_at_ms = State.DONE, self._now_ms()
+            self._state, self._ended_at_ms = State.DONE, self._clock.now_ms()
             self._note("script_done", **self.report())
 
     async def _step(self, step: Step) -> None:
