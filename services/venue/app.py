@@ -14,8 +14,11 @@ from starlette.types import ASGIApp
 
 from services.venue.admin import Admin
 from services.venue.bank import Bank
+from services.venue.builder_keys import BuilderKeys
 from services.venue.clob.door import clob
+from services.venue.clob.gate import Gate
 from services.venue.clob.intake import Intake
+from services.venue.clob.keys import Keys
 from services.venue.clob.market_data import MarketData
 from services.venue.clob.trading import Trading
 from services.venue.clock import Clock
@@ -112,10 +115,11 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
     credentials = Credentials(options.seed)
     surfaces = Surfaces(exchange, node, company.names, now_ms, data_lag_ms=options.data_lag_ms)
     intake = Intake(exchange, journal)
-    data, trading = MarketData(exchange, now_ms), Trading(exchange, credentials, intake, now_ms)
+    gate = Gate(credentials, BuilderKeys(options.seed, now_ms), now_ms)
+    data, trading = MarketData(exchange, now_ms), Trading(exchange, gate, intake, now_ms)
     admin = Admin(exchange, bank, journal, intake)
     routes = [
-        clob([*trading.routes(), *data.routes()]),
+        clob([*trading.routes(), *data.routes(), *Keys(gate).routes()]),
         *surfaces.routes(),
         *MarketChannel(exchange, clock).routes(),
         *UserChannel(exchange, credentials, clock).routes(),

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from eth_utils.address import is_address, to_checksum_address
 
 from services.venue.digits import whole
+from services.venue.refusals import Refusal
 from services.venue.signing import auth_hash, signer
 
 SKEW_S = 300
+UNKNOWN_KEY = "Unauthorized/Invalid api key"
+BAD_LOGIN = "Invalid L1 Request headers"
 
 
 class Unauthorized(Exception):
@@ -40,16 +43,23 @@ class Credentials:
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._keys: dict[str, ApiKey] = {}
+        self._readonly: dict[str, ApiKey] = {}
+        self._drawn = 0
 
     def create(self, headers: Mapping[str, str], now_s: int) -> ApiKey:
-        """The key of the wallet that signed these L1 headers. Raises `Unauthorized`."""
+        """The new key of the wallet that signed these L1 headers. Raises `Unauthorized`, and `Refusal` where it is there."""
         made = self._made(headers, now_s)
+        if made.key in self._keys:
+            raise Refusal("Could not create api key")
         self._keys[made.key] = made
         return made
 
-    def derive(self, headers: Mapping[str, str], now_s: int) -> ApiKey | None:
-        """The key as it was created; None where it never was. Raises `Unauthorized`."""
-        return self._keys.get(self._made(headers, now_s).key)
+    def derive(self, headers: Mapping[str, str], now_s: int) -> ApiKey:
+        """The key as it was created. Raises `Unauthorized`, and `Refusal` where it never was."""
+        known = self._keys.get(self._made(headers, now_s).key)
+        if known is None:
+            raise Refusal("Could not derive api key!")
+        return known
 
     def delete(self, key: ApiKey) -> None:
         self._keys.pop(key.key, None)
@@ -57,6 +67,28 @@ class Credentials:
     def of(self, address: str) -> list[ApiKey]:
         """The keys of a wallet."""
         return [key for key in self._keys.values() if key.address == address]
+
+    def create_readonly(self, owner: ApiKey) -> str:
+        """A key that lets whoever names it, with the wallet, read what its owner may read."""
+        self._drawn += 1
+        made = drawn_key(self._seed, owner.address, f"readonly {self._drawn}").key
+        self._readonly[made] = owner
+        return made
+
+    def readonly_of(self, address: str) -> list[str]:
+        return [key for key, owner in self._readonly.items() if owner.address == address]
+
+    def delete_readonly(self, owner: ApiKey, key: str) -> bool:
+        """Whether there was such a key of this wallet."""
+        mine = key in self.readonly_of(owner.address)
+        return mine and self._readonly.pop(key, None) is not None
+
+    def read_only(self, key: str, address: str) -> ApiKey:
+        """The key in whose name a read-only key reads. Raises `Unauthorized`."""
+        owner = self._readonly.get(key)
+        if owner is None or owner.address.lower() != address.lower():
+            raise Unauthorized(UNKNOWN_KEY)
+        return owner
 
     def plain(self, auth: Mapping[str, object]) -> ApiKey | None:
         """The key that a WebSocket names in full."""
@@ -67,37 +99,45 @@ class Credentials:
     def check(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now_s: int) -> ApiKey:
         """The key whose L2 headers these are, for this request. Raises `Unauthorized`."""
         known = self._keys.get(headers.get("poly_api_key", ""))
-        timestamp = headers.get("poly_timestamp", "")
         if known is None or headers.get("poly_passphrase") != known.passphrase:
-            raise Unauthorized("Unauthorized/Invalid api key")
-        if headers.get("poly_address", "").lower() != known.address.lower() or not _recent(timestamp, now_s):
-            raise Unauthorized("Unauthorized/Invalid api key")
-        expected = _hmac(known.secret, f"{timestamp}{method}{path}".encode() + body)
-        if not hmac.compare_digest(expected.encode(), headers.get("poly_signature", "").encode()):
-            raise Unauthorized("Unauthorized/Invalid api key")
+            raise Unauthorized(UNKNOWN_KEY)
+        if headers.get("poly_address", "").lower() != known.address.lower():
+            raise Unauthorized(UNKNOWN_KEY)
+        sent = headers.get("poly_timestamp", ""), headers.get("poly_signature", "")
+        if not signed(known.secret, *sent, f"{method}{path}".encode() + body, now_s):
+            raise Unauthorized(UNKNOWN_KEY)
         return known
 
     def _made(self, headers: Mapping[str, str], now_s: int) -> ApiKey:
         address, timestamp = headers.get("poly_address", ""), headers.get("poly_timestamp", "")
         nonce = whole(headers.get("poly_nonce", "0"))
         if not is_address(address) or nonce is None or not _recent(timestamp, now_s):
-            raise Unauthorized("Invalid L1 Request headers")
+            raise Unauthorized(BAD_LOGIN)
         wallet = to_checksum_address(address)
         try:
             signature = bytes.fromhex(headers.get("poly_signature", "").removeprefix("0x"))
         except ValueError as error:
-            raise Unauthorized("Invalid L1 Request headers") from error
+            raise Unauthorized(BAD_LOGIN) from error
         if signer(auth_hash(wallet, timestamp, nonce), signature) != wallet:
-            raise Unauthorized("Invalid L1 Request headers")
-        return self._key(wallet, nonce)
+            raise Unauthorized(BAD_LOGIN)
+        return drawn_key(self._seed, wallet, str(nonce))
 
-    def _key(self, wallet: str, nonce: int) -> ApiKey:
-        def drawn(what: str) -> bytes:
-            return hashlib.sha256(f"{self._seed}|{wallet}|{nonce}|{what}".encode()).digest()
 
-        digits = drawn("key").hex()
-        name = f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}"
-        return ApiKey(name, base64.urlsafe_b64encode(drawn("secret")).decode(), drawn("passphrase").hex(), wallet)
+def drawn_key(seed: int, wallet: str, name: str) -> ApiKey:
+    """The key of this name, the same wherever the seed is the same."""
+
+    def drawn(what: str) -> bytes:
+        return hashlib.sha256(f"{seed}|{wallet}|{name}|{what}".encode()).digest()
+
+    digits = drawn("key").hex()
+    key = f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}"
+    return ApiKey(key, base64.urlsafe_b64encode(drawn("secret")).decode(), drawn("passphrase").hex(), wallet)
+
+
+def signed(secret: str, timestamp: str, signature: str, message: bytes, now_s: int) -> bool:
+    """Whether this is the HMAC of time and message, of a time that is near."""
+    expected = _hmac(secret, timestamp.encode() + message)
+    return _recent(timestamp, now_s) and hmac.compare_digest(expected.encode(), signature.encode())
 
 
 def _recent(timestamp: str, now_s: int) -> bool:

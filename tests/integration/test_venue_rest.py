@@ -2,9 +2,11 @@
 
 import base64
 import json
+import time
 
 import pytest
 
+from services.common.polymarket.auth import Credentials, l2_headers
 from tests.venue_chain import BUY
 from tests.venue_trader import CENT, SHARE, login_headers
 from tests.venue_views import market
@@ -98,3 +100,62 @@ async def test_at_most_a_thousand_orders_are_cancelled_at_once(trader):
 
     assert (answer.status_code, answer.json()["error"]) == (400, "Too many orders in payload, max allowed: 1000")
     assert (await trader.send("DELETE", "/orders", json.dumps(ids[1:]).encode())).status_code == 200
+
+
+async def test_a_key_is_created_once_and_derived_ever_after_until_it_is_deleted(web, trader):
+    again = await web.post("/clob/auth/api-key", headers=login_headers(trader.account))
+    derived = await web.get("/clob/auth/derive-api-key", headers=login_headers(trader.account))
+    deleted = await trader.send("DELETE", "/auth/api-key")
+    after = await trader.send("GET", "/data/orders")
+    gone = await web.get("/clob/auth/derive-api-key", headers=login_headers(trader.account))
+    anew = await web.post("/clob/auth/api-key", headers=login_headers(trader.account))
+
+    assert (again.status_code, again.json()["error"]) == (400, "Could not create api key")
+    assert derived.json()["apiKey"] == anew.json()["apiKey"] == trader.credentials.key
+    assert (deleted.status_code, deleted.json()) == (200, "OK")
+    assert (after.status_code, after.json()["error"]) == (401, "Unauthorized/Invalid api key")
+    assert (gone.status_code, gone.json()["error"]) == (400, "Could not derive api key!")
+
+
+async def test_a_read_only_key_reads_and_does_nothing_else(web, trader):
+    token = (await market(web))["tokens"][0]
+    resting = (await trader.place(token, BUY, 10 * SHARE, CENT, "GTC"))["orderID"]
+    key = (await trader.send("POST", "/auth/readonly-api-key")).json()["apiKey"]
+    named = {"POLY_READONLY_API_KEY": key, "POLY_ADDRESS": trader.address}
+    orders = await web.get("/clob/data/orders", headers=named)
+    stranger = await web.get("/clob/data/orders", headers=named | {"POLY_ADDRESS": "0x" + "77" * 20})
+    order = trader.order(token, BUY, 10 * SHARE, CENT, "GTC")
+    refused = [
+        await web.request("DELETE", "/clob/order", headers=named, json={"orderID": resting}),
+        await web.request("DELETE", "/clob/cancel-all", headers=named),
+        await web.request("POST", "/clob/order", headers=named, content=order),
+        await web.request("POST", "/clob/auth/readonly-api-key", headers=named),
+        await web.request("GET", "/clob/balance-allowance/update", headers=named),
+    ]
+
+    assert [one["id"] for one in orders.json()["data"]] == [resting]
+    assert stranger.status_code == 401
+    assert {(answer.status_code, answer.json()["error"]) for answer in refused} == {
+        (401, "Unauthorized/Invalid api key")
+    }
+    assert await trader.ask("/auth/readonly-api-keys") == [key]
+    assert await trader.cancel("/auth/readonly-api-key", {"key": key}) == "OK"
+    assert (await web.get("/clob/data/orders", headers=named)).status_code == 401
+    assert (await trader.send("DELETE", "/auth/readonly-api-key", b'{"key":"1"}')).status_code == 404
+
+
+async def test_a_builder_key_ends_itself_by_its_own_signature(web, trader):
+    made = (await trader.send("POST", "/auth/builder-api-key")).json()
+    (row,) = await trader.ask("/auth/builder-api-key")
+    credentials = Credentials(made["key"], made["secret"], made["passphrase"])
+    headers = l2_headers(credentials, trader.address, int(time.time()), "DELETE", "/auth/builder-api-key", b"")
+    named = {name.replace("POLY_", "POLY_BUILDER_"): value for name, value in headers.items()}
+    forged = await web.delete("/clob/auth/builder-api-key", headers=named | {"POLY_BUILDER_SIGNATURE": "1"})
+    ended = [await web.delete("/clob/auth/builder-api-key", headers=named) for _ in range(2)]
+
+    assert set(made) == {"key", "secret", "passphrase"}
+    assert (set(row), row["key"]) == ({"key", "createdAt"}, made["key"])
+    assert forged.status_code == 401
+    assert [answer.status_code for answer in ended] == [200, 401]
+    assert ended[0].json() == "OK"
+    assert "revokedAt" in (await trader.ask("/auth/builder-api-key"))[0]

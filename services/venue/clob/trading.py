@@ -13,10 +13,11 @@ from starlette.routing import Route
 from services.venue.accounts import Kind, account_of
 from services.venue.clob import shapes
 from services.venue.clob.answers import endpoint
+from services.venue.clob.gate import Gate
 from services.venue.clob.intake import Intake
-from services.venue.clob.parse import read_body
+from services.venue.clob.parse import fields, read_body
 from services.venue.contracts import ALL, tokens_of
-from services.venue.credentials import ApiKey, Credentials, Unauthorized
+from services.venue.credentials import ApiKey, Unauthorized
 from services.venue.digits import whole
 from services.venue.exchange import Exchange
 from services.venue.model import Order, Placement, Trade
@@ -32,21 +33,16 @@ ORDER_ID = re.compile("0x[0-9a-fA-F]{64}")
 
 
 class Trading:
-    """Routes that want L1 or L2 headers. Signatures cover the path below this venue's prefix, as clients compute it."""
+    """Routes that want the L2 headers of a key; where nothing is changed, a read-only key will do."""
 
-    def __init__(self, exchange: Exchange, credentials: Credentials, intake: Intake, now_ms: Callable[[], int]) -> None:
+    def __init__(self, exchange: Exchange, gate: Gate, intake: Intake, now_ms: Callable[[], int]) -> None:
         self._exchange = exchange
-        self._credentials = credentials
+        self._gate = gate
         self._intake = intake
         self._now_ms = now_ms
 
     def routes(self) -> list[Route]:
         return [
-            Route("/auth/api-key", endpoint(self.create_key), methods=["POST"]),
-            Route("/auth/api-key", endpoint(self.delete_key), methods=["DELETE"]),
-            Route("/auth/derive-api-key", endpoint(self.derive_key)),
-            Route("/auth/api-keys", endpoint(self.keys)),
-            Route("/auth/ban-status/closed-only", endpoint(self.closed_only)),
             Route("/order", endpoint(self.post_order), methods=["POST"]),
             Route("/order", endpoint(self.cancel_order), methods=["DELETE"]),
             Route("/orders", endpoint(self.post_orders), methods=["POST"]),
@@ -56,29 +52,13 @@ class Trading:
             Route("/data/order/{order_hash}", endpoint(self.order)),
             Route("/data/orders", endpoint(self.orders)),
             Route("/data/trades", endpoint(self.trades)),
+            Route("/auth/ban-status/closed-only", endpoint(self.closed_only)),
             Route("/balance-allowance", endpoint(self.balance)),
             Route("/balance-allowance/update", endpoint(self.update_balance)),
         ]
 
-    async def create_key(self, request: Request) -> Any:
-        return self._credentials.create(request.headers, self._now_s()).body()
-
-    async def derive_key(self, request: Request) -> Any:
-        key = self._credentials.derive(request.headers, self._now_s())
-        if key is None:
-            raise Refusal("Could not derive api key!")
-        return key.body()
-
-    async def delete_key(self, request: Request) -> Any:
-        self._credentials.delete(await self._key(request))
-        return "OK"
-
-    async def keys(self, request: Request) -> Any:
-        key = await self._key(request)
-        return {"apiKeys": [one.key for one in self._credentials.of(key.address)]}
-
     async def closed_only(self, request: Request) -> Any:
-        await self._key(request)
+        await self._gate.reader(request)
         return {"closed_only": False}
 
     async def post_order(self, request: Request) -> Any:
@@ -95,18 +75,18 @@ class Trading:
         return [_leg(made) for made in placements]
 
     async def cancel_order(self, request: Request) -> Any:
-        return await self._cancel(request, [_fields(await self._body(request)).get("orderID")])
+        return await self._cancel(request, [fields(await self._body(request)).get("orderID")])
 
     async def cancel_orders(self, request: Request) -> Any:
         too_many = f"Too many orders in payload, max allowed: {MOST_CANCELS}"
         return await self._cancel(request, _listed(await self._body(request), MOST_CANCELS, too_many))
 
     async def cancel_all(self, request: Request) -> Any:
-        key = await self._key(request)
+        key = await self._gate.trader(request)
         return await self._cancel(request, [one.order_hash for one in self._open(key)])
 
     async def cancel_market(self, request: Request) -> Any:
-        key, wanted = await self._key(request), _fields(await self._body(request))
+        key, wanted = await self._gate.trader(request), fields(await self._body(request))
         chosen = [
             one.order_hash
             for one in self._open(key)
@@ -117,18 +97,18 @@ class Trading:
 
     async def order(self, request: Request) -> Any:
         """Active orders only: what has ended is answered by null, which proves nothing (venue.md 3.7)."""
-        key = await self._key(request)
+        key = await self._gate.reader(request)
         found = self._exchange.orders.get(request.path_params["order_hash"].lower())
         mine = found if found and found.posted.wallet in account_of(key.address).lower else None
         return shapes.open_order(mine) if mine and str(mine.status) == "LIVE" else None
 
     async def orders(self, request: Request) -> Any:
-        key, asked = await self._key(request), request.query_params
+        key, asked = await self._gate.reader(request), request.query_params
         found = [one for one in self._open(key) if _wanted(one, asked)]
         return _page([shapes.open_order(one) for one in found], asked.get("next_cursor", START))
 
     async def trades(self, request: Request) -> Any:
-        key, asked = await self._key(request), request.query_params
+        key, asked = await self._gate.reader(request), request.query_params
         maker, wallets = asked.get("maker_address", "").lower(), account_of(key.address).lower
         mine = wallets & {maker} if maker else wallets
         when = _second(asked, "after", 0), _second(asked, "before", FAR)
@@ -137,7 +117,7 @@ class Trading:
         return _page(found[::-1], asked.get("next_cursor", START))
 
     async def balance(self, request: Request) -> Any:
-        key, asked = await self._key(request), request.query_params
+        key, asked = await self._gate.reader(request), request.query_params
         wallet = await self._exchange.wallets.known(_wallet(key, asked))
         if asked.get("asset_type") == "COLLATERAL":
             return _spendable(wallet.cash_micros, {one.exchange: held for one, held in wallet.allowances.items()})
@@ -150,12 +130,12 @@ class Trading:
         )
 
     async def update_balance(self, request: Request) -> Any:
-        key = await self._key(request)
+        key = await self._gate.trader(request)
         await self._exchange.wallets.read(_wallet(key, request.query_params))
         return ""
 
     async def _cancel(self, request: Request, asked: Sequence[object]) -> Any:
-        key = await self._key(request)
+        key = await self._gate.trader(request)
         gone: list[str] = []
         left: dict[str, str] = {}
         for order_hash in _order_ids(asked):
@@ -183,7 +163,7 @@ class Trading:
         """The key, the body, and when it had arrived."""
         raw, at_ms = await request.body(), self._now_ms()
         try:
-            return await self._key(request), raw, at_ms
+            return await self._gate.trader(request), raw, at_ms
         except Unauthorized as error:
             self._intake.refuse(str(error), raw, request.headers.get("poly_address", ""), at_ms)
             raise
@@ -194,13 +174,6 @@ class Trading:
         except Refusal as refusal:
             self._intake.refuse(refusal.text, raw, key.address, at_ms)
             raise
-
-    async def _key(self, request: Request) -> ApiKey:
-        path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-        return self._credentials.check(request.headers, request.method, path, await request.body(), self._now_s())
-
-    def _now_s(self) -> int:
-        return self._now_ms() // 1000
 
 
 def _listed(body: object, most: int, too_many: str = "") -> list[object]:
@@ -217,12 +190,6 @@ def _order_ids(asked: Sequence[object]) -> list[str]:
     if len(ids) < len(asked):
         raise Refusal("Invalid orderID")
     return ids
-
-
-def _fields(body: object) -> dict[str, Any]:
-    if not isinstance(body, dict):
-        raise Refusal("Invalid order payload")
-    return cast(dict[str, Any], body)
 
 
 def _leg(made: Placement) -> dict[str, Any]:
