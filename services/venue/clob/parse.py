@@ -33,11 +33,6 @@ def read_body(raw: bytes, refusal: str = INVALID) -> object:
         raise Refusal(refusal) from error
 
 
-<<<<<<< HEAD
-def read_order(payload: object, key: ApiKey, contract_of: Callable[[str], Contract]) -> PostedOrder:
-    """A signed order of a wallet of the signer whom the API key belongs to; `contract_of` a token is what it has to be signed
-    for. Raises `Refusal`."""
-=======
 def fields(body: object, refusal: str = INVALID) -> dict[str, Any]:
     """A JSON object, or the venue's refusal in these words."""
     if not isinstance(body, dict):
@@ -45,9 +40,9 @@ def fields(body: object, refusal: str = INVALID) -> dict[str, Any]:
     return cast(dict[str, Any], body)
 
 
-def read_order(payload: object, key: ApiKey) -> PostedOrder:
-    """A signed order of a wallet of the signer whom the API key belongs to. Raises `Refusal`."""
->>>>>>> 6de58c0 (Give keys out once, and serve the keys that only read and those of builders)
+def read_order(payload: object, key: ApiKey, contract_of: Callable[[str], Contract]) -> PostedOrder:
+    """A signed order of a wallet of the signer whom the API key belongs to; `contract_of` a token is what it has to be signed
+    for. Raises `Refusal`."""
     body = _mapping(payload)
     signed = _signed(_mapping(body.get("order")))
     if body.get("owner") != key.key:
