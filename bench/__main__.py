@@ -4,7 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from bench import mesh, replay
+from bench import mesh, replay, venue
 
 SINGLES = 25
 BURSTS = (5, 20)
@@ -13,7 +13,11 @@ BURSTS = (5, 20)
 def main() -> None:
     """Everything, on this machine, now."""
     folder = Path("run/bench").absolute()
-    figures = {"mesh": asyncio.run(mesh.measure(folder, SINGLES, BURSTS)), "replay": replay.measure(folder)}
+    figures = {
+        "mesh": asyncio.run(mesh.measure(folder, SINGLES, BURSTS)),
+        "replay": replay.measure(folder),
+        "venue": asyncio.run(venue.measure(folder / "venue")),
+    }
     text = json.dumps(figures, indent=2)
     Path("run/bench.json").write_text(text + "\n")
     print(text)

@@ -15,7 +15,7 @@ from services.venue.clob.parse import read_body
 from services.venue.digits import whole
 from services.venue.exchange import Exchange
 from services.venue.journal import Journal
-from services.venue.model import Order, Trade
+from services.venue.model import Event, MinedEvent, Order, Trade
 from services.venue.refusals import TAKER_DECIMALS, Refusal
 
 
@@ -27,6 +27,8 @@ class Admin:
         self._bank = bank
         self._journal = journal
         self._intake = intake
+        self._mined = 0
+        exchange.subscribe(self._hear)
 
     def routes(self) -> list[Route]:
         return [
@@ -39,7 +41,13 @@ class Admin:
         ]
 
     async def health(self, _: Request) -> Any:
-        return {"status": "ok", "markets": len(self._exchange.markets), "trades": len(self._exchange.trades)}
+        """`mined` counts the trades that reached the chain since the start."""
+        exchange = self._exchange
+        counts = {"markets": len(exchange.markets), "trades": len(exchange.trades), "mined": self._mined}
+        return {"status": "ok", **counts}
+
+    def _hear(self, event: Event) -> None:
+        self._mined += isinstance(event, MinedEvent)
 
     async def journal(self, request: Request) -> Any:
         after = whole(request.query_params.get("after", "0"))
