@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from eth_utils.address import to_checksum_address
 from starlette.routing import BaseRoute, Mount, Route
 
+from services.venue import contracts
 from services.venue.data.admin import DataAdmin
 from services.venue.data.answers import Answers
 from services.venue.data.cache import UrlCache
@@ -26,8 +27,22 @@ from services.venue.prices import Prices
 from services.venue.rtds import Rtds
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_EXCHANGES = frozenset(one.exchange.lower() for one in contracts.ALL)
+_TOKENS = frozenset(one.tokens.lower() for one in contracts.ALL)
 # Contracts of the protocol that are nobody's wallet.
-_INNER = frozenset({addresses.CONDITIONAL_TOKENS.lower(), addresses.COLLATERAL.lower()})
+_INNER = _TOKENS | {
+    one.lower()
+    for one in (
+        *(one.adapter for one in contracts.ALL),
+        addresses.COLLATERAL,
+        addresses.NEG_RISK_ADAPTER,
+        addresses.WRAPPED_COLLATERAL,
+        addresses.BINARY_MODULE,
+        addresses.NEG_RISK_MODULE,
+        addresses.AUTO_REDEEMER,
+        addresses.PERPS_DEPOSIT,
+    )
+}
 
 
 class Surfaces:
@@ -46,9 +61,8 @@ class Surfaces:
         data_lag_ms: int = 0,
     ) -> None:
         prices = Prices(exchange, node)
-        watched = [addresses.EXCHANGE, addresses.CONDITIONAL_TOKENS]
-        ledger = Ledger(exchange.market_of, exchange.markets, frozenset({addresses.EXCHANGE.lower()}), _INNER)
-        self.feed = Feed(ledger, Follower(node, watched), names, now_ms, lag_ms=data_lag_ms)
+        ledger = Ledger(exchange.market_of, exchange.markets, _EXCHANGES, _INNER)
+        self.feed = Feed(ledger, Follower(node, [*_EXCHANGES, *_TOKENS]), names, now_ms, lag_ms=data_lag_ms)
         self._answers = Answers(UrlCache(now_ms))
         reader = Reader(self.feed, exchange.markets)
         portfolio = Portfolio(self.feed, exchange.markets, exchange.market_of, prices)
