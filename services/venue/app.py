@@ -33,6 +33,9 @@ from services.venue.listing import listed
 from services.venue.node import addresses
 from services.venue.node.client import Node
 from services.venue.record import record
+from services.venue.relayer.keys import RelayerKeys
+from services.venue.relayer.relay import Relay
+from services.venue.relayer.routes import Relayer
 from services.venue.settlement import Settlement
 from services.venue.sockets.market import MarketChannel
 from services.venue.sockets.user import UserChannel
@@ -117,6 +120,7 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
     intake = Intake(exchange, journal)
     gate = Gate(credentials, BuilderKeys(options.seed, now_ms), now_ms)
     data, trading = MarketData(exchange, now_ms), Trading(exchange, gate, intake, now_ms)
+    relay = Relay(node, options.seed, now_ms)
     admin = Admin(exchange, bank, journal, intake)
     routes = [
         clob([*trading.routes(), *data.routes(), *Keys(gate).routes()]),
@@ -126,6 +130,7 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
         *admin.routes(),
         *FaultAdmin(faults).routes(),
         *company.routes(),
+        *Relayer(relay, RelayerKeys(options.seed, gate.builders)).routes(),
     ]
     app = HttpFaults(Starlette(routes=routes), faults)
     return Venue(app, clock, company, exchange, settlement, journal, node)
