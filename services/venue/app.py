@@ -28,6 +28,7 @@ from services.venue.faults.admin import FaultAdmin
 from services.venue.faults.http import HttpFaults
 from services.venue.faults.kinds import Family
 from services.venue.faults.registry import Registry
+from services.venue.faults.sockets import SocketFaults
 from services.venue.journal import Journal
 from services.venue.listing import listed
 from services.venue.node import addresses
@@ -37,6 +38,7 @@ from services.venue.relayer.keys import RelayerKeys
 from services.venue.relayer.relay import Relay
 from services.venue.relayer.routes import Relayer
 from services.venue.settlement import Settlement
+from services.venue.sockets.admin import SocketAdmin
 from services.venue.sockets.market import MarketChannel
 from services.venue.sockets.user import UserChannel
 from services.venue.surfaces import Surfaces
@@ -122,15 +124,17 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
     data, trading = MarketData(exchange, now_ms), Trading(exchange, gate, intake, now_ms)
     relay = Relay(node, options.seed, now_ms)
     admin = Admin(exchange, bank, journal, intake)
+    market, user, rtds = MarketChannel(exchange, clock), UserChannel(exchange, credentials), surfaces.rtds
     routes = [
         clob([*trading.routes(), *data.routes(), *Keys(gate).routes()]),
         *surfaces.routes(),
-        *MarketChannel(exchange, clock).routes(),
-        *UserChannel(exchange, credentials, clock).routes(),
+        *market.routes(),
+        *user.routes(),
+        *SocketAdmin({"market": market.manners, "user": user.manners, "rtds": rtds.manners}, rtds).routes(),
         *admin.routes(),
         *FaultAdmin(faults).routes(),
         *company.routes(),
         *Relayer(relay, RelayerKeys(options.seed, gate.builders)).routes(),
     ]
-    app = HttpFaults(Starlette(routes=routes), faults)
+    app = SocketFaults(HttpFaults(Starlette(routes=routes), faults, now_ms), faults)
     return Venue(app, clock, company, exchange, settlement, journal, node)

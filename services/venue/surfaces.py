@@ -70,7 +70,7 @@ class Surfaces:
         self._two = VersionTwo(reader, portfolio, self._answers, now_ms)
         self._admin = DataAdmin(self.feed, self._answers)
         self._gamma = Gamma(exchange.markets, prices, now_ms)
-        self._rtds = Rtds(exchange.markets, self.feed.name, to_checksum_address, now_ms)
+        self.rtds = Rtds(exchange.markets, self.feed.name, to_checksum_address, now_ms)
         exchange.subscribe(self._hear)
 
     def routes(self) -> list[BaseRoute]:
@@ -79,11 +79,11 @@ class Surfaces:
         return [
             Mount("/data", routes=[*data, Route("/{rest:path}", nowhere, methods=METHODS)]),
             Mount("/gamma", routes=self._gamma.routes()),
-            *self._rtds.routes(),
+            *self.rtds.routes(),
             *self._admin.routes(),
         ]
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, MinedEvent):
             for fill in event.fills:
-                self._rtds.publish(fill)
+                self.rtds.publish(fill)
