@@ -16,6 +16,7 @@ import uvicorn
 from services.venue.app import FAULTS, Options, open_venue
 from services.venue.clock import Clock
 from services.venue.faults.file import BadFile, read_file
+from services.venue.limits import Mode
 from services.venue.node.__main__ import logs_to_stderr
 from services.venue.traders.runner import SCRIPTS
 
@@ -45,6 +46,7 @@ def main(
     history: Annotated[int, typer.Option(min=0, help="Trades that leaders have behind them at the start.")] = 0,
     script: Annotated[str, typer.Option(help=f"Played from the start: none, {', '.join(SCRIPTS)}.")] = "none",
     data_lag_ms: Annotated[int, typer.Option(min=0, help="How late the Data API shows a mined fill.")] = 0,
+    limits: Annotated[Mode, typer.Option(help="Whether limits on requests are kept to: off, warn or on.")] = Mode.OFF,
     faults: Annotated[
         Path | None, typer.Option(help="What goes wrong from the start: a TOML file of [[fault]] tables.")
     ] = None,
@@ -57,7 +59,7 @@ def main(
     except BadFile as error:
         raise typer.BadParameter("; ".join(error.problems), param_hint="--faults") from error
     logs_to_stderr()
-    options = Options(node, seed, journal, history, script, data_lag_ms, wrong)
+    options = Options(node, seed, journal, history, script, data_lag_ms, limits, wrong)
     asyncio.run(_serve(options, host, port))
 
 

@@ -15,12 +15,9 @@ from starlette.types import ASGIApp
 from services.venue.admin import Admin
 from services.venue.bank import Bank
 from services.venue.builder_keys import BuilderKeys
-from services.venue.clob.door import clob
+from services.venue.clob.door import Clob
 from services.venue.clob.gate import Gate
-from services.venue.clob.intake import Intake
-from services.venue.clob.keys import Keys
-from services.venue.clob.market_data import MarketData
-from services.venue.clob.trading import Trading
+from services.venue.clob.throttle import Limits, Throttle
 from services.venue.clock import Clock
 from services.venue.credentials import Credentials
 from services.venue.exchange import Exchange
@@ -28,17 +25,14 @@ from services.venue.faults.admin import FaultAdmin
 from services.venue.faults.http import HttpFaults
 from services.venue.faults.kinds import Family
 from services.venue.faults.registry import Registry
-from services.venue.faults.sockets import SocketFaults
 from services.venue.journal import Journal
+from services.venue.limits import Mode
 from services.venue.listing import listed
 from services.venue.node import addresses
 from services.venue.node.client import Node
+from services.venue.prices import Prices
 from services.venue.record import record
-from services.venue.relayer.keys import RelayerKeys
-from services.venue.relayer.relay import Relay
-from services.venue.relayer.routes import Relayer
 from services.venue.settlement import Settlement
-from services.venue.sockets.admin import SocketAdmin
 from services.venue.sockets.market import MarketChannel
 from services.venue.sockets.user import UserChannel
 from services.venue.surfaces import Surfaces
@@ -61,6 +55,7 @@ class Options:
     history: int = 0
     script: str = "none"
     data_lag_ms: int = 0
+    limits: Mode = Mode.OFF
     faults: Sequence[Mapping[str, object]] = ()
 
 
@@ -75,6 +70,7 @@ class Venue:
     settlement: Settlement
     journal: Journal
     node: Node
+    clob: Clob
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -100,6 +96,7 @@ class Venue:
         while True:
             await self.clock.sleep(EXPIRY_S)
             self.exchange.expire()
+            self.clob.lapse()
 
 
 async def open_venue(options: Options, clock: Clock) -> Venue:
@@ -119,22 +116,17 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
     company = Company(exchange, bank, journal, options.seed, clock)
     credentials = Credentials(options.seed)
     surfaces = Surfaces(exchange, node, company.names, now_ms, data_lag_ms=options.data_lag_ms)
-    intake = Intake(exchange, journal)
-    gate = Gate(credentials, BuilderKeys(options.seed, now_ms), now_ms)
-    data, trading = MarketData(exchange, now_ms), Trading(exchange, gate, intake, now_ms)
-    relay = Relay(node, options.seed, now_ms)
-    admin = Admin(exchange, bank, journal, intake)
-    market, user, rtds = MarketChannel(exchange, clock), UserChannel(exchange, credentials), surfaces.rtds
+    gate, limits = Gate(credentials, BuilderKeys(options.seed, now_ms), now_ms), Limits(now_ms, options.limits)
+    clob = Clob(exchange, gate, journal, Prices(exchange, node), clock, limits, company.names)
+    admin = Admin(exchange, bank, journal, clob.intake)
     routes = [
-        clob([*trading.routes(), *data.routes(), *Keys(gate).routes()]),
+        *clob.routes(),
         *surfaces.routes(),
-        *market.routes(),
-        *user.routes(),
-        *SocketAdmin({"market": market.manners, "user": user.manners, "rtds": rtds.manners}, rtds).routes(),
+        *MarketChannel(exchange, clock).routes(),
+        *UserChannel(exchange, credentials, clock).routes(),
         *admin.routes(),
         *FaultAdmin(faults).routes(),
         *company.routes(),
-        *Relayer(relay, RelayerKeys(options.seed, gate.builders)).routes(),
     ]
-    app = SocketFaults(HttpFaults(Starlette(routes=routes), faults, now_ms), faults)
-    return Venue(app, clock, company, exchange, settlement, journal, node)
+    app = HttpFaults(Throttle(Starlette(routes=routes), limits), faults)
+    return Venue(app, clock, company, exchange, settlement, journal, node, clob)

@@ -64,6 +64,10 @@ class Credentials:
     def delete(self, key: ApiKey) -> None:
         self._keys.pop(key.key, None)
 
+    def known(self, key: str) -> bool:
+        """Whether there is a key of this name."""
+        return key in self._keys
+
     def of(self, address: str) -> list[ApiKey]:
         """The keys of a wallet."""
         return [key for key in self._keys.values() if key.address == address]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import httpx
@@ -15,6 +15,7 @@ from services.venue.credentials import Unauthorized
 from services.venue.node.errors import RpcError
 from services.venue.refusals import Refusal
 
+_TOLD = "headers_told"
 AWAY = "Trading is currently disabled. Check polymarket.com for updates"
 
 log = structlog.get_logger(__name__)
@@ -23,22 +24,45 @@ Handler = Callable[[Request], Awaitable[Any]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def answer(body: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(body), status, media_type="application/json")
+class Told(Exception):
+    """An answer of another status whose body is more than an error's text."""
+
+    def __init__(self, body: Any, status: int, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(str(body))
+        self.body = body
+        self.status = status
+        self.headers = headers or {}
+
+
+def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(body), status, headers=headers, media_type="application/json")
 
 
 def endpoint(handler: Handler) -> Endpoint:
     """The handler's value as JSON; what it refuses with the venue's text and status; 503 while the chain is away."""
 
     async def serve(request: Request) -> Response:
-        try:
-            return answer(await handler(request))
-        except Refusal as refusal:
-            return answer({"error": refusal.text}, refusal.status)
-        except Unauthorized as error:
-            return answer({"error": str(error)}, 401)
-        except (httpx.HTTPError, RpcError, TimeoutError) as error:
-            log.warning("the chain does not answer", path=request.url.path, error=repr(error))
-            return answer({"error": AWAY}, 503)
+        response = await _answered(handler, request)
+        response.headers.update(getattr(request.state, _TOLD, {}))
+        return response
 
     return serve
+
+
+def tell(request: Request, headers: Mapping[str, str]) -> None:
+    """Send these with the answer to this request, whatever that will be."""
+    setattr(request.state, _TOLD, getattr(request.state, _TOLD, {}) | dict(headers))
+
+
+async def _answered(handler: Handler, request: Request) -> Response:
+    try:
+        return answer(await handler(request))
+    except Refusal as refusal:
+        return answer({"error": refusal.text}, refusal.status)
+    except Told as told:
+        return answer(told.body, told.status, told.headers)
+    except Unauthorized as error:
+        return answer({"error": str(error)}, 401)
+    except (httpx.HTTPError, RpcError, TimeoutError) as error:
+        log.warning("the chain does not answer", path=request.url.path, error=repr(error))
+        return answer({"error": AWAY}, 503)

@@ -1,25 +1,109 @@
-"""The CLOB's front: whatever is asked of it is answered in JSON, also what it does not know (venue.md 3)."""
+"""The CLOB over REST, put together: its routes under `/clob`, its switches under `/admin` (venue.md 3)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Mount, Route
 
-from services.venue.clob.answers import answer
+from services.venue.clob.answers import answer, endpoint
+from services.venue.clob.balances import Balances
+from services.venue.clob.builders import Builders
+from services.venue.clob.gate import Gate
+from services.venue.clob.heartbeats import Heartbeats
+from services.venue.clob.history import History
+from services.venue.clob.intake import Intake
+from services.venue.clob.keys import Keys
+from services.venue.clob.lookups import Lookups
+from services.venue.clob.market_data import MarketData
+from services.venue.clob.markets import Markets
+from services.venue.clob.notifications import Notifications
+from services.venue.clob.parse import fields, read_body
+from services.venue.clob.past import Past
+from services.venue.clob.rewards import Rewards
+from services.venue.clob.scripted import Script
+from services.venue.clob.throttle import Limits
+from services.venue.clob.trading import Trading
+from services.venue.clob.tuning import Tuning
+from services.venue.clock import Clock
+from services.venue.exchange import Exchange
+from services.venue.journal import Journal
+from services.venue.prices import Prices
 
 
-def clob(routes: Sequence[BaseRoute]) -> Mount:
-    """`/clob` with these routes; other paths are a 404, other methods of them a 405."""
-    return Mount("/clob", app=Starlette(routes=routes, exception_handlers={HTTPException: _unknown}))
+class Clob:
+    """`names` are the traders' by address; `tuning` what `/admin/clob` has last been told."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        gate: Gate,
+        journal: Journal,
+        prices: Prices,
+        clock: Clock,
+        limits: Limits,
+        names: Mapping[str, str],
+    ) -> None:
+        now_ms = clock.now_ms
+        past = Past(lambda wallet: names.get(wallet.lower(), ""))
+        notifications = Notifications(gate, gate.credentials.known, now_ms)
+        exchange.subscribe(past.hear)
+        exchange.subscribe(notifications.hear)
+        self.tuning = Tuning()
+        self._script = Script()
+        self._builders = Builders(exchange)
+        self._heartbeats = Heartbeats(exchange, gate, journal, now_ms)
+        self._limits = limits
+        self.intake = Intake(exchange, journal, self._script)
+
+        def tuned() -> Tuning:
+            return self.tuning
+
+        self._routes: list[Route] = [
+            *Trading(exchange, gate, self.intake, limits, tuned, now_ms).routes(),
+            *Lookups(exchange, gate, tuned, now_ms).routes(),
+            *MarketData(exchange, now_ms).routes(),
+            *Markets(exchange, prices).routes(),
+            *Balances(exchange, gate).routes(),
+            *History(exchange, past, now_ms).routes(),
+            *Keys(gate).routes(),
+            *self._heartbeats.routes(),
+            *notifications.routes(),
+            *Rewards(exchange, gate, prices).routes(),
+            *self._builders.routes(),
+            *limits.routes(gate),
+        ]
+
+    def routes(self) -> list[BaseRoute]:
+        """What is not among them is a 404, another method a 405, in JSON as everything."""
+        inside = Starlette(routes=self._routes, exception_handlers={HTTPException: _unknown})
+        return [
+            Mount("/clob", app=inside),
+            Route("/admin/clob", endpoint(self._tell)),
+            Route("/admin/clob", endpoint(self._tune), methods=["POST"]),
+            *self._script.admin_routes(),
+            *self._builders.admin_routes(),
+            *self._limits.admin_routes(),
+        ]
+
+    def lapse(self) -> None:
+        """Do what is due by time alone."""
+        self._heartbeats.lapse()
+
+    async def _tell(self, _: Request) -> object:
+        return self.tuning.told()
+
+    async def _tune(self, request: Request) -> object:
+        self.tuning = self.tuning.changed(
+            fields(read_body(await request.body(), "expected JSON"), "expected an object")
+        )
+        return self.tuning.told()
 
 
 async def _unknown(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    told = answer({"error": error.detail}, error.status_code)
-    told.headers.update(error.headers or {})
-    return told
+    return answer({"error": error.detail}, error.status_code, error.headers)

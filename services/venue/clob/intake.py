@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 
 from services.venue.clob.parse import read_order
+from services.venue.clob.scripted import Script
 from services.venue.credentials import ApiKey
 from services.venue.exchange import Exchange
 from services.venue.journal import Journal
@@ -16,8 +17,9 @@ from services.venue.refusals import Refusal
 class Intake:
     """`at_ms` is when the body had been read; `raw` the body itself, of which the journal keeps the SHA-256."""
 
-    def __init__(self, exchange: Exchange, journal: Journal) -> None:
+    def __init__(self, exchange: Exchange, journal: Journal, script: Script) -> None:
         self._exchange = exchange
+        self._script = script
         self._journal = journal
         self._received: Counter[str] = Counter()
 
@@ -29,9 +31,14 @@ class Intake:
             self.refuse(refusal.text, raw, key.address, at_ms)
             return Placement("", error=refusal.text, http_status=refusal.status)
         await self._exchange.wallets.known(posted.signed.maker)
-        made = self._exchange.place(posted)
+        told = self._script.take(posted)
+        refused = Placement(posted.order_hash, error=told.written(posted), http_status=told.status) if told else None
+        made = self._exchange.place(posted) if told is None or told.after else refused
+        assert made is not None
         self._note(posted, made, raw, at_ms)
-        return made
+        if refused:
+            self._journal.note("scripted_refusal", hash=posted.order_hash, error=refused.error, placed=made.ok)
+        return refused or made
 
     def refuse(self, error: str, raw: bytes, maker: str, at_ms: int) -> None:
         """Note a request that names no order of its sender."""

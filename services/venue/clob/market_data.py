@@ -13,11 +13,11 @@ from services.venue.clob.answers import endpoint
 from services.venue.clob.parse import read_body
 from services.venue.digits import whole
 from services.venue.exchange import Exchange
-from services.venue.model import MICRO, BookView, Market
+from services.venue.model import MICRO, BookView
 from services.venue.refusals import Refusal, no_book
 
 MOST_BOOKS = 500
-END = "LTE="
+SIDES = ("BUY", "SELL")
 
 
 class MarketData:
@@ -33,20 +33,16 @@ class MarketData:
             Route("/ok", endpoint(self.ok)),
             Route("/time", endpoint(self.time)),
             Route("/version", endpoint(self.version)),
-            Route("/markets", endpoint(self.markets)),
-            Route("/markets/{condition}", endpoint(self.market)),
-            Route("/clob-markets/{condition}", endpoint(self.clob_market)),
-            Route("/markets-by-token/{token}", endpoint(self.market_of_token)),
             Route("/book", endpoint(self.book)),
-            Route("/books", endpoint(self.books), methods=["POST"]),
+            Route("/books", endpoint(self.books), methods=["GET", "POST"]),
             Route("/midpoint", endpoint(self.midpoint)),
             Route("/price", endpoint(self.price)),
             Route("/spread", endpoint(self.spread)),
             Route("/last-trade-price", endpoint(self.last_trade_price)),
-            Route("/midpoints", endpoint(self.midpoints), methods=["POST"]),
-            Route("/prices", endpoint(self.prices), methods=["POST"]),
-            Route("/spreads", endpoint(self.spreads), methods=["POST"]),
-            Route("/last-trades-prices", endpoint(self.last_trade_prices), methods=["POST"]),
+            Route("/midpoints", endpoint(self.midpoints), methods=["GET", "POST"]),
+            Route("/prices", endpoint(self.prices), methods=["GET", "POST"]),
+            Route("/spreads", endpoint(self.spreads), methods=["GET", "POST"]),
+            Route("/last-trades-prices", endpoint(self.last_trade_prices), methods=["GET", "POST"]),
             Route("/tick-size", endpoint(self.tick_size)),
             Route("/neg-risk", endpoint(self.neg_risk)),
             Route("/fee-rate", endpoint(self.fee_rate)),
@@ -61,26 +57,6 @@ class MarketData:
     async def version(self, _: Request) -> Any:
         return {"version": 2}
 
-    async def markets(self, _: Request) -> Any:
-        rows = [shapes.market_row(market) for market in self._exchange.markets.values()]
-        return {"limit": 1000, "count": len(rows), "next_cursor": END, "data": rows}
-
-    async def market(self, request: Request) -> Any:
-        return shapes.market_row(self._market(request))
-
-    async def clob_market(self, request: Request) -> Any:
-        return shapes.clob_market(self._market(request))
-
-    async def market_of_token(self, request: Request) -> Any:
-        market = self._exchange.market_of(request.path_params["token"])
-        if market is None:
-            raise Refusal("market not found", 404)
-        return {
-            "condition_id": market.condition_id,
-            "primary_token_id": market.tokens[0],
-            "secondary_token_id": market.tokens[1],
-        }
-
     async def book(self, request: Request) -> Any:
         return shapes.book(self._view(request), self._now_ms())
 
@@ -94,12 +70,18 @@ class MarketData:
         return {view.token_id: _midpoint(view) for _, view in await self._views(request)}
 
     async def price(self, request: Request) -> Any:
-        return {"price": _price(self._view(request), request.query_params.get("side", ""))}
+        side = request.query_params.get("side", "").upper()
+        if side not in SIDES:
+            raise Refusal("Invalid side")
+        return {"price": _price(self._view(request), side)}
 
     async def prices(self, request: Request) -> Any:
         found: dict[str, dict[str, str]] = {}
         for wanted, view in await self._views(request):
-            side = str(wanted.get("side", "")).upper()
+            # Whoever names no side is told what selling brings.
+            side = str(wanted.get("side") or "SELL").upper()
+            if side not in SIDES:
+                raise Refusal("Invalid side")
             found.setdefault(view.token_id, {})[side] = _price(view, side)
         return found
 
@@ -113,7 +95,9 @@ class MarketData:
         return _last_trade(self._view(request))
 
     async def last_trade_prices(self, request: Request) -> Any:
-        return [{"token_id": view.token_id, **_last_trade(view)} for _, view in await self._views(request)]
+        """Those that were traded."""
+        views = [view for _, view in await self._views(request) if view.last_side]
+        return [{"token_id": view.token_id, **_last_trade(view)} for view in views]
 
     async def tick_size(self, request: Request) -> Any:
         return {"minimum_tick_size": self._view(request).market.tick_micros / MICRO}
@@ -124,14 +108,9 @@ class MarketData:
     async def fee_rate(self, request: Request) -> Any:
         return {"base_fee": 1000 if self._view(request).market.fee_rate else 0}
 
-    def _market(self, request: Request) -> Market:
-        market = self._exchange.markets.get(request.path_params["condition"])
-        if market is None:
-            raise Refusal("market not found", 404)
-        return market
-
     async def _views(self, request: Request) -> list[tuple[dict[str, Any], BookView]]:
-        """What a list of tokens asks for, with the books that there are; unknown tokens are left out (venue.md 3.1)."""
+        """What a list of tokens asks for, with the books that there are; unknown tokens are left out (venue.md 3.1). A query
+        instead of a body is refused, whatever it says."""
         asked = read_body(await request.body(), "Invalid payload")
         if not isinstance(asked, list):
             raise Refusal("Invalid payload")
@@ -162,7 +141,7 @@ def _midpoint(view: BookView) -> str:
 
 def _price(view: BookView, side: str) -> str:
     bid, ask = _best(view)
-    return shapes.text(bid if side.upper() == "BUY" else ask)
+    return shapes.text(bid if side == "BUY" else ask)
 
 
 def _spread(view: BookView) -> str:

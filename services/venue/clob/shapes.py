@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Collection, Sequence
+from decimal import Decimal
 from typing import Any
 
-import orjson
-
-from services.venue.model import (
-    MICRO,
-    BookView,
-    Market,
-    Order,
-    OrderEvent,
-    OrderStatus,
-    Part,
-    Placement,
-    Role,
-    Trade,
-    TradeEvent,
-)
-from services.venue.refusals import killed
+from services.venue.model import MICRO, BookView, Order, OrderEvent, Part, Placement, Role, Trade, TradeEvent
 
 Json = dict[str, Any]
 FAR_ALLOWANCE = 2**256 - 1
@@ -29,9 +16,7 @@ FAR_ALLOWANCE = 2**256 - 1
 
 def text(micros: int) -> str:
     """An amount as a plain decimal string."""
-    whole, part = divmod(abs(micros), MICRO)
-    sign = "-" if micros < 0 else ""
-    return f"{sign}{whole}.{part:06d}".rstrip("0") if part else f"{sign}{whole}"
+    return f"{(Decimal(micros) / MICRO).normalize():f}"
 
 
 def placement(made: Placement) -> Json:
@@ -96,14 +81,11 @@ def trade(one: Trade, wallets: Collection[str]) -> Json:
 
 
 def order_event(event: OrderEvent) -> Json:
-    """A frame of the user channel; its times are in milliseconds. What was killed says why, and has no size."""
+    """A frame of the user channel; its times are in milliseconds."""
     order = event.order
     written = open_order(order)
-    kill = {"status": f"CANCELED_{killed(order.posted.order_type).text}", "size_matched": ""}
     return {
         **written,
-        **(kill if _was_killed(order) else {}),
-        "associate_trades": list(order.trade_ids) or None,
         "event_type": "order",
         "type": event.kind,
         "order_owner": order.posted.owner,
@@ -139,7 +121,8 @@ def book(view: BookView, at_ms: int) -> Json:
         "neg_risk": market.neg_risk,
         "last_trade_price": last_price(view),
     }
-    body["hash"] = hashlib.sha1(orjson.dumps(body), usedforsecurity=False).hexdigest()
+    compact = json.dumps(body, separators=(",", ":")).encode()
+    body["hash"] = hashlib.sha1(compact, usedforsecurity=False).hexdigest()
     return body
 
 
@@ -148,54 +131,9 @@ def last_price(view: BookView) -> str:
     return f"{view.last_micros / MICRO:.3f}"
 
 
-def clob_market(market: Market) -> Json:
-    """`/clob-markets/{condition}` (venue.md 3.2)."""
-    fee = {"fd": {"r": float(market.fee_rate), "e": 1, "to": True}} if market.fee_rate else {}
-    return {
-        "r": {"mi": 200, "ma": 3.5, "e": True, "moas": 4},
-        "t": [{"t": token, "o": outcome} for token, outcome in zip(market.tokens, market.outcomes, strict=True)],
-        "c": market.condition_id,
-        "mos": market.min_size_micros // MICRO,
-        "mts": market.tick_micros / MICRO,
-        "mbf": 1000,
-        "tbf": 1000,
-        "ao": market.accepting_orders,
-        "cbos": False,
-        "aot": "2026-01-01T00:00:00Z",
-        "ibce": True,
-        **fee,
-        "v": market.version,
-    }
-
-
-def market_row(market: Market) -> Json:
-    """`/markets/{condition}`."""
-    return {
-        "enable_order_book": not market.closed,
-        "active": market.active,
-        "closed": market.closed,
-        "archived": False,
-        "accepting_orders": market.accepting_orders,
-        "minimum_order_size": market.min_size_micros // MICRO,
-        "minimum_tick_size": market.tick_micros / MICRO,
-        "condition_id": market.condition_id,
-        "question": market.question,
-        "market_slug": market.slug,
-        "neg_risk": market.neg_risk,
-        "tokens": [
-            {"token_id": token, "outcome": outcome, "price": 0.5, "winner": False}
-            for token, outcome in zip(market.tokens, market.outcomes, strict=True)
-        ],
-    }
-
-
 def concerns(one: Trade, wallets: Collection[str]) -> bool:
     """One of the wallets has a part in it."""
     return any(part.order.posted.wallet in wallets for part in one.parts)
-
-
-def _was_killed(order: Order) -> bool:
-    return order.status is OrderStatus.CANCELED and not order.posted.order_type.rests and not order.trade_ids
 
 
 def _role(one: Trade, wallets: Collection[str]) -> Role:

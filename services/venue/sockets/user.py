@@ -11,12 +11,11 @@ from starlette.websockets import WebSocket
 
 from services.venue.accounts import account_of
 from services.venue.clob import shapes
+from services.venue.clock import Clock
 from services.venue.credentials import Credentials
 from services.venue.exchange import Exchange
 from services.venue.model import Event, OrderEvent, TradeEvent
-from services.venue.sockets.connection import Connection, Frame, Manners, named, read_frame
-
-SILENT_MS = 125_000
+from services.venue.sockets.connection import Connection, Frame
 
 
 @dataclass(eq=False)
@@ -34,8 +33,8 @@ class Owner:
 class UserChannel:
     """`/ws/user`."""
 
-    def __init__(self, exchange: Exchange, credentials: Credentials) -> None:
-        self.manners = Manners(SILENT_MS)
+    def __init__(self, exchange: Exchange, credentials: Credentials, clock: Clock) -> None:
+        self._clock = clock
         self._credentials = credentials
         self._owners: set[Owner] = set()
         exchange.subscribe(self._hear)
@@ -45,11 +44,11 @@ class UserChannel:
 
     async def serve(self, socket: WebSocket) -> None:
         await socket.accept()
-        owner = Owner(Connection(socket, self.manners))
+        owner = Owner(Connection(socket, self._clock))
         self._owners.add(owner)
 
-        def heard(text: str) -> bool:
-            return self._asked(owner, read_frame(text))
+        async def heard(frame: Frame) -> bool:
+            return self._asked(owner, frame)
 
         try:
             await owner.connection.serve(heard)
@@ -57,11 +56,12 @@ class UserChannel:
             self._owners.discard(owner)
 
     def _asked(self, owner: Owner, frame: Frame) -> bool:
-        markets = {one.lower() for one in named(frame, "markets")}
+        wanted = frame.get("markets")
+        named = {str(one) for one in cast(list[object], wanted)} if isinstance(wanted, list) else set[str]()
         if frame.get("operation") == "unsubscribe":
-            owner.markets -= markets
+            owner.markets -= named
             return True
-        owner.markets |= markets
+        owner.markets |= named
         auth = frame.get("auth")
         if not isinstance(auth, dict):
             return bool(owner.wallets)

@@ -1,0 +1,106 @@
+"""Where limits are asked: around every surface by address, and inside the CLOB by signer (venue.md 3.11)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from eth_utils.address import is_address
+from starlette.requests import Request
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from services.venue.clob.answers import Told, answer, endpoint, tell
+from services.venue.clob.gate import Gate
+from services.venue.clob.parse import fields, read_body
+from services.venue.credentials import ApiKey
+from services.venue.limits import SECOND_MS, TIERS, Buckets, Mode, Spent, Windows
+from services.venue.refusals import Refusal
+
+TOO_MANY = {"error": "Too Many Requests"}
+
+
+class Limits:
+    """The limits of one venue, off until they are turned on; nothing is counted before."""
+
+    def __init__(self, now_ms: Callable[[], int], mode: Mode = Mode.OFF) -> None:
+        self._now_ms = now_ms
+        self._mode = mode
+        self._windows = Windows()
+        self._buckets = Buckets()
+
+    def routes(self, gate: Gate) -> list[Route]:
+        async def tier(request: Request) -> Any:
+            return {"tier": self._buckets.tier((await gate.trader(request)).address).name}
+
+        return [Route("/v1/user/rate-limit-tier", endpoint(tier))]
+
+    def admin_routes(self) -> list[Route]:
+        return [Route("/admin/limits", endpoint(self.set), methods=["POST"])]
+
+    def admit(self, address: str, method: str, path: str) -> int:
+        """0, or the milliseconds to wait."""
+        return self._windows.admit(address, method, path, self._now_ms()) if self._mode is Mode.ON else 0
+
+    def spend(self, request: Request, key: ApiKey, cost: int, *, cancels: bool) -> None:
+        """Count orders or cancels of a signer, and tell him where he stands. Raises `Told` where they are too many."""
+        if self._mode is Mode.OFF:
+            return
+        enforced = self._mode is Mode.ON
+        spent = self._buckets.spend(key.address, cost, self._now_ms(), cancels=cancels, enforced=enforced)
+        tell(request, self._headers(spent))
+        if enforced and not spent.fits:
+            raise Told(TOO_MANY, 429, {"Retry-After": _seconds(spent.wait_ms)})
+
+    def owe(self, request: Request, key: ApiKey, cost: int) -> None:
+        """Count what a cancel without a list has cancelled."""
+        if self._mode is not Mode.OFF:
+            left = self._buckets.owe(key.address, cost, self._now_ms())
+            tell(request, {"Poly-RateLimit-Remaining": str(left)})
+
+    async def set(self, request: Request) -> Any:
+        """`mode`, and the `tier` of a `signer`."""
+        body = fields(read_body(await request.body(), "expected JSON"), "expected a JSON object")
+        mode, signer, tier = body.get("mode", str(self._mode)), body.get("signer", ""), body.get("tier", "Standard")
+        if mode not in list(Mode):
+            raise Refusal(f"mode: expected one of {', '.join(Mode)}")
+        if signer and not is_address(signer):
+            raise Refusal("signer: expected an address")
+        if tier not in TIERS:
+            raise Refusal(f"tier: expected one of {', '.join(TIERS)}")
+        if mode != self._mode:
+            self._windows, self._buckets = Windows(), Buckets()
+        self._mode = Mode(mode)
+        if signer:
+            self._buckets.assign(str(signer), tier)
+        return {"mode": self._mode}
+
+    def _headers(self, spent: Spent) -> dict[str, str]:
+        reset = (self._now_ms() + spent.wait_ms + SECOND_MS - 1) // SECOND_MS
+        warned = {"Poly-RateLimit-Warning": "true"} if self._mode is Mode.WARN and not spent.fits else {}
+        return {
+            "Poly-RateLimit-Remaining": str(spent.remaining),
+            "Poly-RateLimit-Reset": str(reset),
+            "Poly-RateLimit-Tier": spent.tier,
+            **warned,
+        }
+
+
+class Throttle:
+    """Around the application: a request beyond a window of its address is answered by 429."""
+
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+        self._app = app
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            address = (scope.get("client") or ("",))[0]
+            if wait := self._limits.admit(address, scope["method"], scope["path"]):
+                await answer(TOO_MANY, 429, {"Retry-After": _seconds(wait)})(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def _seconds(milliseconds: int) -> str:
+    return str(max(-(-milliseconds // SECOND_MS), 1))

@@ -1,1 +1,0 @@
-"""The relayer: wallets without gas, made and moved for whoever signs."""
