@@ -72,6 +72,7 @@ async def _serve(options: Options, host: str, port: int) -> None:
         lifespan="off",
         log_config=None,
         access_log=False,
+        ws_per_message_deflate=False,
         ws_max_size=1024 * 1024,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=2,

@@ -3,9 +3,12 @@
 import asyncio
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+import websockets
 from py_clob_client_v2.utilities import generate_orderbook_summary_hash, parse_raw_orderbook_summary
+from websockets.exceptions import ConnectionClosedError
 
 from services.common.polymarket.parse.streams import UserOrder, read_market_frames, read_user_frames
 from tests import recordings
@@ -44,6 +47,22 @@ async def test_an_owner_hears_of_his_orders_and_of_each_status_of_his_trades(web
     assert trades == [(bought["tradeIDs"][0], status) for status in ("MATCHED", "MINED", "CONFIRMED")]
     parsed = [event for frame in frames for event in read_user_frames(json.dumps(frame))]
     assert [one.order_hash for one in parsed if isinstance(one, UserOrder)] == [order for _, order, _ in orders]
+
+
+async def test_an_order_that_is_killed_says_so_in_its_status(web, venue, trader):
+    token = (await market(web))["tokens"][0]
+    async with listening(venue.socket_url + "/ws/user", trader.channel) as heard:
+        words = [(await trader.refusal(token, BUY, 200 * SHARE, CENT, kind))[1] for kind in ("FOK", "FAK")]
+        frames = [json.loads(await heard.next()) for _ in words]
+
+    assert [frame["status"] for frame in frames] == [f"CANCELED_{text}" for text in words]
+    assert [(frame["type"], frame["size_matched"], frame["associate_trades"]) for frame in frames] == [
+        ("CANCELLATION", "", None)
+    ] * 2
+    for frame in frames:
+        (order,) = read_user_frames(json.dumps(frame))
+        assert isinstance(order, UserOrder)
+        assert (order.status, order.matched_micros) == ("CANCELED", 0)
 
 
 async def test_a_stranger_to_the_user_channel_is_shown_out(venue, trader):
@@ -152,3 +171,107 @@ async def test_a_book_lists_its_best_level_last_and_mirrors_the_other_outcome(we
     ]
     assert quoted == {"BUY": {"price": yes["bids"][-1]["price"]}, "SELL": {"price": yes["asks"][-1]["price"]}}
     assert yes["hash"] == generate_orderbook_summary_hash(parse_raw_orderbook_summary(yes))
+
+
+CHANNELS = [("market", "/ws/market", "PONG"), ("user", "/ws/user", "PONG"), ("rtds", "/rtds", "")]
+
+
+@pytest.fixture
+async def manners(web):
+    """Change what a channel waits for; afterwards it is as it was."""
+    changed: list[dict[str, Any]] = []
+
+    async def change(channel: str, **wanted: int) -> None:
+        answer = await web.post("/admin/sockets", json={"channel": channel} | wanted)
+        assert answer.status_code == 200, answer.text
+        changed.append({"channel": channel, "silent_ms": 125_000, "queued": 5_000})
+
+    yield change
+    for one in changed:
+        await web.post("/admin/sockets", json=one)
+
+
+@pytest.mark.parametrize(("channel", "path", "pong"), CHANNELS)
+async def test_bytes_and_nonsense_end_no_socket_that_is_known(web, venue, trader, channel, path, pong):
+    async with websockets.connect(venue.socket_url + path) as socket:
+        if channel == "user":
+            await socket.send(json.dumps(trader.channel))
+        for nonsense in (b"\xff\x00", b"", "", "[]", "null", "{", '{"assets_ids": 3, "markets": {}}', "9" * 5_000):
+            await socket.send(nonsense)
+        await socket.send('{"assets_ids": [[], {}, null, 5], "markets": [null, {}], "operation": []}')
+        await socket.send("PING")
+        async with asyncio.timeout(5):
+            while await socket.recv() != pong:
+                pass
+    assert (await web.get("/admin/health")).json()["status"] == "ok"
+
+
+@pytest.mark.parametrize(("channel", "path"), [one[:2] for one in CHANNELS[:2]])
+async def test_a_client_that_sends_no_ping_is_reset_whatever_else_he_sends(venue, manners, channel, path):
+    await manners(channel, silent_ms=400)
+    async with websockets.connect(venue.socket_url + path) as patient:
+        for _ in range(3):
+            await asyncio.sleep(0.2)
+            await patient.send("PING")
+            assert await patient.recv() == "PONG"
+        with pytest.raises(ConnectionClosedError) as caught:
+            async with asyncio.timeout(5):
+                await patient.recv()
+    assert caught.value.rcvd is None
+
+
+async def test_the_firehose_falls_silent_for_those_who_do_not_ping_and_speaks_again_when_they_do(web, venue, manners):
+    said = {"topic": "comments", "type": "comment_removed", "payload": {"id": "1"}}
+    await manners("rtds", silent_ms=300)
+    async with websockets.connect(venue.socket_url + "/rtds") as socket:
+        await socket.send('{"action":"subscribe","subscriptions":[{"topic":"comments","type":"*"}]}')
+        await asyncio.sleep(0.6)
+        await web.post("/admin/rtds", json=said)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await socket.recv()
+        await socket.send("PING")
+        assert await socket.recv() == ""
+        await web.post("/admin/rtds", json=said | {"payload": {"id": "2"}})
+        assert json.loads(await socket.recv())["payload"] == {"id": "2"}
+
+
+async def test_a_reader_that_is_too_slow_is_closed_with_a_code_of_its_own(web, venue, manners):
+    await manners("rtds", queued=3)
+    async with websockets.connect(venue.socket_url + "/rtds", max_queue=1) as socket:
+        await socket.send('{"action":"subscribe","subscriptions":[{"topic":"comments","type":"*"}]}')
+        await socket.send("PING")
+        assert await socket.recv() == ""
+        said = {"topic": "comments", "type": "comment_created", "payload": {"body": "x" * 400_000}}
+        for _ in range(40):
+            await web.post("/admin/rtds", json=said)
+        with pytest.raises(ConnectionClosedError) as caught:
+            async with asyncio.timeout(10):
+                while True:
+                    await socket.recv()
+    assert caught.value.rcvd is not None
+    assert caught.value.rcvd.code == 1013
+
+
+async def test_filters_of_the_firehose_that_nobody_knows_are_refused(venue):
+    async with websockets.connect(venue.socket_url + "/rtds") as socket:
+        wanted = {"topic": "activity", "type": "trades", "filters": '{"wallet":"0x1"}'}
+        await socket.send(json.dumps({"action": "subscribe", "subscriptions": [wanted]}))
+        assert json.loads(await socket.recv())["body"]["message"] == "filters validation failed"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "named"),
+    [
+        ("/admin/sockets", {"channel": "sports"}, "channel"),
+        ("/admin/sockets", {"channel": "user", "silent_ms": 0}, "silent_ms"),
+        ("/admin/sockets", [], "expected a JSON object"),
+        ("/admin/rtds", {"topic": "comments", "type": "update", "payload": {}}, "topic, type"),
+        ("/admin/rtds", {"topic": "comments", "type": "comment_created", "payload": 1}, "payload"),
+    ],
+)
+async def test_controls_of_the_sockets_name_what_they_expect(web, path, body, named):
+    answer = await web.post(path, json=body)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith(named)
