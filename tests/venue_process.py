@@ -40,18 +40,24 @@ class Venue:
 @contextmanager
 def venue_process(*options: str, block_ms: int = 200) -> Generator[Venue]:
     """A venue that answers; a stop that fails, fails the test."""
-    with node_process("--block-ms", str(block_ms)) as node_url:
-        port = free_port()
-        command = (sys.executable, "-m", "services.venue", "--port", str(port), "--node", node_url, *options)
-        with tempfile.TemporaryFile() as written, subprocess.Popen(command, stderr=written) as process:
-            try:
-                _await_ready(port, process, written)
-                yield Venue(f"http://127.0.0.1:{port}", node_url)
-            finally:
-                process.terminate()
-                process.wait(20)
-            written.seek(0)
-            assert process.returncode == 0, written.read().decode()
+    with node_process("--block-ms", str(block_ms)) as node_url, venue_on(node_url, *options) as venue:
+        yield venue
+
+
+@contextmanager
+def venue_on(node_url: str, *options: str) -> Generator[Venue]:
+    """A venue on a node that runs already."""
+    port = free_port()
+    command = (sys.executable, "-m", "services.venue", "--port", str(port), "--node", node_url, *options)
+    with tempfile.TemporaryFile() as written, subprocess.Popen(command, stderr=written) as process:
+        try:
+            _await_ready(port, process, written)
+            yield Venue(f"http://127.0.0.1:{port}", node_url)
+        finally:
+            process.terminate()
+            process.wait(20)
+        written.seek(0)
+        assert process.returncode == 0, written.read().decode()
 
 
 def _await_ready(port: int, process: subprocess.Popen[bytes], written: Any) -> None:

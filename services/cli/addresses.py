@@ -72,6 +72,7 @@ class Addresses:
             "DATA_API_URL": f"http://{venue}/data",
             "GAMMA_URL": f"http://{venue}/gamma",
             "RTDS_URL": f"{socket}/rtds",
+            "RELAYER_URL": f"http://{venue}/relayer",
             "RPC_URL": self.node_url,
             "RPC_WS_URL": f"ws://{HOST}:{self.node}",
         }

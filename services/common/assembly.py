@@ -26,6 +26,7 @@ VENUE_FIELDS = (
     "data_api_url",
     "gamma_url",
     "rtds_url",
+    "relayer_url",
     "rpc_url",
     "rpc_ws_url",
     "chain_id",

@@ -87,6 +87,7 @@ class VenueSettings(Settings):
     data_api_url: str | None = Field(None, pattern="^https?://", description="Data API")
     gamma_url: str | None = Field(None, pattern="^https?://", description="Gamma API")
     rtds_url: str | None = Field(None, pattern="^wss?://", description="Real-time data stream")
+    relayer_url: str | None = Field(None, pattern="^https?://", description="Relayer of contract wallets")
     rpc_url: str | None = Field(None, pattern="^https?://", description="JSON-RPC of the chain")
     rpc_ws_url: str | None = Field(None, pattern="^wss?://", description="JSON-RPC over WebSocket, for subscriptions")
     chain_id: int | None = Field(None, gt=0, description="Chain id that orders are signed for")

@@ -92,8 +92,11 @@ class Admin:
             raise Refusal("address: expected a wallet's address")
         if not isinstance(amount, int) or isinstance(amount, bool) or amount <= 0:
             raise Refusal("usdc_micros: expected a whole number above 0")
+        approve = body.get("approve", True)
+        if not isinstance(approve, bool):
+            raise Refusal("approve: expected true or false")
         wallet = to_checksum_address(address)
-        await self._bank.fund(wallet, amount)
+        await self._bank.fund(wallet, amount, approve=approve)
         await self._exchange.wallets.read(wallet)
         self._journal.note("funded", wallet=wallet, usdc_micros=amount)
         return {"address": wallet, "balance_micros": self._exchange.wallets.get(wallet).cash_micros}

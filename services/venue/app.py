@@ -25,6 +25,7 @@ from services.venue.faults.admin import FaultAdmin
 from services.venue.faults.http import HttpFaults
 from services.venue.faults.kinds import Family
 from services.venue.faults.registry import Registry
+from services.venue.faults.sockets import SocketFaults
 from services.venue.journal import Journal
 from services.venue.limits import Mode
 from services.venue.listing import listed
@@ -32,7 +33,11 @@ from services.venue.node import addresses
 from services.venue.node.client import Node
 from services.venue.prices import Prices
 from services.venue.record import record
+from services.venue.relayer.keys import RelayerKeys
+from services.venue.relayer.relay import Relay
+from services.venue.relayer.routes import Relayer
 from services.venue.settlement import Settlement
+from services.venue.sockets.admin import SocketAdmin
 from services.venue.sockets.market import MarketChannel
 from services.venue.sockets.user import UserChannel
 from services.venue.surfaces import Surfaces
@@ -118,15 +123,20 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
     surfaces = Surfaces(exchange, node, company.names, now_ms, data_lag_ms=options.data_lag_ms)
     gate, limits = Gate(credentials, BuilderKeys(options.seed, now_ms), now_ms), Limits(now_ms, options.limits)
     clob = Clob(exchange, gate, journal, Prices(exchange, node), clock, limits, company.names)
+    relay = Relay(node, options.seed, now_ms)
     admin = Admin(exchange, bank, journal, clob.intake)
+    market, user, rtds = MarketChannel(exchange, clock), UserChannel(exchange, credentials), surfaces.rtds
     routes = [
         *clob.routes(),
         *surfaces.routes(),
-        *MarketChannel(exchange, clock).routes(),
-        *UserChannel(exchange, credentials, clock).routes(),
+        *market.routes(),
+        *user.routes(),
+        *SocketAdmin({"market": market.manners, "user": user.manners, "rtds": rtds.manners}, rtds).routes(),
         *admin.routes(),
         *FaultAdmin(faults).routes(),
         *company.routes(),
+        *Relayer(relay, RelayerKeys(options.seed, gate.builders)).routes(),
     ]
-    app = HttpFaults(Throttle(Starlette(routes=routes), limits), faults)
+    limited = Throttle(Starlette(routes=routes), limits)
+    app = SocketFaults(HttpFaults(limited, faults, now_ms), faults)
     return Venue(app, clock, company, exchange, settlement, journal, node, clob)

@@ -17,6 +17,7 @@ from services.venue.model import (
     BookView,
     Fill,
     Market,
+    MarketNews,
     Order,
     OrderStatus,
     OrderType,
@@ -113,6 +114,10 @@ class Exchange:
     def change_tick(self, market: Market, tick_micros: int) -> None:
         """Give a market another grid of prices; what rests stays where it is."""
         self._life.change_tick(market, tick_micros)
+
+    def announce(self, market: Market, news: MarketNews, winner: int = -1) -> None:
+        """Tell everyone of a market that was listed, or resolved for the outcome at place `winner`."""
+        self._life.announce(market, news, winner)
 
     async def settle(self) -> None:
         """Send matches to the chain, one after the other, until cancelled."""

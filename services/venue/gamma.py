@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,6 +18,7 @@ from services.venue.data.query import BadQuery
 from services.venue.data.rows import MICRO, Row, icon
 from services.venue.digits import whole
 from services.venue.model import Market
+from services.venue.node.errors import RpcError
 from services.venue.prices import Prices
 
 MOST = 100
@@ -52,7 +54,10 @@ class Gamma:
 
     def _endpoint(self, handler: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
-            await self._prices.refresh()
+            try:
+                await self._prices.refresh()
+            except (httpx.HTTPError, RpcError):
+                return _json({"type": "internal error", "error": "service unavailable"}, 503, {"retry-after": "1"})
             return handler(request)
 
         return endpoint
@@ -238,12 +243,12 @@ def _offset_page(request: Request, found: list[Row]) -> Response:
 def _keyset_page(request: Request, name: str, found: list[Row]) -> Response:
     limit, cursor = min(_count(request, "limit", 20), MOST), request.query_params.get("after_cursor")
     try:
-        done = int(read_cursor(name, cursor)["d"]) if cursor else 0
+        done = int(read_cursor(name, cursor, {})["d"]) if cursor else 0
     except BadQuery as refused:
         return _json({"type": "validation error", "error": str(refused)}, 422)
     page: Row = {name: found[done : done + limit]}
     if len(found) > done + limit:
-        page["next_cursor"] = write_cursor(name, {"d": done + limit})
+        page["next_cursor"] = write_cursor(name, {"d": done + limit}, {})
     return _json(page)
 
 

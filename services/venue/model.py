@@ -295,4 +295,21 @@ class TickEvent:
     at_ms: int
 
 
-Event = OrderEvent | TradeEvent | BookEvent | MinedEvent | TickEvent
+class MarketNews(StrEnum):
+    """What can be told of a market as a whole."""
+
+    LISTED = "listed"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class MarketEvent:
+    """A market was listed or resolved; `winner` is the place of the outcome that is paid whole, -1 where there is none."""
+
+    market: Market
+    news: MarketNews
+    at_ms: int
+    winner: int = -1
+
+
+Event = OrderEvent | TradeEvent | BookEvent | MinedEvent | TickEvent | MarketEvent

@@ -7,7 +7,7 @@ from typing import Any
 from services.venue.bank import Bank
 from services.venue.exchange import Exchange
 from services.venue.journal import Journal
-from services.venue.model import Market, OrderStatus
+from services.venue.model import Market, MarketNews, OrderStatus
 
 
 class Resolution:
@@ -32,6 +32,8 @@ class Resolution:
             self._exchange.cancel(order_hash)
         market.closed = True
         await self._bank.resolve(market.condition_id, payouts)
+        winner = -1 if all(payouts) else payouts.index(max(payouts))
+        self._exchange.announce(market, MarketNews.RESOLVED, winner)
         told: dict[str, Any] = {
             "condition_id": market.condition_id,
             "payouts": list(payouts),

@@ -1,4 +1,4 @@
-"""RTDS: a WebSocket that tells everybody of every mined fill (venue.md 5.3)."""
+"""RTDS: a WebSocket that tells everybody of every mined fill, of comments and of prices (venue.md 5.3)."""
 
 from __future__ import annotations
 
@@ -11,33 +11,39 @@ from typing import Any, cast
 
 import orjson
 from starlette.routing import WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from services.venue.data.rows import Row, rtds_payload
 from services.venue.model import Fill, Market
+from services.venue.rtds_topics import (
+    ACTIVITY,
+    ANY,
+    ORDERS_MATCHED,
+    SNAPSHOT,
+    TRADES,
+    TYPES,
+    UPDATE,
+    filters_of,
+    passes,
+    prices,
+    snapshots,
+)
+from services.venue.sockets.connection import Connection, Manners, written
 
-TOPIC = "activity"
-TRADES, ORDERS_MATCHED = "trades", "orders_matched"
-TYPES = frozenset({TRADES, ORDERS_MATCHED, "*"})
-QUEUED_FRAMES = 5_000
-SILENT_AFTER_MS = 360_000
-TOO_SLOW = 1013
+SILENT_MS = 360_000
+PRICES_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """One wanted type of the topic, of one event or market where the filter names it."""
+    """One wanted type of a topic, narrowed by filters."""
 
+    topic: str
     kind: str
-    event_slug: str = ""
-    market_slug: str = ""
+    filters: tuple[tuple[str, str], ...] = ()
 
-    def wants(self, kind: str, payload: Mapping[str, Any]) -> bool:
-        return (
-            self.kind in (kind, "*")
-            and self.event_slug in ("", payload["eventSlug"])
-            and self.market_slug in ("", payload["slug"])
-        )
+    def wants(self, topic: str, kind: str, payload: Mapping[str, Any]) -> bool:
+        return self.topic == topic and self.kind in (kind, ANY) and passes(dict(self.filters), payload)
 
 
 class Refused(Exception):
@@ -46,19 +52,20 @@ class Refused(Exception):
 
 @dataclass(eq=False)
 class Listener:
-    """One connection: what it wants, and what it has not been sent yet."""
+    """One connection, and what it wants."""
 
+    connection: Connection
     connection_id: str
-    heard_at_ms: int
     wanted: set[Subscription] = field(default_factory=set[Subscription])
-    queue: asyncio.Queue[str] = field(default_factory=lambda: asyncio.Queue[str](QUEUED_FRAMES))
-    too_slow: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def send(self, frame: str) -> None:
-        try:
-            self.queue.put_nowait(frame)
-        except asyncio.QueueFull:
-            self.too_slow.set()
+    def offer(self, topic: str, kind: str, payload: Row, now_ms: int) -> None:
+        """Send a frame, if it is wanted and the listener still pings."""
+        if not self.connection.silent and any(one.wants(topic, kind, payload) for one in self.wanted):
+            self.tell(topic, kind, payload, now_ms)
+
+    def tell(self, topic: str, kind: str, payload: Row, now_ms: int) -> None:
+        frame = {"payload": payload, "timestamp": now_ms, "topic": topic, "type": kind}
+        self.connection.send({"connection_id": self.connection_id, **frame})
 
 
 class Rtds:
@@ -71,6 +78,7 @@ class Rtds:
         checksum: Callable[[str], str],
         now_ms: Callable[[], int],
     ) -> None:
+        self.manners = Manners(SILENT_MS, pong="", resets=False)
         self._markets = markets
         self._name = name
         self._checksum = checksum
@@ -84,83 +92,60 @@ class Rtds:
         """One frame for each subscription that wants it: `trades` has both roles, `orders_matched` takers only."""
         if not self._listeners:
             return
-        now_ms, wallet = self._now_ms(), self._checksum(fill.wallet)
+        wallet = self._checksum(fill.wallet)
         payload = rtds_payload(
             fill, self._markets[fill.condition_id], self._name(fill.wallet), wallet, fill.block_timestamp - 1
         )
-        kinds = (TRADES, ORDERS_MATCHED) if str(fill.role) == "TAKER" else (TRADES,)
+        for kind in (TRADES, ORDERS_MATCHED) if str(fill.role) == "TAKER" else (TRADES,):
+            self.say(ACTIVITY, kind, payload)
+
+    def say(self, topic: str, kind: str, payload: Row) -> None:
+        """A frame for everyone who wants it."""
+        now_ms = self._now_ms()
         for listener in self._listeners:
-            if now_ms - listener.heard_at_ms < SILENT_AFTER_MS:
-                _deliver(listener, kinds, payload, now_ms)
+            listener.offer(topic, kind, payload, now_ms)
 
     async def serve(self, socket: WebSocket) -> None:
         await socket.accept()
-        listener = Listener(base64.b64encode(secrets.token_bytes(12)).decode(), self._now_ms())  # chance: a name
+        name = base64.b64encode(secrets.token_bytes(12)).decode()  # chance: a name
+        listener = Listener(Connection(socket, self.manners), name)
         self._listeners.add(listener)
-        parts = [
-            asyncio.create_task(part)
-            for part in (self._hear(socket, listener), _speak(socket, listener), _watch(listener))
-        ]
+        pricing = asyncio.create_task(self._price(listener))
+
+        def heard(text: str) -> bool:
+            self._obey(listener, text)
+            return True
+
         try:
-            await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
-            if listener.too_slow.is_set():
-                await socket.close(TOO_SLOW)
+            await listener.connection.serve(heard)
         finally:
             self._listeners.discard(listener)
-            for part in parts:
-                part.cancel()
-            await asyncio.gather(*parts, return_exceptions=True)
+            pricing.cancel()
+            await asyncio.gather(pricing, return_exceptions=True)
 
-    async def _hear(self, socket: WebSocket, listener: Listener) -> None:
-        try:
-            while True:
-                text = await socket.receive_text()
-                listener.heard_at_ms = self._now_ms()
-                if text.upper() == "PING":
-                    listener.send("")
-                else:
-                    _obey(listener, text)
-        except WebSocketDisconnect:
-            return
-
-
-async def _speak(socket: WebSocket, listener: Listener) -> None:
-    try:
+    async def _price(self, listener: Listener) -> None:
         while True:
-            await socket.send_text(await listener.queue.get())
-    except (WebSocketDisconnect, RuntimeError):
-        # Starlette says RuntimeError when the peer has gone between two frames.
-        return
+            await asyncio.sleep(PRICES_EVERY_S)  # clock: a pace for readers, who live in the machine's time
+            now_ms = self._now_ms()
+            for topic in {one.topic for one in listener.wanted}:
+                for payload in prices(topic, now_ms):
+                    listener.offer(topic, UPDATE, payload, now_ms)
 
-
-async def _watch(listener: Listener) -> None:
-    await listener.too_slow.wait()
-
-
-def _deliver(listener: Listener, kinds: tuple[str, ...], payload: Row, now_ms: int) -> None:
-    for kind in kinds:
-        if any(one.wants(kind, payload) for one in listener.wanted):
-            frame = {
-                "connection_id": listener.connection_id,
-                "payload": payload,
-                "timestamp": now_ms,
-                "topic": TOPIC,
-                "type": kind,
-            }
-            listener.send(orjson.dumps(frame).decode())
-
-
-def _obey(listener: Listener, text: str) -> None:
-    try:
-        action, subscriptions = read_subscriptions(text)
-    except Refused as refused:
-        message = {"message": str(refused), "connectionId": listener.connection_id, "statusCode": 400}
-        listener.send(orjson.dumps({"body": message, "statusCode": 400}).decode())
-        return
-    if action == "subscribe":
+    def _obey(self, listener: Listener, text: str) -> None:
+        try:
+            action, subscriptions = read_subscriptions(text)
+        except Refused as refused:
+            message = {"message": str(refused), "connectionId": listener.connection_id, "statusCode": 400}
+            listener.connection.send_text(written({"body": message, "statusCode": 400}))
+            return
+        if action == "unsubscribe":
+            listener.wanted -= subscriptions
+            return
+        fresh, now_ms = subscriptions - listener.wanted, self._now_ms()
         listener.wanted |= subscriptions
-    else:
-        listener.wanted -= subscriptions
+        for topic in {one.topic for one in fresh}:
+            for payload in snapshots(topic, now_ms):
+                listener.tell(topic, SNAPSHOT, payload, now_ms)
 
 
 def read_subscriptions(text: str) -> tuple[str, set[Subscription]]:
@@ -178,19 +163,20 @@ def read_subscriptions(text: str) -> tuple[str, set[Subscription]]:
 
 def _subscription(one: Any) -> Subscription:
     fields = cast(dict[str, Any], one) if isinstance(one, dict) else {}
-    if fields.get("topic") != TOPIC or fields.get("type") not in TYPES:
+    topic, kind = fields.get("topic"), fields.get("type")
+    if not isinstance(topic, str) or topic not in TYPES or kind not in (*TYPES[topic], ANY):
         raise Refused("invalid topic or type")
-    filters = _filters(fields.get("filters") or "{}")
-    return Subscription(str(fields["type"]), filters.get("event_slug", ""), filters.get("market_slug", ""))
+    return Subscription(topic, str(kind), _filters(topic, fields.get("filters") or "{}"))
 
 
-def _filters(text: object) -> dict[str, str]:
+def _filters(topic: str, text: object) -> tuple[tuple[str, str], ...]:
     if not isinstance(text, str) or " " in text:
         raise Refused("filters validation failed")
     try:
         found = cast(object, orjson.loads(text))
     except ValueError as error:
         raise Refused("filters validation failed") from error
-    if not isinstance(found, dict) or not all(isinstance(value, str) for value in cast(dict[str, Any], found).values()):
+    pairs = cast(dict[str, object], found) if isinstance(found, dict) else {"": found}
+    if not set(pairs) <= filters_of(topic) or not all(isinstance(value, str | int) for value in pairs.values()):
         raise Refused("filters validation failed")
-    return cast(dict[str, str], found)
+    return tuple(sorted((name, str(value)) for name, value in pairs.items()))

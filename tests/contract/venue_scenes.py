@@ -132,6 +132,7 @@ def endpoints_of(venue: Venue) -> Endpoints:
         data_api_url=f"{venue.url}/data",
         gamma_url=f"{venue.url}/gamma",
         rtds_url=f"{venue.socket_url}/rtds",
+        relayer_url=f"{venue.url}/relayer",
         rpc_url=venue.node_url,
         rpc_ws_url="ws" + venue.node_url.removeprefix("http"),
     )

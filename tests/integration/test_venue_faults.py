@@ -71,6 +71,88 @@ async def test_a_late_answer_comes_whole_and_only_where_it_was_asked_for(web, tr
     assert time.monotonic() - began >= 0.4
 
 
+async def test_an_error_carries_the_headers_that_were_asked_for(web):
+    await strike(web, kind="error_before", endpoint="clob.book", status=429, headers={"Retry-After": "3"})
+    answer = await web.get("/clob/book", params={"token_id": "1"})
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "3")
+    assert answer.json() == {"error": "Internal server error"}
+
+
+@pytest.mark.parametrize(("kind", "attempts"), [("html_before", 0), ("html_after", 1)])
+async def test_a_proxys_page_says_nothing_of_what_was_done(web, trader, kind, attempts):
+    token = (await market(web))["tokens"][0]
+    body = trader.order(token, BUY, 10 * SHARE, CENT, "GTC")
+    await strike(web, kind=kind)
+    answer = await trader.post(body)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (502, "text/html")
+    assert answer.text.startswith("<!DOCTYPE html>")
+    assert (await web.get("/admin/orders", params={"hash": id_of(body)})).json()["attempts"] == attempts
+
+
+async def a_book(web: httpx.AsyncClient, **fault: Any) -> tuple[httpx.Response, httpx.Response]:
+    """The answer for a book that is struck, and the one after it."""
+    token = (await market(web))["tokens"][0]
+    await strike(web, endpoint="clob.book", **fault)
+    struck = await web.get("/clob/book", params={"token_id": token})
+    return struck, await web.get("/clob/book", params={"token_id": token})
+
+
+async def test_a_slow_body_is_whole_in_the_end(web):
+    began = time.monotonic()
+    struck, _ = await a_book(web, kind="slow_body", ms=400)
+
+    assert time.monotonic() - began >= 0.4
+    assert struck.json()["bids"]
+
+
+@pytest.mark.parametrize("kind", ["truncated_body", "reset_body"])
+async def test_a_body_that_ends_in_the_middle_is_an_error_of_the_connection(web, kind):
+    with pytest.raises(httpx.TransportError):
+        await a_book(web, kind=kind)
+    assert [one["path"] for one in await lines(web, "fault") if one["fault"] == kind] == ["/clob/book"]
+
+
+@pytest.mark.parametrize(
+    ("form", "body"), [("object", "{}"), ("list", "[]"), ("null", "null"), ("text", '"ok"'), ("number", "0")]
+)
+async def test_json_can_be_of_another_shape(web, form, body):
+    struck, after = await a_book(web, kind="wrong_json", form=form)
+
+    assert (struck.status_code, struck.text) == (200, body)
+    assert after.json()["bids"]
+
+
+async def test_json_can_be_cut_short_under_a_length_that_is_right(web):
+    struck, after = await a_book(web, kind="wrong_json", form="cut")
+
+    assert len(struck.content) == int(struck.headers["content-length"]) == len(after.content) // 2
+    with pytest.raises(ValueError, match="char"):
+        struck.json()
+
+
+async def test_an_answer_can_be_true_under_the_wrong_type_and_empty_under_a_200(web):
+    struck, after = await a_book(web, kind="wrong_type")
+    assert (struck.headers["content-type"], struck.json()["bids"]) == ("text/html; charset=utf-8", after.json()["bids"])
+    struck, _ = await a_book(web, kind="empty_body")
+    assert (struck.status_code, struck.content) == (200, b"")
+
+
+async def test_a_stale_answer_is_an_earlier_one_of_the_same_url_only(web, trader):
+    token = (await market(web))["tokens"][0]
+    await strike(web, kind="stale", endpoint="clob.book", times=2)
+    first = (await web.get("/clob/book", params={"token_id": token})).json()
+    await trader.place(token, BUY, 10 * SHARE, CENT, "GTC")
+    same, other = [
+        (await web.get("/clob/book", params={"token_id": token} | more)).json() for more in ({}, {"fresh": "1"})
+    ]
+
+    assert same == first
+    assert other["bids"] != first["bids"]
+    assert len([one for one in await lines(web, "fault") if one["fault"] == "stale"]) == 1
+
+
 @pytest.mark.parametrize(
     "fault",
     [

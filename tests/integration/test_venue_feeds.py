@@ -19,22 +19,17 @@ from services.common.polymarket.sdk import sdk_environment
 from services.venue.bank import Bank
 from services.venue.node.client import Node
 from tests import recordings
-from tests.venue_process import Venue, venue_process
+from tests.venue_process import Venue
 from tests.venue_web import exact, kinds, mined, rows, trade, traders
 
 SUBSCRIBE = '{"action":"subscribe","subscriptions":[{"topic":"activity","type":"trades"}]}'
 
-
-@pytest.fixture(scope="module")
-def venue():
-    with venue_process("--seed", "7", "--history", "9") as running:
-        yield running
+pytestmark = pytest.mark.xdist_group("watched venue")
 
 
 @pytest.fixture
-async def web(venue: Venue):
-    async with httpx.AsyncClient(base_url=venue.url, timeout=10) as client:
-        yield client
+def venue(watched_venue: Venue):
+    return watched_venue
 
 
 async def test_a_trade_is_told_by_rtds_the_data_api_and_the_chain_alike(web, venue):

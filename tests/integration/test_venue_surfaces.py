@@ -3,28 +3,22 @@
 import json
 from typing import Any
 
-import httpx
 import pytest
 
 from services.common.polymarket.parse.activity import read_page, read_position, read_row, read_rows
 from services.common.polymarket.parse.payload import Fields, objects
 from tests import recordings
-from tests.venue_process import Venue, venue_process
+from tests.venue_process import Venue
 from tests.venue_web import SHARE, exact, kinds, mined, rows, trade, traders
 
 RECORDED = "polymarket/pb_data_api/{}.json"
 
-
-@pytest.fixture(scope="module")
-def venue():
-    with venue_process("--seed", "7", "--history", "9") as running:
-        yield running
+pytestmark = pytest.mark.xdist_group("watched venue")
 
 
 @pytest.fixture
-async def web(venue: Venue):
-    async with httpx.AsyncClient(base_url=venue.url, timeout=10) as client:
-        yield client
+def venue(watched_venue: Venue):
+    return watched_venue
 
 
 @pytest.mark.parametrize(

@@ -9,22 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polymarket._internal import wallet as sdk
 from polymarket._internal.environment import PRODUCTION_CONFIG
-from py_clob_client_v2.order_utils import ExchangeOrderBuilderV2
-from py_clob_client_v2.order_utils.model import OrderDataV2
-from py_clob_client_v2.order_utils.model import Side as SdkSide
-from py_clob_client_v2.signer import Signer as SdkSigner
 
 from services.venue import derive
-from services.venue.accounts import Kind, account_of
-from services.venue.node import addresses
-from services.venue.settlement import SignedOrder
+from services.venue.accounts import Kind
 from services.venue.signatures import NESTED_BYTES, order_signer
 from services.venue.signing import order_hash
-from tests.venue_trader import read
+from tests.venue_wallets import NESTED, OWNER, order_of
 
-KEY = "0x" + "5e" * 32
-OWNER = account_of(Account.from_key(KEY).address)
-BUILDER = ExchangeOrderBuilderV2(addresses.EXCHANGE, addresses.CHAIN_ID, SdkSigner(KEY, addresses.CHAIN_ID))
 DERIVATION = PRODUCTION_CONFIG.wallet_derivation
 
 
@@ -39,24 +30,7 @@ def test_wallets_lie_where_the_official_client_looks_for_them(key):
     assert derive.old_deposit_wallet(signer) == sdk.derive_uups_deposit_wallet_address(signer, DERIVATION)
 
 
-def an_order(kind: Kind, maker: str) -> SignedOrder:
-    """An order of OWNER in the name of one of his wallets, as py-clob-client-v2 signs it."""
-    built = BUILDER.build_signed_order(
-        OrderDataV2(
-            maker=maker,
-            signer=maker if kind is Kind.DEPOSIT else OWNER.signer,
-            tokenId="12345",
-            makerAmount="5000000",
-            takerAmount="10000000",
-            side=SdkSide.BUY,
-            signatureType=kind.value,
-        )
-    )
-    written = {**vars(built), "salt": int(built.salt), "side": "BUY", "signatureType": kind.value}
-    return read(written)
-
-
-ORDERS = [an_order(kind, wallet) for kind in Kind for wallet in OWNER.wallets(kind)]
+ORDERS = [order_of(kind, wallet) for kind in Kind for wallet in OWNER.wallets(kind)]
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=lambda order: f"{Kind(order.signature_type).name} {order.maker[:6]}")
@@ -69,9 +43,6 @@ def test_another_order_under_the_same_signature_is_not(order):
     changed = replace(order, taker_amount=order.taker_amount + 1)
 
     assert order_signer(order_hash(changed), changed) != OWNER.signer
-
-
-NESTED = ORDERS[-1]
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ class Endpoints:
     data_api_url: str
     gamma_url: str
     rtds_url: str
+    relayer_url: str
     rpc_url: str
     rpc_ws_url: str
     chain_id: int
@@ -63,6 +64,7 @@ PRODUCTION = Endpoints(
     data_api_url="https://data-api.polymarket.com",
     gamma_url="https://gamma-api.polymarket.com",
     rtds_url="wss://ws-live-data.polymarket.com",
+    relayer_url="https://relayer-v2.polymarket.com",
     rpc_url="https://polygon-bor-rpc.publicnode.com",
     rpc_ws_url="wss://polygon-bor-rpc.publicnode.com",
     chain_id=137,

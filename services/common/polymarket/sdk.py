@@ -7,6 +7,9 @@ from polymarket.environments import Environment
 
 from services.common.polymarket.environment import Endpoints
 
+# For what PolyCopy has no use: the discard port of this machine, so that no call of the SDK goes anywhere by default.
+NOWHERE, SOCKET_NOWHERE = "http://127.0.0.1:9", "ws://127.0.0.1:9"
+
 
 def sdk_environment(target: Endpoints) -> Environment:
     """The official SDK's environment for these endpoints. The SDK has no public way to say it, so its internals are touched here alone."""
@@ -19,6 +22,15 @@ def sdk_environment(target: Endpoints) -> Environment:
         data_url=target.data_api_url,
         gamma_url=target.gamma_url,
         rtds_ws_url=target.rtds_url,
+        relayer_url=target.relayer_url,
+        rfq_url=NOWHERE,
+        rfq_quoter_ws_url=SOCKET_NOWHERE,
+        sports_ws_url=SOCKET_NOWHERE,
+        realtime_ws_url=SOCKET_NOWHERE,
+        builder_gateway_url=NOWHERE,
+        collateral_return_url=NOWHERE,
+        perps_url=NOWHERE,
+        perps_ws_url=SOCKET_NOWHERE,
         rpc_url=target.rpc_url,
         standard_exchange=target.exchange_address,
         neg_risk_exchange=target.neg_risk_exchange_address,

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Collection, Sequence
-from decimal import Decimal
 from typing import Any
 
-from services.venue.model import MICRO, BookView, Order, OrderEvent, Part, Placement, Role, Trade, TradeEvent
+import orjson
+
+from services.venue.model import (
+    MICRO,
+    BookView,
+    Order,
+    OrderEvent,
+    OrderStatus,
+    Part,
+    Placement,
+    Role,
+    Trade,
+    TradeEvent,
+)
+from services.venue.refusals import killed
 
 Json = dict[str, Any]
 FAR_ALLOWANCE = 2**256 - 1
@@ -16,7 +28,9 @@ FAR_ALLOWANCE = 2**256 - 1
 
 def text(micros: int) -> str:
     """An amount as a plain decimal string."""
-    return f"{(Decimal(micros) / MICRO).normalize():f}"
+    whole, part = divmod(abs(micros), MICRO)
+    sign = "-" if micros < 0 else ""
+    return f"{sign}{whole}.{part:06d}".rstrip("0") if part else f"{sign}{whole}"
 
 
 def placement(made: Placement) -> Json:
@@ -81,11 +95,14 @@ def trade(one: Trade, wallets: Collection[str]) -> Json:
 
 
 def order_event(event: OrderEvent) -> Json:
-    """A frame of the user channel; its times are in milliseconds."""
+    """A frame of the user channel; its times are in milliseconds. What was killed says why, and has no size."""
     order = event.order
     written = open_order(order)
+    kill = {"status": f"CANCELED_{killed(order.posted.order_type).text}", "size_matched": ""}
     return {
         **written,
+        **(kill if _was_killed(order) else {}),
+        "associate_trades": list(order.trade_ids) or None,
         "event_type": "order",
         "type": event.kind,
         "order_owner": order.posted.owner,
@@ -121,8 +138,7 @@ def book(view: BookView, at_ms: int) -> Json:
         "neg_risk": market.neg_risk,
         "last_trade_price": last_price(view),
     }
-    compact = json.dumps(body, separators=(",", ":")).encode()
-    body["hash"] = hashlib.sha1(compact, usedforsecurity=False).hexdigest()
+    body["hash"] = hashlib.sha1(orjson.dumps(body), usedforsecurity=False).hexdigest()
     return body
 
 
@@ -134,6 +150,10 @@ def last_price(view: BookView) -> str:
 def concerns(one: Trade, wallets: Collection[str]) -> bool:
     """One of the wallets has a part in it."""
     return any(part.order.posted.wallet in wallets for part in one.parts)
+
+
+def _was_killed(order: Order) -> bool:
+    return order.status is OrderStatus.CANCELED and not order.posted.order_type.rests and not order.trade_ids
 
 
 def _role(one: Trade, wallets: Collection[str]) -> Role:

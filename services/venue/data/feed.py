@@ -1,139 +1,104 @@
-"""Everything mined, by wallet, in chain order: what the Data API reads from."""
+"""The feed of the Data API: the chain's rows as they are shown, late or stale where that is wanted."""
 
 from __future__ import annotations
 
-from bisect import insort
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import count
 
-from services.venue.data.conversions import Conversion
+from eth_utils.crypto import keccak
+
+from services.venue.data.entries import BLOCK, Entry
+from services.venue.data.follower import Follower, Joined
+from services.venue.data.ledger import Ledger
 from services.venue.data.query import Query
-from services.venue.model import Fill
 
-TRADE = "TRADE"
-_BLOCK = 1 << 32
-_AFTER_CONVERSIONS = 1 << 31
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One row of the feed. `sequence` orders them as the chain does; `seen_at_ms` is when this feed learned of it."""
-
-    sequence: int
-    kind: str
-    wallet: str
-    condition_id: str
-    timestamp: int
-    side: str
-    is_taker: bool
-    shares_micros: int
-    usdc_micros: int
-    source: Fill | Conversion
-    seen_at_ms: int
+# Rows of an administrator come after all that a block's logs can number.
+_CREDITS = BLOCK - 1_000_000
 
 
 class Feed:
-    """Reads the exchange's append-only list of fills when asked. Rows younger than `lag_ms` are not shown yet."""
+    """`refresh` reads the chain; everything else is what was read last.
+
+    Rows younger than `lag_ms` are not shown yet. With `recompute_ms` the chain is read no more often than that, as the real
+    feed is recomputed every four seconds; with 0 every answer is of the newest block.
+    """
 
     def __init__(
-        self, fills: Sequence[Fill], names: Mapping[str, str], now_ms: Callable[[], int], *, lag_ms: int = 0
+        self,
+        ledger: Ledger,
+        follower: Follower,
+        names: Mapping[str, str],
+        now_ms: Callable[[], int],
+        *,
+        lag_ms: int = 0,
     ) -> None:
         self.lag_ms = lag_ms
-        self._fills = fills
+        self.recompute_ms = 0
+        self.ledger = ledger
+        self.version = 0
+        self.computed_at_ms = 0
+        self._follower = follower
         self._names = {address.lower(): name for address, name in names.items()}
         self._now_ms = now_ms
-        self._entries: list[Entry] = []
-        self._by_wallet: dict[str, list[Entry]] = defaultdict(list)
-        self._fills_taken = 0
-        self._conversions_taken = 0
+        self._reading = Joined(self._read)
+        self._numbers = count()
+
+    @property
+    def head(self) -> int:
+        """The newest block that was read."""
+        return max(self._follower.head, 0)
 
     def name(self, wallet: str) -> str:
         """What the trader calls himself; empty for a stranger."""
         return self._names.get(wallet.lower(), "")
 
-    def take(self, conversions: Sequence[Conversion]) -> None:
-        """Hands in all conversions so far: those that are new become rows."""
-        for one in conversions[self._conversions_taken :]:
-            self._add(_of_conversion(one, self._now_ms()))
-        self._conversions_taken = len(conversions)
+    def names(self) -> Mapping[str, str]:
+        """By address in lower case."""
+        return self._names
 
-    def fills_of(self, wallet: str) -> list[Fill]:
-        """All shown fills of a wallet, oldest first."""
-        self._catch_up()
-        shown = self._shown(self._by_wallet.get(wallet.lower(), ()))
-        return [entry.source for entry in shown if isinstance(entry.source, Fill)]
+    async def refresh(self) -> None:
+        """Reads what is new. Raises as the node does."""
+        if not self.recompute_ms or self._now_ms() - self.computed_at_ms >= self.recompute_ms:
+            await self._reading()
 
-    def find(self, query: Query) -> list[Entry]:
-        """Every entry that the query asks for, sorted, before any page is cut."""
-        self._catch_up()
-        entries = self._by_wallet.get(query.user, ()) if query.user else self._entries
-        found = [entry for entry in self._shown(entries) if _matches(entry, query)]
-        return sorted(found, key=_SORTS[query.sort_by], reverse=not query.ascending)
+    def find(self, query: Query, before: int | None = None) -> Iterator[Entry]:
+        """Every row of the query in its order, beyond the row `before`."""
+        return self.ledger.entries.find(query, shown_until=self._shown_until(), before=before)
 
-    def _catch_up(self) -> None:
-        now_ms = self._now_ms()
-        for place in range(self._fills_taken, len(self._fills)):
-            self._add(_of_fill(self._fills[place], place, now_ms))
-        self._fills_taken = len(self._fills)
+    def of_wallet(self, wallet: str) -> list[Entry]:
+        """All shown rows of a wallet, oldest first."""
+        return self.shown(self.ledger.entries.of_wallet(wallet.lower()))
 
-    def _add(self, entry: Entry) -> None:
-        # Both kinds arrive in chain order, so each lands at or near the end.
-        insort(self._entries, entry, key=lambda one: one.sequence)
-        insort(self._by_wallet[entry.wallet], entry, key=lambda one: one.sequence)
+    def shown(self, entries: Iterable[Entry]) -> list[Entry]:
+        until = self._shown_until()
+        return [entry for entry in entries if until is None or entry.timestamp <= until]
 
-    def _shown(self, entries: Iterable[Entry]) -> list[Entry]:
-        latest = self._now_ms() - self.lag_ms
-        return [entry for entry in entries if entry.seen_at_ms <= latest]
+    def credit(self, wallet: str, kind: str, usdc_micros: int) -> Entry:
+        """A row of money that came or went without a trade: a reward, a rebate, a deposit, a withdrawal."""
+        number = next(self._numbers)
+        entry = Entry(
+            sequence=self.head * BLOCK + _CREDITS + number,
+            kind=kind,
+            wallet=wallet.lower(),
+            condition_id="",
+            timestamp=self._follower.head_timestamp,
+            shares_micros=usdc_micros,
+            usdc_micros=usdc_micros,
+            tx_hash="0x" + keccak(text=f"{kind} {number} {wallet.lower()}").hex(),
+        )
+        self.ledger.add(entry)
+        self.version += 1
+        return entry
 
+    def _shown_until(self) -> int | None:
+        return (self._now_ms() - self.lag_ms) // 1_000 if self.lag_ms else None
 
-_SORTS: dict[str, Callable[[Entry], tuple[int, int]]] = {
-    "TIMESTAMP": lambda entry: (entry.timestamp, entry.sequence),
-    "TOKENS": lambda entry: (entry.shares_micros, entry.sequence),
-    "CASH": lambda entry: (entry.usdc_micros, entry.sequence),
-}
-
-
-def _of_fill(fill: Fill, place: int, now_ms: int) -> Entry:
-    return Entry(
-        sequence=fill.block_number * _BLOCK + _AFTER_CONVERSIONS + place,
-        kind=TRADE,
-        wallet=fill.wallet.lower(),
-        condition_id=fill.condition_id,
-        timestamp=fill.block_timestamp,
-        side=str(fill.side),
-        is_taker=str(fill.role) == "TAKER",
-        shares_micros=fill.size_micros,
-        usdc_micros=fill.usdc_micros,
-        source=fill,
-        seen_at_ms=now_ms,
-    )
-
-
-def _of_conversion(one: Conversion, now_ms: int) -> Entry:
-    return Entry(
-        sequence=one.block_number * _BLOCK + one.log_index,
-        kind=one.kind,
-        wallet=one.wallet,
-        condition_id=one.condition_id,
-        timestamp=one.block_timestamp,
-        side="",
-        is_taker=False,
-        shares_micros=one.amount_micros,
-        usdc_micros=one.amount_micros,
-        source=one,
-        seen_at_ms=now_ms,
-    )
-
-
-def _matches(entry: Entry, query: Query) -> bool:
-    measured = entry.usdc_micros if query.filter_type == "CASH" else entry.shares_micros
-    return (
-        (not query.kinds or entry.kind in query.kinds)
-        and (not query.conditions or entry.condition_id in query.conditions)
-        and (not query.side or entry.side == query.side)
-        and entry.timestamp >= query.start
-        and (query.end is None or entry.timestamp <= query.end)
-        and (not query.taker_only or entry.is_taker)
-        and measured >= query.filter_micros
-    )
+    async def _read(self) -> None:
+        news = await self._follower.news()
+        if news.gone_from is not None:
+            self.ledger.undo(news.gone_from)
+        for block in news.blocks:
+            self.ledger.take(block)
+        if news.blocks or news.gone_from is not None:
+            self.version += 1
+        self.computed_at_ms = self._now_ms()

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from services.venue.data.holdings import MICRO, Holding
+from services.venue.data.holdings import Holding
 from services.venue.data.rows import Row, icon, outcome_index
-from services.venue.model import Market
+from services.venue.model import MICRO, Market
 
 PLACES = 4
 
@@ -96,10 +96,10 @@ def closed_v1(position: Position) -> Row:
     }
 
 
-def position_v2(position: Position, status: str) -> Row:
-    """A row of `/v2/positions` under the status that was asked for."""
+def position_v2(position: Position) -> Row:
+    """A row of `/v2/positions`. Its status is its own: what is lost is REDEEMABLE, and what can be merged OPEN."""
     holding, market = position.holding, position.market
-    fees, cost = _fees_micros(position), position.cost_micros
+    fees, cost = _fees_micros(position) if position.shares_micros else holding.fees_micros, position.cost_micros
     return {
         "proxy_wallet": position.wallet,
         "token_id": holding.token_id,
@@ -116,8 +116,8 @@ def position_v2(position: Position, status: str) -> Row:
         "unrealized_pnl": _float(position.gain_micros),
         "total_pnl": _float(position.gain_micros + holding.realized_micros),
         "percent_pnl": float(_percent(position.gain_micros, cost)),
-        "percent_realized_pnl": float(_percent(holding.realized_micros, holding.spent_micros)),
-        "status": status,
+        "percent_realized_pnl": float(_percent_realized(position)),
+        "status": _status(position),
         "redeemable": position.resolved,
         "mergeable": position.mergeable,
         "negative_risk": market.neg_risk,
@@ -129,8 +129,8 @@ def position_v2(position: Position, status: str) -> Row:
         "event_slug": market.event_slug,
         **_outcomes_v2(position),
         "end_date": _day(market),
-        "last_event_at": holding.last_at,
-        "first_entry_at": holding.first_at,
+        "last_event_at": holding.last_at or None,
+        "first_entry_at": holding.first_at or None,
         "name": position.name,
         "profile_image": "",
         "verified": False,
@@ -139,6 +139,19 @@ def position_v2(position: Position, status: str) -> Row:
 
 def value_micros(positions: Iterable[Position]) -> int:
     return sum(position.value_micros for position in positions)
+
+
+def _percent_realized(position: Position) -> int | float:
+    """Of an open position the recorded figure is that of what it would gain now."""
+    if position.shares_micros:
+        return _percent(position.gain_micros, position.cost_micros)
+    return _percent(position.holding.realized_micros, position.holding.spent_micros)
+
+
+def _status(position: Position) -> str:
+    if not position.shares_micros:
+        return "CLOSED"
+    return "REDEEMABLE" if position.resolved else "OPEN"
 
 
 def _outcomes_v1(position: Position) -> Row:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from services.venue.data.conversions import Conversion
+from services.venue.data.entries import Entry
 from services.venue.model import Fill, Market
 
 MICRO = 1_000_000
@@ -77,22 +77,16 @@ def trade_v1(fill: Fill, market: Market, name: str) -> Row:
     }
 
 
-def conversion_v1(one: Conversion, market: Market, name: str) -> Row:
-    """A SPLIT, MERGE or REDEEM row of `/activity`: of no token, side or price."""
-    return {
-        "proxyWallet": one.wallet,
-        "timestamp": one.block_timestamp,
-        "conditionId": one.condition_id,
-        "type": one.kind,
-        "size": whole(one.amount_micros),
-        "usdcSize": whole(one.amount_micros),
-        "transactionHash": one.tx_hash,
-        "price": 0,
-        "asset": "",
-        "side": "",
-        "outcomeIndex": NO_OUTCOME,
-        **_labels(market, NO_OUTCOME, name),
-    }
+def conversion_v1(entry: Entry, market: Market, name: str) -> Row:
+    """A SPLIT, MERGE or REDEEM row of `/activity`: of no token, side or price; a redemption is of an outcome."""
+    index = entry.outcome if entry.outcome >= 0 else NO_OUTCOME
+    return _tokenless(entry, index) | _labels(market, index, name)
+
+
+def credit_v1(entry: Entry, name: str) -> Row:
+    """A row of `/activity` that has nothing to do with a market: rewards, rebates, deposits, withdrawals."""
+    nowhere = {"title": "", "slug": "", "icon": "", "eventSlug": "", "outcome": ""}
+    return _tokenless(entry, NO_OUTCOME) | nowhere | _profile(name)
 
 
 _V2_NAMES = {
@@ -148,9 +142,31 @@ def _labels(market: Market, index: int, name: str) -> Row:
         "icon": icon(market),
         "eventSlug": market.event_slug,
         "outcome": "" if index == NO_OUTCOME else market.outcomes[index],
+        **_profile(name),
+    }
+
+
+def _profile(name: str) -> Row:
+    return {
         "name": name,
         "pseudonym": name.title(),
         "bio": "",
         "profileImage": "",
         "profileImageOptimized": "",
+    }
+
+
+def _tokenless(entry: Entry, index: int) -> Row:
+    return {
+        "proxyWallet": entry.wallet,
+        "timestamp": entry.timestamp,
+        "conditionId": entry.condition_id,
+        "type": entry.kind,
+        "size": whole(entry.shares_micros),
+        "usdcSize": whole(entry.usdc_micros),
+        "transactionHash": entry.tx_hash,
+        "price": 0,
+        "asset": "",
+        "side": "",
+        "outcomeIndex": index,
     }

@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from itertools import islice
 
 import orjson
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
 from services.venue.data import positions as writing
-from services.venue.data.cache import UrlCache
+from services.venue.data.answers import Answers, Handler
 from services.venue.data.cursor import read_cursor, write_cursor
-from services.venue.data.feed import TRADE, Entry
+from services.venue.data.entries import TRADE, Entry
+from services.venue.data.pages import DIRECTIONS, envelope, page_of, read_limit
 from services.venue.data.portfolio import Portfolio
 from services.venue.data.positions import Position
-from services.venue.data.query import Arguments, BadQuery, Query, joined, read_conditions, read_user
+from services.venue.data.query import (
+    KINDS_V2,
+    Arguments,
+    BadQuery,
+    Query,
+    read_conditions,
+    read_events,
+    read_kinds,
+    read_title,
+    read_user,
+    read_window,
+)
 from services.venue.data.reader import Reader
-from services.venue.data.rows import MICRO, Row, as_v2
+from services.venue.data.rows import MICRO, Row
 
-LIMIT, MOST = 100, 1_000
 TRADES_FLOOR_MICROS = 10_000
 POSITIONS_FLOOR_MICROS = 100_000
 SIDES = ("BUY", "SELL")
-DIRECTIONS = ("ASC", "DESC")
+MEASURES = ("TOKENS", "CASH")
 STATUSES = ("OPEN", "REDEEMABLE", "REDEEMABLE_LOST", "MERGEABLE", "CLOSED")
-
-Handler = Callable[[Arguments], Awaitable[Any]]
+CONDITIONS = ("condition", "condition_id", "conditionId", "market")
+EVENTS = ("event_id", "eventId")
+# Kinds that are shown only when they are asked for by name, and those that `exclude_deposits_withdrawals` leaves out.
+_OPT_IN = frozenset({"MIGRATION", "TIP"})
+_TRANSFERS = frozenset({"DEPOSIT", "WITHDRAWAL"})
 
 _SORTS: dict[str, Callable[[Position], int]] = {
     "CURRENT_VALUE": lambda one: one.value_micros,
@@ -43,21 +54,13 @@ _SORTS: dict[str, Callable[[Position], int]] = {
 
 
 class VersionTwo:
-    """Answers from the reader and the portfolio. `head` reads the newest block's number."""
+    """Answers from the reader and the portfolio; what is asked of a contract of the protocol itself is refused."""
 
-    def __init__(
-        self,
-        reader: Reader,
-        portfolio: Portfolio,
-        head: Callable[[], Awaitable[int]],
-        cache: UrlCache,
-        now_ms: Callable[[], int],
-    ) -> None:
-        self._now_ms = now_ms
+    def __init__(self, reader: Reader, portfolio: Portfolio, answers: Answers, now_ms: Callable[[], int]) -> None:
         self._reader = reader
         self._portfolio = portfolio
-        self._head = head
-        self._cache = cache
+        self._answers = answers
+        self._now_ms = now_ms
 
     def routes(self) -> list[Route]:
         handlers: dict[str, tuple[Handler, int]] = {
@@ -67,126 +70,165 @@ class VersionTwo:
             "/v2/value": (self.value, 5),
             "/v2/status": (self.status, 5),
         }
-        return [Route(path, _endpoint(handler, max_age, self._cache)) for path, (handler, max_age) in handlers.items()]
+        return [Route(path, self._answers.two(handler, max_age)) for path, (handler, max_age) in handlers.items()]
 
     async def activity(self, arguments: Arguments) -> Row:
+        kinds = read_kinds(arguments, KINDS_V2) or frozenset(KINDS_V2) - _OPT_IN
+        if arguments.flag("exclude_deposits_withdrawals", "excludeDepositsWithdrawals", default=True):
+            kinds -= _TRANSFERS
+        start, end = read_window(arguments, self._now_ms() // 1_000)
         query = Query(
-            user=read_user(arguments, required=True),
-            conditions=read_conditions(arguments, "condition", "condition_id", "conditionId"),
+            user=self.user(arguments, required=True),
+            conditions=self.conditions(arguments),
             side=arguments.choice("side", of=SIDES, default=""),
-            start=arguments.number("start", default=0),
-            end=arguments.number("end", default=0) or None,
-            kinds=frozenset(one.upper() for one in arguments.listed("type")),
+            start=start,
+            end=end,
+            kinds=kinds or frozenset({"none"}),
             sort_by=arguments.choice("sort_by", "sortBy", of=("TIMESTAMP",), default="TIMESTAMP"),
             ascending=arguments.choice("sort_direction", "sortDirection", of=DIRECTIONS, default="DESC") == "ASC",
             taker_only=False,
             filter_type="",
             filter_micros=0,
-            limit=_limit(arguments),
+            limit=read_limit(arguments),
             offset=0,
         )
-        found = await self._reader.activity(query)
-        return _page("activity", found, self._reader.activity_row, query, arguments)
+        # Redemptions of nothing are rows of version 1 only.
+        return await self._page("activity", query, arguments, self._reader.activity_v2, lambda one: not _is_empty(one))
 
     async def trades(self, arguments: Arguments) -> Row:
-        user = arguments.text("user")
-        if not user and (arguments.has("start") or arguments.has("end")):
+        user = arguments.text("user", "proxy_wallet", "proxyWallet")
+        if not user and arguments.has("start", "end"):
             raise BadQuery("start and end require user", "start")
         several = "," in user
+        start, end = read_window(arguments, self._now_ms() // 1_000)
         query = Query(
-            user="" if several else read_user(arguments, required=False),
-            conditions=read_conditions(arguments, "condition", "condition_id", "conditionId"),
+            user="" if several else self.user(arguments, required=False),
+            conditions=self.conditions(arguments),
             side=arguments.choice("side", of=SIDES, default=""),
-            start=arguments.number("start", default=0),
-            end=arguments.number("end", default=0) or None,
-            kinds=frozenset({TRADE}),
+            start=start,
+            end=end,
+            # One user only: the real one answers several with nothing.
+            kinds=frozenset({"none" if several else TRADE}),
             sort_by="TIMESTAMP",
             ascending=False,
             taker_only=arguments.flag("taker_only", "takerOnly", default=True),
-            filter_type=arguments.choice("filter_type", "filterType", of=("TOKENS", "CASH"), default="TOKENS"),
+            filter_type=arguments.choice("filter_type", "filterType", of=MEASURES, default="TOKENS"),
             filter_micros=arguments.micros("filter_amount", "filterAmount", default=TRADES_FLOOR_MICROS),
-            limit=_limit(arguments),
+            limit=read_limit(arguments),
             offset=0,
         )
-        # One user only: the real one answers several with nothing.
-        found = [] if several else self._reader.trades(query)
-        return _page("trades", found, self._reader.trade_row, query, arguments)
+        return await self._page("trades", query, arguments, self._reader.trade_v2, lambda _: True)
 
     async def positions(self, arguments: Arguments) -> Row:
-        limit, status = _limit(arguments), arguments.choice("status", of=STATUSES, default="OPEN")
+        limit, wanted = read_limit(arguments), self._wanted(arguments)
         sort_by = arguments.choice("sort_by", "sortBy", of=tuple(_SORTS), default="CURRENT_VALUE")
         ascending = arguments.choice("sort_direction", "sortDirection", of=DIRECTIONS, default="DESC") == "ASC"
-        floor = arguments.micros("filter_amount", "filterAmount", default=POSITIONS_FLOOR_MICROS)
-        conditions = read_conditions(arguments, "condition", "condition_id", "conditionId")
-        found = [
-            one
-            for one in await self._portfolio.of(read_user(arguments, required=True))
-            if _has_status(one, status, floor) and (not conditions or one.market.condition_id in conditions)
-        ]
+        user, conditions = self.user(arguments, required=False), read_conditions(arguments, *CONDITIONS)
+        if not user and len(conditions) != 1:
+            raise BadQuery("provide user or exactly one condition", "user")
+        found = await (self._portfolio.of(user) if user else self._portfolio.of_condition(*conditions))
+        found = [one for one in found if wanted(one)]
         found.sort(key=_SORTS[sort_by], reverse=not ascending)
-        cursor = arguments.text("cursor")
-        done = int(read_cursor("positions", cursor)["d"]) if cursor else 0
-        rows = [writing.position_v2(one, status) for one in found[done : done + limit]]
-        more = len(found) > done + limit
-        return _envelope(rows, limit, write_cursor("positions", {"l": limit, "d": done + limit}) if more else None)
+        return page_of("positions", [writing.position_v2(one) for one in found], limit, arguments)
 
     async def value(self, arguments: Arguments) -> Row:
-        user = read_user(arguments, required=True)
-        value = writing.value_micros(await self._portfolio.of(user)) / MICRO
-        return {"data": {"proxy_wallet": user, "value": value}}
+        user, conditions = self.user(arguments, required=True), self.conditions(arguments)
+        held = [
+            one for one in await self._portfolio.of(user) if conditions is None or one.market.condition_id in conditions
+        ]
+        return {"data": {"proxy_wallet": user, "value": writing.value_micros(held) / MICRO}}
 
     async def status(self, arguments: Arguments) -> Row:
-        head, lag = await self._head(), self._reader.feed.lag_ms // 1_000
+        feed = self._reader.feed
+        await feed.refresh()
+        now_ms = self._now_ms()
+        age = max(now_ms - feed.computed_at_ms, 0) // 1_000
+        lag = feed.lag_ms // 1_000 + age
         mechanisms = [
             {"name": "activity_feed", "age_seconds": lag},
-            {"name": "custody_balances", "age_seconds": 0, "blocks_behind": 0},
+            {"name": "custody_balances", "age_seconds": age, "blocks_behind": 0},
+            {"name": "pnl", "age_seconds": age, "blocks_behind": 0},
         ]
-        computed_at = datetime.fromtimestamp(self._now_ms() / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         serving = {"lag_seconds": lag, "worst": "activity_feed", "mechanisms": mechanisms}
         ingestion: Row = {
             "cursors": 1,
             "network": "polygon",
             "chain_id": 137,
-            "max_synced_block": head,
-            "min_synced_block": head,
-            "most_lagged": None,
+            "max_synced_block": feed.head,
+            "min_synced_block": feed.head,
+            "most_lagged": {"source": "venue_logs", "block": feed.head, "behind_max": 0},
             "lagging": [],
         }
-        data: Row = {"computed_at": computed_at, "age_seconds": 0, "serving": serving, "ingestion": ingestion}
-        return {"data": data}
+        computed_at = datetime.fromtimestamp(feed.computed_at_ms // 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return {"data": {"computed_at": computed_at, "age_seconds": age, "serving": serving, "ingestion": ingestion}}
+
+    def user(self, arguments: Arguments, *, required: bool) -> str:
+        """The wallet; BadQuery for one that is a contract of the protocol."""
+        user = read_user(arguments, required=required)
+        if user in self._reader.feed.ledger.contracts:
+            raise BadQuery(f"user {user} is a protocol contract", "user")
+        return user
+
+    def conditions(self, arguments: Arguments) -> frozenset[str] | None:
+        """What `condition` names, or the markets of `event_id`; None where neither is given."""
+        conditions, events = read_conditions(arguments, *CONDITIONS), read_events(arguments, *EVENTS)
+        if conditions and events:
+            raise BadQuery("condition and event_id are mutually exclusive", "event_id")
+        if events:
+            return self._reader.conditions_of(events)
+        return conditions or None
+
+    def _wanted(self, arguments: Arguments) -> Callable[[Position], bool]:
+        status = arguments.choice("status", of=STATUSES, default="OPEN")
+        floor = arguments.micros("filter_amount", "filterAmount", default=POSITIONS_FLOOR_MICROS)
+        by_cash = arguments.choice("filter_type", "filterType", of=MEASURES, default="TOKENS") == "CASH"
+        conditions, title = self.conditions(arguments), read_title(arguments)
+        start, end = arguments.number("start", default=0), arguments.number("end", default=0) or None
+        archived = arguments.flag("include_archived", "includeArchived", default=False)  # nothing here ever is
+        if status == "CLOSED" and archived:
+            raise BadQuery("include_archived is invalid with CLOSED", "include_archived")
+        if not arguments.text("user", "proxy_wallet", "proxyWallet") and arguments.has(*EVENTS):
+            raise BadQuery("event_id requires user", "event_id")
+
+        def wanted(one: Position) -> bool:
+            return (
+                _status_of(one, status, floor, by_cash=by_cash)
+                and (conditions is None or one.market.condition_id in conditions)
+                and title in one.market.question.lower()
+                and (not start or one.holding.last_at >= start)
+                and (end is None or one.holding.last_at <= end)
+            )
+
+        return wanted
+
+    async def _page(
+        self,
+        kind: str,
+        query: Query,
+        arguments: Arguments,
+        write: Callable[[Entry], orjson.Fragment],
+        shown: Callable[[Entry], bool],
+    ) -> Row:
+        """One page after the cursor, and the cursor of the next where there is more."""
+        cursor, filters = arguments.text("cursor"), arguments.filters()
+        before = int(read_cursor(kind, cursor, filters)["sq"]) if cursor else None
+        found = await self._reader.find(query, before)
+        entries = list(islice((one for one in found if shown(one)), query.limit + 1))
+        page, more = entries[: query.limit], len(entries) > query.limit > 0
+        following = None
+        if more:
+            last = {"l": query.limit, "ts": page[-1].timestamp, "sq": str(page[-1].sequence), "d": query.limit}
+            following = write_cursor(kind, last, filters)
+        return envelope([write(one) for one in page], query.limit, following)
 
 
-def _page(kind: str, found: list[Entry], write: Callable[[Entry], Row], query: Query, arguments: Arguments) -> Row:
-    """One page after the cursor, and the cursor of the next where there is more."""
-    if cursor := arguments.text("cursor"):
-        last = int(read_cursor(kind, cursor)["sq"])
-        found = [entry for entry in found if entry.sequence != last and (entry.sequence > last) == query.ascending]
-    rows = [as_v2(write(entry)) for entry in found[: query.limit]]
-    more = len(found) > query.limit > 0
-    return _envelope(rows, query.limit, _after(kind, found[query.limit - 1], query.limit) if more else None)
+def _is_empty(entry: Entry) -> bool:
+    return entry.kind == "REDEEM" and not entry.shares_micros
 
 
-def _after(kind: str, entry: Entry, limit: int) -> str:
-    params = {"l": limit, "ts": entry.timestamp, "sq": str(entry.sequence), "d": limit}
-    return write_cursor(kind, params)
-
-
-def _envelope(rows: Sequence[Row], limit: int, cursor: str | None) -> Row:
-    pagination = {"limit": limit, "offset": 0, "has_more": cursor is not None, "next_cursor": cursor}
-    return {"data": list(rows), "pagination": pagination}
-
-
-def _limit(arguments: Arguments) -> int:
-    if arguments.has("offset"):
-        raise BadQuery("offset is not supported, use cursor", "offset")
-    limit = arguments.number("limit", default=LIMIT)
-    if limit > MOST:
-        raise BadQuery(f"Failed to deserialize query string: limit: limit must be between 0 and {MOST}")
-    return limit
-
-
-def _has_status(position: Position, status: str, floor_micros: int) -> bool:
-    held = position.shares_micros > 0 and position.shares_micros >= floor_micros
+def _status_of(position: Position, status: str, floor_micros: int, *, by_cash: bool) -> bool:
+    measured = position.value_micros if by_cash else position.shares_micros
+    held = position.shares_micros > 0 and measured >= floor_micros
     won = position.resolved and position.price_micros > 0
     return {
         "OPEN": held,
@@ -195,22 +237,3 @@ def _has_status(position: Position, status: str, floor_micros: int) -> bool:
         "MERGEABLE": held and position.mergeable,
         "CLOSED": position.shares_micros == 0,
     }[status]
-
-
-def _endpoint(handler: Handler, max_age: int, cache: UrlCache) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        if kept := cache.get(request):
-            return kept
-        trace = uuid.uuid4().hex  # chance: a name, nothing is decided by it
-        headers = {"x-trace-id": trace, "cache-control": f"max-age={max_age}"}
-        try:
-            status, body = 200, await handler(Arguments(joined(request.query_params.multi_items())))
-        except BadQuery as refused:
-            parameter = {"parameter": refused.parameter} if refused.parameter else {}
-            fault = {"error": str(refused), "code": "invalid_request", "retryable": False, "trace_id": trace}
-            status, body, headers = 400, fault | parameter, {"x-trace-id": trace}
-        response = Response(orjson.dumps(body), status, headers, media_type="application/json")
-        cache.put(request, response)
-        return response
-
-    return endpoint

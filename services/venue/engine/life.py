@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.venue import refusals
 from services.venue.engine.bulletin import Bulletin
 from services.venue.engine.orders import Orders
-from services.venue.model import Market, OrderType, TickEvent
+from services.venue.model import Market, MarketEvent, MarketNews, OrderType, TickEvent
 
 
 class Life:
@@ -19,6 +19,10 @@ class Life:
         """Give a market another grid of prices; what rests stays where it is."""
         old, market.tick_micros = market.tick_micros, tick_micros
         self._bulletin.tell(TickEvent(market, old, self._bulletin.now_ms()))
+
+    def announce(self, market: Market, news: MarketNews, winner: int = -1) -> None:
+        """Tell everyone of a market that was listed, or resolved for the outcome at place `winner`."""
+        self._bulletin.tell(MarketEvent(market, news, self._bulletin.now_ms(), winner))
 
     def expire(self) -> None:
         """Cancel resting orders whose time is over."""

@@ -59,14 +59,27 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Any text."""
+    """A text that can stand in a header."""
 
     default: str = ""
 
     def read(self, name: str, value: object) -> str:
-        if isinstance(value, str):
+        if isinstance(value, str) and _is_header(value):
             return value
-        raise BadFault(f"{name}: expected a text")
+        raise BadFault(f"{name}: expected a text of printable ASCII")
+
+
+@dataclass(frozen=True, slots=True)
+class CloseCode:
+    """A code that a WebSocket may be closed with."""
+
+    default: int = 1011
+
+    def read(self, name: str, value: object) -> int:
+        code = Whole(self.default, 1000, 4999).read(name, value)
+        if code in (1004, 1005, 1006) or 1015 <= code < 3000:
+            raise BadFault(f"{name}: expected a code that may be sent: 1000 to 1003, 1007 to 1014 or 3000 to 4999")
+        return code
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,73 +3,98 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Callable
 
-import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.venue.faults import bodies
+from services.venue.faults.bodies import Held
 from services.venue.faults.fault import Fault
-from services.venue.faults.kinds import Family
+from services.venue.faults.kinds import KINDS, Family
 from services.venue.faults.registry import Registry
+from services.venue.faults.wire import cut, gone, reset, transport_of
+
+STALE = frozenset({"stale"})
+OTHERS = frozenset(name for name, kind in KINDS.items() if kind.family is Family.HTTP) - STALE
+BEFORE = frozenset({"drop_before", "error_before", "html_before"})
 
 
 class HttpFaults:
-    """Strikes requests of everything but the venue's own controls."""
+    """Strikes requests of everything but the venue's own controls. What waits, waits by the machine's clock: so do clients."""
 
-    def __init__(self, app: ASGIApp, registry: Registry) -> None:
+    def __init__(self, app: ASGIApp, registry: Registry, now_ms: Callable[[], int]) -> None:
         self._app = app
         self._registry = registry
+        self._now_ms = now_ms
+        self._kept: dict[str, tuple[int, Held]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        fault = self._struck(scope)
-        if fault is None:
+        if scope["type"] != "http" or scope["path"].startswith("/admin"):
             await self._app(scope, receive, send)
             return
+        where = {"method": scope["method"], "path": scope["path"]}
+        fault = self._registry.strike(Family.HTTP, where, OTHERS, **where)
+        if fault is None:
+            await self._pass(where, scope, receive, send)
+        elif fault.kind in BEFORE:
+            await self._instead(fault, receive, send)
+        else:
+            held = await self._hold(scope, receive)
+            await self._after(fault, held, receive, send)
+
+    async def _instead(self, fault: Fault, receive: Receive, send: Send) -> None:
+        if fault.kind == "drop_before":
+            cut(send)
+            await gone(receive)
+        else:
+            await bodies.error(fault).send(send)
+
+    async def _after(self, fault: Fault, held: Held, receive: Receive, send: Send) -> None:
         match fault.kind:
             case "delay":
-                held = await self._hold(scope, receive)
                 await asyncio.sleep(fault.whole("ms") / 1000)  # clock: a client waits in the machine's time
-                for message in held:
-                    await send(message)
-            case "drop_before":
-                _cut(send)
+                await held.send(send)
             case "drop_after":
-                await self._hold(scope, receive)
-                _cut(send)
-            case "error_before":
-                await _error(send, fault)
+                cut(send)
+                await gone(receive)
+            case "error_after" | "html_after":
+                await bodies.error(fault).send(send)
+            case "slow_body":
+                await held.drip(send, fault.whole("ms") / 1000)
+            case "truncated_body":
+                await held.half(send)
+                transport_of(send).close()
+                await gone(receive)
+            case "reset_body":
+                await held.half(send)
+                reset(send)
+                await gone(receive)
             case _:
-                await self._hold(scope, receive)
-                await _error(send, fault)
+                await bodies.mangled(held, fault).send(send)
 
-    def _struck(self, scope: Scope) -> Fault | None:
-        if scope["type"] != "http" or scope["path"].startswith("/admin"):
-            return None
-        where = {"method": scope["method"], "path": scope["path"]}
-        return self._registry.strike(Family.HTTP, where, **where)
+    async def _pass(self, where: dict[str, str], scope: Scope, receive: Receive, send: Send) -> None:
+        """Untouched; but where a stale answer may be given later, it is kept now, and what was kept is given again."""
+        stale = self._registry.meeting(Family.HTTP, where, STALE) if scope["method"] == "GET" else []
+        if not stale:
+            await self._app(scope, receive, send)
+            return
+        url = f"{scope['path']}?{scope['query_string'].decode(errors='replace')}"
+        at_ms, held = self._kept.get(url, (0, None))
+        fresh = held is not None and self._now_ms() - at_ms <= stale[0].whole("ms")
+        if held and fresh and self._registry.strike(Family.HTTP, where, STALE, **where):
+            await held.send(send)
+            return
+        held = await self._hold(scope, receive)
+        if not fresh:
+            self._kept[url] = (self._now_ms(), held)
+        await held.send(send)
 
-    async def _hold(self, scope: Scope, receive: Receive) -> list[Message]:
+    async def _hold(self, scope: Scope, receive: Receive) -> Held:
         """Let the request have its effect, and keep the answer."""
-        held: list[Message] = []
+        messages: list[Message] = []
 
         async def keep(message: Message) -> None:
-            held.append(message)
+            messages.append(message)
 
         await self._app(scope, receive, keep)
-        return held
-
-
-def _cut(send: Send) -> None:
-    # The server offers no way to answer nothing, so its connection is closed underneath it.
-    cycle: Any = getattr(send, "__self__", None)
-    cycle.transport.abort()
-
-
-async def _error(send: Send, fault: Fault) -> None:
-    body = orjson.dumps({"error": "Internal server error"})
-    more = cast(Mapping[str, str], fault.values["headers"])
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    headers += [(name.lower().encode(), value.encode()) for name, value in more.items()]
-    await send({"type": "http.response.start", "status": fault.whole("status"), "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+        return Held.of(messages)

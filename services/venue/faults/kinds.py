@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from services.venue.faults.fields import Field, Headers, Whole
+from services.venue.faults.fields import Choice, CloseCode, Field, Headers, Text, Whole
 from services.venue.faults.target import Body, ChannelTarget, CommitTarget, MethodTarget, PathTarget, Target
 
 STATUSES = (400, 599)
@@ -36,6 +36,8 @@ TARGETS: Mapping[Family, tuple[Callable[[Body], Target], tuple[str, ...]]] = {
     Family.CHAIN: (MethodTarget.read, MethodTarget.NAMES),
 }
 
+JSON_FORMS = ("object", "list", "null", "text", "number", "cut")
+
 _ANSWER: Mapping[str, Field] = {"ms": Whole(), "status": Whole(502, *STATUSES)}
 _ERROR: Mapping[str, Field] = {**_ANSWER, "headers": Headers()}
 
@@ -48,6 +50,37 @@ KINDS: Mapping[str, Kind] = {
     # A status of 400 to 599 without and with the effect.
     "error_before": Kind(Family.HTTP, _ERROR),
     "error_after": Kind(Family.HTTP, _ERROR),
+    # The same with the page of a proxy instead of JSON.
+    "html_before": Kind(Family.HTTP, _ERROR),
+    "html_after": Kind(Family.HTTP, _ERROR),
+    # The true answer, its body in drops that together take `ms`.
+    "slow_body": Kind(Family.HTTP, {"ms": Whole(6_000)}),
+    # Half of the true body, then the connection is closed, or reset.
+    "truncated_body": Kind(Family.HTTP),
+    "reset_body": Kind(Family.HTTP),
+    # The true status with other JSON, or with the true body cut in half.
+    "wrong_json": Kind(Family.HTTP, {"form": Choice(JSON_FORMS)}),
+    # The true body under another name.
+    "wrong_type": Kind(Family.HTTP, {"content_type": Text("text/html; charset=utf-8")}),
+    # The true status and nothing else.
+    "empty_body": Kind(Family.HTTP),
+    # A GET is answered by what the same URL was answered up to `ms` ago.
+    "stale": Kind(Family.HTTP, {"ms": Whole(60_000)}),
+    # The socket is not opened.
+    "socket_refuse": Kind(Family.SOCKET, {"status": Whole(403, *STATUSES)}),
+    # With the frame that is struck, the socket is closed with a code, or cut in the middle of the frame.
+    "socket_close": Kind(Family.SOCKET, {"code": CloseCode()}),
+    "socket_cut": Kind(Family.SOCKET),
+    # From the frame that is struck on nothing is sent for `ms` (0: for ever), not even a PONG, and nothing is closed.
+    "socket_silent": Kind(Family.SOCKET, {"ms": Whole()}),
+    "frame_drop": Kind(Family.SOCKET),
+    "frame_double": Kind(Family.SOCKET),
+    # It waits, and what follows waits behind it.
+    "frame_delay": Kind(Family.SOCKET, {"ms": Whole(1_000)}),
+    # The next frame overtakes it; when none comes within `ms`, it is late.
+    "frame_reorder": Kind(Family.SOCKET, {"ms": Whole(500)}),
+    # Half of its text.
+    "frame_garble": Kind(Family.SOCKET),
     # The trade's transaction is sent `ms` late.
     "commit_slow": Kind(Family.COMMIT, {"ms": Whole(1_000)}),
     # RETRYING `tries` times, `ms` apart; then it is mined as if nothing had been.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, Protocol
 
 from services.venue.faults.fault import Fault
@@ -41,9 +41,13 @@ class Registry:
         """Whether something of this family may still strike; cheap, for those who ask for each frame."""
         return any(fault.family is family and fault.left for fault in self.active)
 
-    def strike(self, family: Family, facts: Facts, **noted: str) -> Fault | None:
+    def meeting(self, family: Family, facts: Facts, kinds: Container[str] | None = None) -> list[Fault]:
+        """Those that may strike here; of `kinds` only, where they are named."""
+        return [one for one in self.active if (kinds is None or one.kind in kinds) and one.meets(family, facts)]
+
+    def strike(self, family: Family, facts: Facts, kinds: Container[str] | None = None, **noted: str) -> Fault | None:
         """What strikes here, if anything: the first of those that chance has chosen. `noted` goes into its line."""
-        met = [fault for fault in self.active if fault.meets(family, facts)]
+        met = self.meeting(family, facts, kinds)
         # Each one that is met draws, also behind one that strikes: so none hangs on another.
         chosen = [fault for fault in met if fault.drawn()]
         if not chosen:

@@ -10,7 +10,10 @@ from typing import Any
 
 HERE = Path(__file__).parent / "contracts"
 FILE = HERE / "artifacts.json"
-NAMES = ("collateral", "conditional_tokens", "exchange")
+NAMES = (
+    *("collateral", "conditional_tokens", "exchange"),
+    *("wallet_deposit", "wallet_multisend", "wallet_proxy", "wallet_safe"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ def accounts() -> Iterator[Account]:
     yield _collateral()
     yield _contract("conditional_tokens", addresses.CONDITIONAL_TOKENS, {})
     yield _exchange()
+    yield _contract("wallet_multisend", addresses.SAFE_MULTISEND, {})
 
 
 def _collateral() -> Account:

@@ -56,6 +56,7 @@ class Methods:
             "eth_sendTransaction": self._send,
             "evm_mine": self._mine,
             "evm_setBalance": self._set_balance,
+            "evm_setCode": self._set_code,
         }
 
     async def answer(self, method: str, arguments: list[Any]) -> Any:
@@ -176,6 +177,10 @@ class Methods:
     async def _set_balance(self, address: Any, wei: Any) -> bool:
         amount = params.wei(wei, "balance")
         await self._miner.perform(self._chain.set_balance, params.address(address), amount)
+        return True
+
+    async def _set_code(self, address: Any, code: Any) -> bool:
+        await self._miner.perform(self._chain.place_code, params.address(address), params.data(code, "code"))
         return True
 
     def _range(self, fields: dict[str, Any]) -> list[Block]:

@@ -1,35 +1,53 @@
-"""The market channel: whole books on subscription, then changes of levels and trades; no wallets (venue.md 5.1)."""
+"""The market channel: whole books on subscription and after trades, changes of levels, trades; no wallets (venue.md 5.1)."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
-from services.venue.clob import shapes
 from services.venue.clock import Clock
 from services.venue.exchange import Exchange
-from services.venue.model import MICRO, BookEvent, BookView, Event, MinedEvent, TickEvent
-from services.venue.sockets.connection import Connection, Frame
+from services.venue.model import (
+    BookEvent,
+    Event,
+    MarketEvent,
+    MarketNews,
+    MinedEvent,
+    TickEvent,
+    TradeEvent,
+    TradeStatus,
+)
+from services.venue.sockets import market_frames
+from services.venue.sockets.connection import Connection, Frame, Manners, named, read_frame, written
+
+SILENT_MS = 125_000
 
 
 @dataclass(eq=False)
 class Subscriber:
-    """One client and the tokens that he wants."""
+    """One client, the tokens that he wants, and whether he wants the events that must be asked for."""
 
     connection: Connection
     tokens: set[str] = field(default_factory=set[str])
+    custom: bool = False
 
 
 class MarketChannel:
     """`/ws/market`."""
 
     def __init__(self, exchange: Exchange, clock: Clock) -> None:
+        self.manners = Manners(SILENT_MS)
         self._exchange = exchange
         self._clock = clock
         self._subscribers: set[Subscriber] = set()
+        self._of_token: defaultdict[str, set[Subscriber]] = defaultdict(set)
+        self._tops: dict[str, market_frames.Top] = {}
+        self._traded: set[str] = set()
         exchange.subscribe(self._hear)
 
     def routes(self) -> list[WebSocketRoute]:
@@ -37,110 +55,115 @@ class MarketChannel:
 
     async def serve(self, socket: WebSocket) -> None:
         await socket.accept()
-        subscriber = Subscriber(Connection(socket, self._clock))
+        subscriber = Subscriber(Connection(socket, self.manners))
         self._subscribers.add(subscriber)
 
-        async def heard(frame: Frame) -> bool:
-            self._asked(subscriber, frame)
+        def heard(text: str) -> bool:
+            self._asked(subscriber, read_frame(text))
             return True
 
         try:
             await subscriber.connection.serve(heard)
         finally:
+            self._leave(subscriber, list(subscriber.tokens))
             self._subscribers.discard(subscriber)
 
     def _asked(self, subscriber: Subscriber, frame: Frame) -> None:
-        wanted = frame.get("assets_ids")
-        named = [str(one) for one in cast(list[object], wanted)] if isinstance(wanted, list) else []
+        tokens = named(frame, "assets_ids")
         if frame.get("operation") == "unsubscribe":
-            subscriber.tokens.difference_update(named)
+            self._leave(subscriber, tokens)
             return
-        # A token that is subscribed already gives nothing.
-        fresh = [token for token in dict.fromkeys(named) if token not in subscriber.tokens]
-        subscriber.tokens.update(fresh)
-        books = [self._book(view) for view in map(self._exchange.book, fresh) if view]
+        # The flag is taken also from a frame that names nothing new: so clients change it.
+        if isinstance(frame.get("custom_feature_enabled"), bool):
+            subscriber.custom = frame["custom_feature_enabled"]
+        fresh = [token for token in tokens if token not in subscriber.tokens]
+        books = self._join(subscriber, fresh)
         if frame.get("type") == "market" and books:
             subscriber.connection.send(books)
             return
         for book in books:
             subscriber.connection.send(book)
 
-    def _book(self, view: BookView) -> dict[str, Any]:
-        book = shapes.book(view, self._clock.now_ms())
-        del book["min_order_size"], book["neg_risk"]
-        return {**book, "event_type": "book"}
+    def _join(self, subscriber: Subscriber, tokens: Iterable[str]) -> list[Frame]:
+        """The books of the tokens that have one; a token without is subscribed all the same."""
+        books: list[Frame] = []
+        for token in tokens:
+            view = self._exchange.book(token)
+            if not self._of_token[token]:
+                self._tops[token] = market_frames.top(view)
+            self._of_token[token].add(subscriber)
+            subscriber.tokens.add(token)
+            books += [market_frames.book(view, self._clock.now_ms())] if view else []
+        return books
+
+    def _leave(self, subscriber: Subscriber, tokens: Iterable[str]) -> None:
+        for token in tokens:
+            subscriber.tokens.discard(token)
+            self._of_token[token].discard(subscriber)
+            if not self._of_token[token]:
+                del self._of_token[token]
+                self._tops.pop(token, None)
 
     def _hear(self, event: Event) -> None:
         if not self._subscribers:
             return
         match event:
             case BookEvent():
-                self._send(event.market.tokens, self._changes(event))
+                self._levels(event)
+            case TradeEvent():
+                if event.trade.status is TradeStatus.MATCHED:
+                    self._traded.add(event.trade.market.condition_id)
             case MinedEvent():
-                self._send((event.trade.taker.order.posted.token_id,), _last_trade(event))
+                tokens = (event.trade.taker.order.posted.token_id,)
+                self._tell(self._listening(tokens), market_frames.last_trade_price(event))
             case TickEvent():
                 for token in event.market.tokens:
-                    self._send((token,), _tick_change(event, token))
+                    self._tell(self._listening((token,)), market_frames.tick_size_change(event, token))
+            case MarketEvent():
+                self._news(event)
             case _:
                 pass
 
-    def _changes(self, event: BookEvent) -> dict[str, Any]:
-        tops = {token: self._top(token, event.at_ms) for token in event.market.tokens}
-        changes = [
-            {
-                "asset_id": change.token_id,
-                "price": shapes.text(change.price_micros),
-                "size": shapes.text(change.size_micros),
-                "side": str(change.side),
-                **tops[change.token_id],
-            }
-            for change in event.changes
-        ]
-        return {
-            "market": event.market.condition_id,
-            "price_changes": changes,
-            "timestamp": str(event.at_ms),
-            "event_type": "price_change",
-        }
+    def _levels(self, event: BookEvent) -> None:
+        """Changed levels; after a trade the whole books too, and whoever asked for it hears of new best prices."""
+        market = event.market
+        traded = market.condition_id in self._traded
+        self._traded.discard(market.condition_id)
+        listening = self._listening(market.tokens)
+        if not listening:
+            return
+        views = {token: self._exchange.book(token) for token in market.tokens}
+        self._tell(listening, market_frames.price_change(event, views))
+        for token, view in views.items():
+            wanting = self._listening((token,))
+            if traded and view:
+                self._tell(wanting, market_frames.book(view, event.at_ms))
+            best = market_frames.top(view)
+            if wanting and self._tops.get(token) != best:
+                self._tops[token] = best
+                self._tell(_custom(wanting), market_frames.best_bid_ask(market, token, best, event.at_ms))
 
-    def _top(self, token: str, at_ms: int) -> dict[str, str]:
-        """The hash and the best prices of the book as the change has left it."""
-        view = self._exchange.book(token)
-        bid = view.bids[-1][0] if view and view.bids else 0
-        ask = view.asks[-1][0] if view and view.asks else MICRO
-        return {
-            "hash": shapes.book(view, at_ms)["hash"] if view else "",
-            "best_bid": shapes.text(bid),
-            "best_ask": shapes.text(ask),
-        }
+    def _news(self, event: MarketEvent) -> None:
+        if event.news is MarketNews.LISTED:
+            self._tell(_custom(self._subscribers), market_frames.new_market(event))
+        else:
+            self._tell(_custom(self._listening(event.market.tokens)), market_frames.market_resolved(event))
 
-    def _send(self, tokens: tuple[str, ...], frame: dict[str, Any]) -> None:
-        for subscriber in self._subscribers:
-            if not subscriber.tokens.isdisjoint(tokens):
-                subscriber.connection.send(frame)
+    def _listening(self, tokens: Sequence[str]) -> set[Subscriber]:
+        found: set[Subscriber] = set()
+        for token in tokens:
+            # `get`: asking must not make an entry.
+            found |= self._of_token.get(token, set())
+        return found
 
-
-def _last_trade(event: MinedEvent) -> dict[str, Any]:
-    taker = event.trade.taker
-    return {
-        "market": event.trade.market.condition_id,
-        "asset_id": taker.order.posted.token_id,
-        "price": shapes.text(taker.price_micros),
-        "size": shapes.text(taker.shares_micros),
-        "fee_rate_bps": "0",
-        "side": str(taker.order.posted.side),
-        "timestamp": str(event.at_ms),
-        "event_type": "last_trade_price",
-        "transaction_hash": event.trade.tx_hash,
-    }
+    def _tell(self, subscribers: Iterable[Subscriber], frame: dict[str, Any]) -> None:
+        wanting = list(subscribers)
+        if not wanting:
+            return
+        text = written(frame)
+        for subscriber in wanting:
+            subscriber.connection.send_text(text)
 
 
-def _tick_change(event: TickEvent, token: str) -> dict[str, Any]:
-    return {
-        "market": event.market.condition_id,
-        "asset_id": token,
-        "old_tick_size": shapes.text(event.old_micros),
-        "new_tick_size": shapes.text(event.market.tick_micros),
-        "timestamp": str(event.at_ms),
-        "event_type": "tick_size_change",
-    }
+def _custom(subscribers: Iterable[Subscriber]) -> list[Subscriber]:
+    return [subscriber for subscriber in subscribers if subscriber.custom]

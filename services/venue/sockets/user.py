@@ -11,11 +11,12 @@ from starlette.websockets import WebSocket
 
 from services.venue.accounts import account_of
 from services.venue.clob import shapes
-from services.venue.clock import Clock
 from services.venue.credentials import Credentials
 from services.venue.exchange import Exchange
 from services.venue.model import Event, OrderEvent, TradeEvent
-from services.venue.sockets.connection import Connection, Frame
+from services.venue.sockets.connection import Connection, Frame, Manners, named, read_frame
+
+SILENT_MS = 125_000
 
 
 @dataclass(eq=False)
@@ -33,8 +34,8 @@ class Owner:
 class UserChannel:
     """`/ws/user`."""
 
-    def __init__(self, exchange: Exchange, credentials: Credentials, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, exchange: Exchange, credentials: Credentials) -> None:
+        self.manners = Manners(SILENT_MS)
         self._credentials = credentials
         self._owners: set[Owner] = set()
         exchange.subscribe(self._hear)
@@ -44,11 +45,11 @@ class UserChannel:
 
     async def serve(self, socket: WebSocket) -> None:
         await socket.accept()
-        owner = Owner(Connection(socket, self._clock))
+        owner = Owner(Connection(socket, self.manners))
         self._owners.add(owner)
 
-        async def heard(frame: Frame) -> bool:
-            return self._asked(owner, frame)
+        def heard(text: str) -> bool:
+            return self._asked(owner, read_frame(text))
 
         try:
             await owner.connection.serve(heard)
@@ -56,12 +57,11 @@ class UserChannel:
             self._owners.discard(owner)
 
     def _asked(self, owner: Owner, frame: Frame) -> bool:
-        wanted = frame.get("markets")
-        named = {str(one) for one in cast(list[object], wanted)} if isinstance(wanted, list) else set[str]()
+        markets = {one.lower() for one in named(frame, "markets")}
         if frame.get("operation") == "unsubscribe":
-            owner.markets -= named
+            owner.markets -= markets
             return True
-        owner.markets |= named
+        owner.markets |= markets
         auth = frame.get("auth")
         if not isinstance(auth, dict):
             return bool(owner.wallets)

@@ -6,7 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 
 from services.venue.exchange import Exchange
 from services.venue.journal import Journal
@@ -211,9 +211,13 @@ def _matched(placement: Placement, side: Side) -> int:
 
 def _price(text: str) -> int:
     try:
-        return int(Decimal(text) * MICRO)
-    except InvalidOperation as error:
+        price = Decimal(text)
+        micros = int(price * MICRO) if 0 < price < 1 else 0
+    except DecimalException as error:
         raise Refused(f"price: {text!r} is none") from error
+    if not micros:
+        raise Refused(f"price: {text!r} is not between 0 and 1")
+    return micros
 
 
 def _order_type(text: str) -> OrderType:

@@ -1,0 +1,1 @@
+"""The relayer: wallets without gas, made and moved for whoever signs."""

@@ -1,0 +1,143 @@
+"""Doing what owners have signed: wallets put on the chain, their calls sent, every transaction followed until it is final."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from services.venue.accounts import Kind
+from services.venue.node import addresses, artifacts, calldata
+from services.venue.node.client import Node
+from services.venue.node.reasons import reason
+from services.venue.refusals import Refusal
+from services.venue.relayer.requests import Creation, Errand
+
+CONFIRM_DEPTH = 2
+REMEMBERED = 10_000
+CODE = {Kind.PROXY: "wallet_proxy", Kind.SAFE: "wallet_safe", Kind.DEPOSIT: "wallet_deposit"}
+
+_INITIALIZE = ("initialize", ("address",))
+_NONCE = ("nonce", ())
+
+
+class State(StrEnum):
+    """How far a transaction is, in the relayer's words."""
+
+    NEW = "STATE_NEW"
+    EXECUTED = "STATE_EXECUTED"
+    MINED = "STATE_MINED"
+    CONFIRMED = "STATE_CONFIRMED"
+    FAILED = "STATE_FAILED"
+
+
+@dataclass(slots=True)
+class Relayed:
+    """One transaction that was sent for a wallet."""
+
+    transaction_id: str
+    owner: str
+    wallet: str
+    tx_hash: str
+    state: State = State.EXECUTED
+    error: str = ""
+
+    @property
+    def is_mined(self) -> bool:
+        return self.state in (State.MINED, State.CONFIRMED, State.FAILED)
+
+
+class Relay:
+    """One transaction of a wallet at a time. Methods raise `Refusal` in the relayer's words, and the node's errors."""
+
+    def __init__(self, node: Node, seed: int, now_ms: Callable[[], int]) -> None:
+        self._node = node
+        self._seed = seed
+        self._now_ms = now_ms
+        self._sent: OrderedDict[str, Relayed] = OrderedDict()
+        self._last: dict[str, Relayed] = {}
+        self._count = 0
+        self._line = asyncio.Lock()
+
+    async def is_deployed(self, wallet: str) -> bool:
+        """Whether there is code at the address."""
+        return await self._node.call("eth_getCode", wallet, "latest") != "0x"
+
+    async def nonce(self, wallet: str) -> int:
+        """The number of the wallet's next transaction, 0 as long as it is not deployed."""
+        answer = await self._node.call("eth_call", {"to": wallet, "data": calldata.write(_NONCE)}, "latest")
+        return calldata.read(["uint256"], answer)[0] if answer != "0x" else 0
+
+    async def create(self, wanted: Creation) -> Relayed:
+        """Lay the wallet's code at its address and make the signer its owner."""
+        async with self._line:
+            await self._require_idle(wanted.wallet)
+            if await self.is_deployed(wanted.wallet):
+                raise Refusal("wallet is already deployed")
+            await self._node.call("evm_setCode", wanted.wallet, "0x" + artifacts.load(CODE[wanted.kind]).runtime.hex())
+            return await self._send(wanted.owner, wanted.wallet, calldata.write(_INITIALIZE, wanted.owner))
+
+    async def submit(self, errand: Errand) -> Relayed:
+        """Send what the wallet is to do."""
+        async with self._line:
+            await self._require_idle(errand.wallet)
+            if not await self.is_deployed(errand.wallet):
+                raise Refusal("wallet is not deployed")
+            known = await self.nonce(errand.wallet)
+            if errand.nonce != known:
+                raise Refusal(f"batch nonce {errand.nonce} does not match on-chain nonce {known}")
+            if errand.deadline and errand.deadline * 1000 < self._now_ms():
+                raise Refusal("batch deadline has passed")
+            return await self._send(errand.owner, errand.wallet, errand.data)
+
+    async def find(self, transaction_id: str) -> Relayed | None:
+        """A transaction as it stands now."""
+        found = self._sent.get(transaction_id)
+        if found is not None:
+            await self._follow(found)
+        return found
+
+    async def _require_idle(self, wallet: str) -> None:
+        last = self._last.get(wallet)
+        if last is None:
+            return
+        await self._follow(last)
+        if not last.is_mined:
+            raise Refusal("wallet busy: it has an active action")
+        del self._last[wallet]
+
+    async def _send(self, owner: str, wallet: str, data: str) -> Relayed:
+        sent = await self._node.call("eth_sendTransaction", {"from": addresses.RELAYER, "to": wallet, "data": data})
+        self._count += 1
+        relayed = Relayed(_name(self._seed, self._count), owner, wallet, sent)
+        self._sent[relayed.transaction_id] = self._last[wallet] = relayed
+        if len(self._sent) > REMEMBERED:
+            self._sent.popitem(last=False)
+        return relayed
+
+    async def _follow(self, relayed: Relayed) -> None:
+        if relayed.state in (State.CONFIRMED, State.FAILED):
+            return
+        receipt, head = await self._node.batch(
+            [("eth_getTransactionReceipt", [relayed.tx_hash]), ("eth_blockNumber", [])]
+        )
+        relayed.state, relayed.error = _judged(receipt, int(head, 16))
+
+
+def _judged(receipt: dict[str, Any] | None, head: int) -> tuple[State, str]:
+    if receipt is None:
+        return State.EXECUTED, ""
+    if int(receipt["status"], 16) != 1:
+        output = bytes.fromhex(receipt.get("revertReason", "0x").removeprefix("0x"))
+        return State.FAILED, reason(output) or "execution reverted"
+    deep = int(receipt["blockNumber"], 16) + CONFIRM_DEPTH <= head
+    return State.CONFIRMED if deep else State.MINED, ""
+
+
+def _name(seed: int, count: int) -> str:
+    digits = hashlib.sha256(f"relayed {seed} {count}".encode()).hexdigest()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}"

@@ -1,0 +1,194 @@
+"""What the venue's Data API refuses, filters, and says when it cannot answer."""
+
+from contextlib import ExitStack
+
+import httpx
+import pytest
+
+from services.venue.bank import Bank
+from services.venue.node.client import Node
+from tests.venue_chain import node_process
+from tests.venue_process import Venue, venue_on
+from tests.venue_web import SHARE, exact, mined, rows, trade, traders
+
+pytestmark = pytest.mark.xdist_group("watched venue")
+
+EXCHANGE = "0xE111180000d2663C0091e4f400237545B87B996B"
+STRANGER = "0x00000000000000000000000000000000000dead1"
+
+
+@pytest.fixture
+def venue(watched_venue: Venue):
+    return watched_venue
+
+
+@pytest.mark.parametrize("path", ["/data/activity", "/data/trades", "/data/positions", "/data/closed-positions"])
+async def test_version_one_knows_the_markets_of_an_event(web, path):
+    leader = (await traders(web))["leader-1"]
+    fill = await mined(web, await trade(web, market=3, side="BUY"))
+    (market,) = await rows(web, "/gamma/markets", condition_ids=fill["condition_id"])
+    event = market["events"][0]["id"]
+    of_event = await rows(web, path, user=leader, eventId=event)
+
+    assert of_event == await rows(web, path, user=leader, market=fill["condition_id"])
+    assert {row["conditionId"] for row in of_event} <= {fill["condition_id"]}
+    assert await rows(web, path, user=leader, eventId="1") == []
+    both = await web.get(path, params={"user": leader, "eventId": event, "market": fill["condition_id"]})
+    assert both.status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/data/v2/activity", "/data/v2/trades", "/data/v2/positions"])
+async def test_version_two_knows_the_markets_of_an_event(web, path):
+    leader = (await traders(web))["leader-1"]
+    fill = await mined(web, await trade(web, market=3, side="BUY"))
+    (market,) = await rows(web, "/gamma/markets", condition_ids=fill["condition_id"])
+    event = market["events"][0]["id"]
+    of_event = await rows(web, path, user=leader, event_id=event)
+
+    assert of_event["data"]
+    assert of_event["data"] == (await rows(web, path, user=leader, condition=fill["condition_id"]))["data"]
+    assert (await rows(web, path, user=leader, event_id="1"))["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ("colour=red", "colour"),
+        ("type=TRADE,GIFT", "type"),
+        ("condition=0x12", "condition"),
+        ("event_id=x", "event_id"),
+        ("start=soon", "start"),
+        ("limit=99999999999999999999", "limit"),
+        ("side=HOLD", "side"),
+        ("exclude_deposits_withdrawals=maybe", "exclude_deposits_withdrawals"),
+        ("sort_by=CASH", "sort_by"),
+    ],
+)
+async def test_a_filter_that_version_two_does_not_understand_is_refused_by_name(web, query, parameter):
+    answer = await web.get(f"/data/v2/activity?user={STRANGER}&{query}")
+    said = answer.json()
+
+    assert (answer.status_code, said["code"], said["retryable"]) == (400, "invalid_request", False)
+    assert said["parameter"] == parameter
+    assert answer.headers["x-trace-id"] == said["trace_id"]
+
+
+async def test_a_filter_that_version_one_does_not_understand_is_refused_and_what_busts_a_cache_is_not(web):
+    for query in ("colour=red", "type=GIFT", "side=HOLD", "sortBy=SIZE", "limit=²"):
+        answer = await web.get(f"/data/activity?user={STRANGER}&{query}")
+        assert (answer.status_code, list(answer.json())) == (400, ["error"]), query
+    assert await rows(web, "/data/activity", user=STRANGER, _="12") == []
+
+
+async def test_a_contract_of_the_protocol_is_no_user(web):
+    for path in ("activity", "trades", "positions", "value"):
+        answer = await web.get(f"/data/v2/{path}", params={"user": EXCHANGE})
+        assert (answer.status_code, answer.json()["parameter"]) == (400, "user"), path
+
+
+async def test_a_cursor_is_good_for_the_filters_it_was_made_with(web):
+    leader = (await traders(web))["leader-1"]
+    for path in ("activity", "trades", "positions"):
+        page = await rows(web, f"/data/v2/{path}", user=leader, limit=1)
+        cursor = page["pagination"]["next_cursor"]
+        again = await rows(web, f"/data/v2/{path}", user=leader, limit=1, cursor=cursor)
+        refused = await web.get(f"/data/v2/{path}", params={"user": leader, "side": "BUY", "cursor": cursor})
+
+        assert again["data"] != page["data"]
+        assert refused.status_code == 400
+
+
+async def test_every_code_of_version_two_can_be_had_with_its_status_and_its_patience(web):
+    async def after(code: str) -> httpx.Response:
+        await web.post("/admin/data", json={"refuse": {"code": code, "path": "/v2/activity", "times": 1}})
+        return await web.get("/data/v2/activity", params={"user": STRANGER})
+
+    found = {code: await after(code) for code in ("rate_limited", "internal", "request_timeout")}
+    found["dependency_unavailable"] = await after("dependency_unavailable")
+    found["not_found"] = await web.get("/data/v2/nothing")
+    found["method_not_allowed"] = await web.post("/data/v2/activity")
+
+    assert {code: answer.json()["code"] for code, answer in found.items()} == {code: code for code in found}
+    assert {code: answer.status_code for code, answer in found.items()} == {
+        "rate_limited": 429,
+        "internal": 500,
+        "request_timeout": 503,
+        "dependency_unavailable": 503,
+        "not_found": 404,
+        "method_not_allowed": 405,
+    }
+    assert {code for code, answer in found.items() if answer.json()["retryable"]} == {
+        "rate_limited",
+        "internal",
+        "request_timeout",
+        "dependency_unavailable",
+    }
+    assert "retry-after" in found["rate_limited"].headers
+    assert "retry-after" in found["dependency_unavailable"].headers
+    assert (await web.get("/data/v2/activity", params={"user": STRANGER})).status_code == 200
+
+
+async def test_version_one_can_be_retired(web):
+    await web.post("/admin/data", json={"retired": True})
+    gone = await web.get("/data/activity", params={"user": STRANGER})
+    kept = await web.get("/data/v2/activity", params={"user": STRANGER})
+    await web.post("/admin/data", json={"retired": False})
+
+    assert (gone.status_code, gone.json(), kept.status_code) == (404, {"error": "not found"}, 200)
+    assert await rows(web, "/data/activity", user=STRANGER) == []
+
+
+async def test_the_controls_of_the_data_api_refuse_what_makes_no_sense(web):
+    for body in ("", "[]", '{"lag_ms": -1}', '{"retired": 1}', '{"refuse": {"code": "tea"}}', '{"lag_ms": "x"}', "{"):
+        answer = await web.post("/admin/data", content=body)
+        assert answer.status_code == (200 if body == "" else 400), body
+    for price in ("NaN", "0", "-1", "1e99999", "Infinity", "tea"):
+        answer = await web.post("/admin/trade", json={"trader": "leader-1", "shares_micros": SHARE, "price": price})
+        assert answer.status_code in (200, 400), price
+
+
+async def test_shares_that_were_given_are_a_position_of_the_receiver(web, venue):
+    maker, market = (await traders(web))["maker-1"], (await rows(web, "/gamma/markets", limit=1))[0]
+    async with Node(venue.node_url) as node:
+        token = (await exact(web, "/admin/markets"))["markets"][0]["tokens"][0]
+        await Bank(node).transfer(maker, STRANGER, int(token), 7 * SHARE)
+    (position,) = (await rows(web, "/data/v2/positions", user=STRANGER))["data"]
+    (old,) = await rows(web, "/data/positions", user=STRANGER)
+    everyone = (await rows(web, "/data/v2/positions", condition=market["conditionId"], limit=1000))["data"]
+
+    assert (position["current_size"], position["status"], position["entry_cost_usdc"]) == (7.0, "OPEN", 0.0)
+    assert (old["size"], old["asset"]) == (7, position["token_id"])
+    assert {STRANGER, maker.lower()} <= {row["proxy_wallet"] for row in everyone}
+    assert await rows(web, "/data/activity", user=STRANGER) == []
+
+
+async def test_money_without_a_trade_is_a_row_without_a_market(web):
+    for kind in ("REWARD", "DEPOSIT", "TIP"):
+        body = {"user": STRANGER, "kind": kind, "usdc_micros": 140_590_100}
+        assert (await web.post("/admin/data/credit", json=body)).status_code == 200
+    by_default = (await rows(web, "/data/v2/activity", user=STRANGER))["data"]
+    asked = (await rows(web, "/data/v2/activity", user=STRANGER, type="TIP"))["data"]
+    whole = (await rows(web, "/data/v2/activity", user=STRANGER, exclude_deposits_withdrawals="false"))["data"]
+
+    assert [row["type"] for row in by_default] == ["REWARD"]
+    assert [row["type"] for row in asked] == ["TIP"]
+    assert [row["type"] for row in whole] == ["DEPOSIT", "REWARD"]
+    assert (by_default[0]["usdc_size"], by_default[0]["condition_id"], by_default[0]["outcome_index"]) == (
+        140.5901,
+        "",
+        999,
+    )
+
+
+async def test_a_venue_whose_node_is_away_says_so():
+    with ExitStack() as chain:
+        node_url = chain.enter_context(node_process("--block-ms", "200"))
+        with venue_on(node_url, "--seed", "7") as venue:
+            async with httpx.AsyncClient(base_url=venue.url, timeout=10) as web:
+                assert await rows(web, "/data/activity", user=STRANGER) == []
+                chain.close()
+                two = await web.get("/data/v2/activity", params={"user": STRANGER})
+                one = await web.get("/data/positions", params={"user": STRANGER})
+
+    assert (two.status_code, two.json()["code"], two.headers["retry-after"]) == (503, "dependency_unavailable", "1")
+    assert (one.status_code, list(one.json())) == (503, ["error"])
