@@ -10,6 +10,7 @@ from services.venue.node import addresses
 from services.venue.settlement import SignedOrder
 from services.venue.signing import ORDER_TYPE, SIGNATURE_BYTES, signer
 
+HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 # A deposit wallet's signature: the key's 65 bytes, the exchange's domain, the order's struct hash, its type, the type's length.
 NESTED_TAIL = ORDER_TYPE.encode() + len(ORDER_TYPE).to_bytes(2, "big")
 NESTED_BYTES = SIGNATURE_BYTES + 64 + len(NESTED_TAIL)
@@ -23,9 +24,16 @@ _WALLET_NAME, _WALLET_VERSION = keccak(text="DepositWallet"), keccak(text="1")
 
 def order_signer(digest: bytes, order: SignedOrder) -> str | None:
     """The key that signed the order whose hash is `digest`, checksummed; None for what is no signature of its type."""
+    if not _is_canonical(order.signature):
+        return None
     if order.signature_type == Kind.DEPOSIT:
         return nested_signer(digest, order.maker, order.signature)
     return signer(digest, order.signature)
+
+
+def _is_canonical(signature: bytes) -> bool:
+    """Written as the contracts want it: a v of 27 or 28, and of the two mirror images of s the lower."""
+    return signature[64:65] in (b"\x1b", b"\x1c") and int.from_bytes(signature[32:64], "big") <= HALF_ORDER
 
 
 def nested_signer(digest: bytes, wallet: str, signature: bytes) -> str | None:

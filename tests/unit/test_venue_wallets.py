@@ -13,9 +13,10 @@ from polymarket._internal.environment import PRODUCTION_CONFIG
 from services.venue import derive
 from services.venue.accounts import Kind
 from services.venue.signatures import NESTED_BYTES, order_signer
-from services.venue.signing import order_hash
+from services.venue.signing import order_hash, signer
 from tests.venue_wallets import NESTED, OWNER, order_of
 
+ORDER_OF_CURVE = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 DERIVATION = PRODUCTION_CONFIG.wallet_derivation
 
 
@@ -43,6 +44,17 @@ def test_another_order_under_the_same_signature_is_not(order):
     changed = replace(order, taker_amount=order.taker_amount + 1)
 
     assert order_signer(order_hash(changed), changed) != OWNER.signer
+
+
+def test_a_signature_that_the_chain_would_not_take_is_not_taken_here():
+    order = ORDERS[0]
+    r, s, v = order.signature[:32], int.from_bytes(order.signature[32:64], "big"), order.signature[64]
+    mirrored = r + (ORDER_OF_CURVE - s).to_bytes(32, "big") + bytes([55 - v])
+    short = order.signature[:64] + bytes([v - 27])
+
+    assert signer(order_hash(order), mirrored) == signer(order_hash(order), short) == OWNER.signer
+    assert order_signer(order_hash(order), replace(order, signature=mirrored)) is None
+    assert order_signer(order_hash(order), replace(order, signature=short)) is None
 
 
 @pytest.mark.parametrize(
