@@ -20,6 +20,7 @@ from services.venue.clob.gate import Gate
 from services.venue.clob.throttle import Limits, Throttle
 from services.venue.clock import Clock
 from services.venue.credentials import Credentials
+from services.venue.deployments import Deployments
 from services.venue.exchange import Exchange
 from services.venue.faults.admin import FaultAdmin
 from services.venue.faults.http import HttpFaults
@@ -122,8 +123,9 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
     credentials = Credentials(options.seed)
     surfaces = Surfaces(exchange, node, company.names, now_ms, data_lag_ms=options.data_lag_ms)
     gate, limits = Gate(credentials, BuilderKeys(options.seed, now_ms), now_ms), Limits(now_ms, options.limits)
-    clob = Clob(exchange, gate, journal, Prices(exchange, node), clock, limits, company.names)
-    relay = Relay(node, options.seed, now_ms)
+    deployments = Deployments(node)
+    clob = Clob(exchange, gate, journal, Prices(exchange, node), clock, limits, company.names, deployments)
+    relay = Relay(node, deployments, options.seed, now_ms, wallets.read)
     admin = Admin(exchange, bank, journal, clob.intake)
     market, user, rtds = MarketChannel(exchange, clock), UserChannel(exchange, credentials), surfaces.rtds
     routes = [
@@ -135,7 +137,7 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
         *admin.routes(),
         *FaultAdmin(faults).routes(),
         *company.routes(),
-        *Relayer(relay, RelayerKeys(options.seed, gate.builders)).routes(),
+        *Relayer(relay, RelayerKeys(options.seed, gate.builders), deployments).routes(),
     ]
     limited = Throttle(Starlette(routes=routes), limits)
     app = SocketFaults(HttpFaults(limited, faults, now_ms), faults)

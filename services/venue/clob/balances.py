@@ -8,12 +8,13 @@ from typing import Any
 from starlette.requests import Request
 from starlette.routing import Route
 
-from services.venue.accounts import Kind, account_of
+from services.venue.accounts import Kind
 from services.venue.clob import shapes
 from services.venue.clob.answers import endpoint
 from services.venue.clob.gate import Gate
-from services.venue.contracts import ALL, tokens_of
+from services.venue.contracts import ALL, is_position_id, tokens_of
 from services.venue.credentials import ApiKey
+from services.venue.deployments import Deployments
 from services.venue.exchange import Exchange
 from services.venue.refusals import Refusal
 
@@ -23,8 +24,9 @@ KINDS = {str(kind.value): kind for kind in Kind}
 class Balances:
     """`/balance-allowance` of the owner's wallet of one signature type; `/update` reads the chain anew."""
 
-    def __init__(self, exchange: Exchange, gate: Gate) -> None:
+    def __init__(self, exchange: Exchange, gate: Gate, deployments: Deployments) -> None:
         self._exchange = exchange
+        self._deployments = deployments
         self._gate = gate
 
     def routes(self) -> list[Route]:
@@ -40,29 +42,37 @@ class Balances:
 
     async def balance(self, request: Request) -> Any:
         key, asked = await self._gate.reader(request), request.query_params
-        wallet = await self._exchange.wallets.known(_wallet(key, asked))
-        if asked.get("asset_type") == "COLLATERAL":
+        token = self._token(asked)
+        wallet = await self._exchange.wallets.known(await self._wallet(key, asked))
+        if token is None:
             return _spendable(wallet.cash_micros, {one.exchange: held for one, held in wallet.allowances.items()})
-        if asked.get("asset_type") != "CONDITIONAL" or self._exchange.market_of(asked.get("token_id", "")) is None:
-            raise Refusal("invalid asset type or token id")
-        held = wallet.tokens.get(asked["token_id"], 0)
-        spenders = [one for one in ALL if one.tokens == tokens_of(asked["token_id"]) and one in wallet.allowances]
+        spenders = [one for one in ALL if one.tokens == tokens_of(token) and one in wallet.allowances]
         return _spendable(
-            held, {one.exchange: shapes.FAR_ALLOWANCE if one in wallet.approved else 0 for one in spenders}
+            wallet.tokens.get(token, 0),
+            {one.exchange: shapes.FAR_ALLOWANCE if one in wallet.approved else 0 for one in spenders},
         )
 
     async def update(self, request: Request) -> Any:
         key = await self._gate.trader(request)
-        await self._exchange.wallets.read(_wallet(key, request.query_params))
+        await self._exchange.wallets.read(await self._wallet(key, request.query_params))
         return ""
 
+    async def _wallet(self, key: ApiKey, asked: Mapping[str, str]) -> str:
+        """The wallet that a question about money means: the owner's of that signature type."""
+        kind = asked.get("signature_type", "0")
+        if kind not in KINDS:
+            raise Refusal("invalid signature_type")
+        return await self._deployments.wallet_of(key.address, KINDS[kind])
 
-def _wallet(key: ApiKey, asked: Any) -> str:
-    """The wallet that a question about money means: the owner's of that signature type."""
-    kind = asked.get("signature_type", "0")
-    if kind not in KINDS:
-        raise Refusal("invalid signature_type")
-    return account_of(key.address).wallets(KINDS[kind])[0]
+    def _token(self, asked: Mapping[str, str]) -> str | None:
+        """The token that is asked about; None where it is cash. A token of one protocol is none of the other."""
+        kind = asked.get("asset_type")
+        if kind == "COLLATERAL":
+            return None
+        token = asked.get("token_id") or asked.get("asset_id", "")
+        if self._exchange.market_of(token) is None or kind != ("CONDITIONAL", "CONDITIONAL-V2")[is_position_id(token)]:
+            raise Refusal("invalid asset type or token id")
+        return token
 
 
 def _spendable(balance: int, allowances: Mapping[str, int]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from services.venue.clob.throttle import Limits
 from services.venue.clob.trading import Trading
 from services.venue.clob.tuning import Tuning
 from services.venue.clock import Clock
+from services.venue.deployments import Deployments
 from services.venue.exchange import Exchange
 from services.venue.journal import Journal
 from services.venue.prices import Prices
@@ -47,6 +48,7 @@ class Clob:
         clock: Clock,
         limits: Limits,
         names: Mapping[str, str],
+        deployments: Deployments,
     ) -> None:
         now_ms = clock.now_ms
         past = Past(lambda wallet: names.get(wallet.lower(), ""))
@@ -58,7 +60,7 @@ class Clob:
         self._builders = Builders(exchange)
         self._heartbeats = Heartbeats(exchange, gate, journal, now_ms)
         self._limits = limits
-        self.intake = Intake(exchange, journal, self._script)
+        self.intake = Intake(exchange, journal, self._script, deployments)
 
         def tuned() -> Tuning:
             return self.tuning
@@ -68,7 +70,7 @@ class Clob:
             *Lookups(exchange, gate, tuned, now_ms).routes(),
             *MarketData(exchange, now_ms).routes(),
             *Markets(exchange, prices).routes(),
-            *Balances(exchange, gate).routes(),
+            *Balances(exchange, gate, deployments).routes(),
             *History(exchange, past, now_ms).routes(),
             *Keys(gate).routes(),
             *self._heartbeats.routes(),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 
+from services.venue.accounts import Kind
 from services.venue.clob.parse import read_order
 from services.venue.clob.scripted import Script
 from services.venue.credentials import ApiKey
+from services.venue.deployments import Deployments
 from services.venue.exchange import Exchange
 from services.venue.journal import Journal
 from services.venue.model import Placement, PostedOrder
@@ -15,18 +17,22 @@ from services.venue.refusals import Refusal
 
 
 class Intake:
-    """`at_ms` is when the body had been read; `raw` the body itself, of which the journal keeps the SHA-256."""
+    """`at_ms` is when the body had been read; `raw` the body itself, of which the journal keeps the SHA-256. A
+    deposit wallet has to be deployed: it vouches for its signatures itself."""
 
-    def __init__(self, exchange: Exchange, journal: Journal, script: Script) -> None:
+    def __init__(self, exchange: Exchange, journal: Journal, script: Script, deployments: Deployments) -> None:
         self._exchange = exchange
         self._script = script
         self._journal = journal
+        self._deployments = deployments
+        self._vouching: set[str] = set()
         self._received: Counter[str] = Counter()
 
     async def post(self, payload: object, raw: bytes, key: ApiKey, at_ms: int) -> Placement:
         """Place one order of this key."""
         try:
             posted = read_order(payload, key, self._exchange.contract_of)
+            await self._require_vouched(posted)
         except Refusal as refusal:
             self.refuse(refusal.text, raw, key.address, at_ms)
             return Placement("", error=refusal.text, http_status=refusal.status)
@@ -39,6 +45,15 @@ class Intake:
         if refused:
             self._journal.note("scripted_refusal", hash=posted.order_hash, error=refused.error, placed=made.ok)
         return refused or made
+
+    async def _require_vouched(self, posted: PostedOrder) -> None:
+        # The chain asks a deposit wallet itself: one that is not there has signed nothing.
+        wallet = posted.signed.maker
+        if posted.signed.signature_type != Kind.DEPOSIT or wallet in self._vouching:
+            return
+        if not await self._deployments.has(wallet):
+            raise Refusal("invalid signature")
+        self._vouching.add(wallet)
 
     def refuse(self, error: str, raw: bytes, maker: str, at_ms: int) -> None:
         """Note a request that names no order of its sender."""

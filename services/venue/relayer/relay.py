@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from services.venue.accounts import Kind
+from services.venue.deployments import Deployments
 from services.venue.node import addresses, artifacts, calldata
 from services.venue.node.client import Node
 from services.venue.node.reasons import reason
@@ -52,20 +53,26 @@ class Relayed:
 
 
 class Relay:
-    """One transaction of a wallet at a time. Methods raise `Refusal` in the relayer's words, and the node's errors."""
+    """One transaction of a wallet at a time; `changed` hears of a wallet that was moved. Methods raise `Refusal` in the relayer's
+    words, and the node's errors."""
 
-    def __init__(self, node: Node, seed: int, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        deployments: Deployments,
+        seed: int,
+        now_ms: Callable[[], int],
+        changed: Callable[[str], Awaitable[object]],
+    ) -> None:
         self._node = node
+        self._deployments = deployments
         self._seed = seed
         self._now_ms = now_ms
+        self._changed = changed
         self._sent: OrderedDict[str, Relayed] = OrderedDict()
         self._last: dict[str, Relayed] = {}
         self._count = 0
         self._line = asyncio.Lock()
-
-    async def is_deployed(self, wallet: str) -> bool:
-        """Whether there is code at the address."""
-        return await self._node.call("eth_getCode", wallet, "latest") != "0x"
 
     async def nonce(self, wallet: str) -> int:
         """The number of the wallet's next transaction, 0 as long as it is not deployed."""
@@ -76,7 +83,7 @@ class Relay:
         """Lay the wallet's code at its address and make the signer its owner."""
         async with self._line:
             await self._require_idle(wanted.wallet)
-            if await self.is_deployed(wanted.wallet):
+            if await self._deployments.has(wanted.wallet):
                 raise Refusal("wallet is already deployed")
             await self._node.call("evm_setCode", wanted.wallet, "0x" + artifacts.load(CODE[wanted.kind]).runtime.hex())
             return await self._send(wanted.owner, wanted.wallet, calldata.write(_INITIALIZE, wanted.owner))
@@ -85,7 +92,7 @@ class Relay:
         """Send what the wallet is to do."""
         async with self._line:
             await self._require_idle(errand.wallet)
-            if not await self.is_deployed(errand.wallet):
+            if not await self._deployments.has(errand.wallet):
                 raise Refusal("wallet is not deployed")
             known = await self.nonce(errand.wallet)
             if errand.nonce != known:
@@ -125,7 +132,10 @@ class Relay:
         receipt, head = await self._node.batch(
             [("eth_getTransactionReceipt", [relayed.tx_hash]), ("eth_blockNumber", [])]
         )
-        relayed.state, relayed.error = _judged(receipt, int(head, 16))
+        state, error = _judged(receipt, int(head, 16))
+        if state is not State.EXECUTED and not relayed.is_mined:
+            await self._changed(relayed.wallet)
+        relayed.state, relayed.error = state, error
 
 
 def _judged(receipt: dict[str, Any] | None, head: int) -> tuple[State, str]:

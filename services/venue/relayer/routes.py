@@ -12,6 +12,7 @@ from services.venue.accounts import Kind, account_of
 from services.venue.clob.answers import endpoint
 from services.venue.clob.gate import signed_path
 from services.venue.clob.parse import read_body
+from services.venue.deployments import Deployments
 from services.venue.node import addresses
 from services.venue.refusals import Refusal
 from services.venue.relayer.fields import Fields, invalid
@@ -26,8 +27,9 @@ KINDS = {"WALLET": Kind.DEPOSIT, "SAFE": Kind.SAFE, "PROXY": Kind.PROXY}
 class Relayer:
     """Reading is free; submitting wants a key."""
 
-    def __init__(self, relay: Relay, keys: RelayerKeys) -> None:
+    def __init__(self, relay: Relay, keys: RelayerKeys, deployments: Deployments) -> None:
         self._relay = relay
+        self._deployments = deployments
         self._keys = keys
 
     def routes(self) -> list[Mount | Route]:
@@ -46,17 +48,23 @@ class Relayer:
 
     async def deployed(self, request: Request) -> Any:
         _kind(request, Kind.DEPOSIT)
-        return {"deployed": await self._relay.is_deployed(_address(request))}
+        return {"deployed": await self._deployments.has(_address(request))}
 
     async def params(self, request: Request) -> Any:
         """The number of the next transaction of the signer's wallet of this type."""
         signer, kind = _address(request), _kind(request)
-        return {"address": signer, "nonce": str(await self._relay.nonce(await self._wallet(signer, kind)))}
+        return {
+            "address": signer,
+            "nonce": str(await self._relay.nonce(await self._deployments.wallet_of(signer, kind))),
+        }
 
     async def payload(self, request: Request) -> Any:
         """Who relays for a proxy, and under which number."""
         signer, kind = _address(request), _kind(request)
-        return {"address": addresses.RELAYER, "nonce": str(await self._relay.nonce(await self._wallet(signer, kind)))}
+        return {
+            "address": addresses.RELAYER,
+            "nonce": str(await self._relay.nonce(await self._deployments.wallet_of(signer, kind))),
+        }
 
     async def submit(self, request: Request) -> Any:
         raw = await request.body()
@@ -86,14 +94,6 @@ class Relayer:
             raise invalid("signature_type")
         wallet = account.wallets(Kind(number))[1 if number == Kind.DEPOSIT and asked.values.get("old") is True else 0]
         return _written(await self._relay.create(Creation(account.signer, wallet, Kind(number)))) | {"wallet": wallet}
-
-    async def _wallet(self, signer: str, kind: Kind) -> str:
-        """His wallet of the kind; of two deposit wallets the one that is there."""
-        wallets = account_of(signer).wallets(kind)
-        for wallet in wallets[:0:-1]:
-            if await self._relay.is_deployed(wallet):
-                return wallet
-        return wallets[0]
 
 
 def _written(relayed: Relayed) -> dict[str, Any]:
