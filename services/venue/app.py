@@ -37,6 +37,7 @@ from services.venue.record import record
 from services.venue.relayer.keys import RelayerKeys
 from services.venue.relayer.relay import Relay
 from services.venue.relayer.routes import Relayer
+from services.venue.routes import directory
 from services.venue.settlement import Settlement
 from services.venue.sockets.admin import SocketAdmin
 from services.venue.sockets.market import MarketChannel
@@ -139,6 +140,6 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
         *company.routes(),
         *Relayer(relay, RelayerKeys(options.seed, gate.builders), deployments).routes(),
     ]
-    limited = Throttle(Starlette(routes=routes), limits)
+    limited = Throttle(Starlette(routes=[*routes, directory(routes)]), limits)
     app = SocketFaults(HttpFaults(limited, faults, now_ms), faults)
     return Venue(app, clock, company, exchange, settlement, journal, node, clob)
