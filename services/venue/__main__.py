@@ -14,7 +14,7 @@ import typer
 import uvicorn
 
 from services.venue.app import FAULTS, Options, open_venue
-from services.venue.clock import Clock
+from services.venue.clock import Clock, VirtualClock
 from services.venue.faults.file import BadFile, read_file
 from services.venue.limits import Mode
 from services.venue.node.__main__ import logs_to_stderr
@@ -47,6 +47,11 @@ def main(
     script: Annotated[str, typer.Option(help=f"Played from the start: none, {', '.join(SCRIPTS)}.")] = "none",
     data_lag_ms: Annotated[int, typer.Option(min=0, help="How late the Data API shows a mined fill.")] = 0,
     limits: Annotated[Mode, typer.Option(help="Whether limits on requests are kept to: off, warn or on.")] = Mode.OFF,
+    clock: Annotated[
+        str, typer.Option(help="machine, or virtual: time that jumps and runs as /admin/clock says.")
+    ] = "machine",
+    clock_speed: Annotated[float, typer.Option(min=0, help="How fast virtual time runs at the start.")] = 1.0,
+    start_at: Annotated[int, typer.Option(min=0, help="Where virtual time starts, in seconds since 1970; 0: now.")] = 0,
     faults: Annotated[
         Path | None, typer.Option(help="What goes wrong from the start: a TOML file of [[fault]] tables.")
     ] = None,
@@ -58,13 +63,20 @@ def main(
         wrong = read_file(faults, FAULTS) if faults else []
     except BadFile as error:
         raise typer.BadParameter("; ".join(error.problems), param_hint="--faults") from error
+    if clock not in ("machine", "virtual"):
+        raise typer.BadParameter("expected machine or virtual", param_hint="--clock")
     logs_to_stderr()
     options = Options(node, seed, journal, history, script, data_lag_ms, limits, wrong)
-    asyncio.run(_serve(options, host, port))
+    asyncio.run(_serve(options, host, port, _clock(clock, clock_speed, start_at)))
 
 
-async def _serve(options: Options, host: str, port: int) -> None:
-    venue = await open_venue(options, Clock())
+def _clock(kind: str, speed: float, start_at: int) -> Clock:
+    machine = Clock()
+    return VirtualClock(start_at * 1_000 or machine.now_ms(), speed) if kind == "virtual" else machine
+
+
+async def _serve(options: Options, host: str, port: int, clock: Clock) -> None:
+    venue = await open_venue(options, clock)
     config = uvicorn.Config(
         venue.app,
         host=host,

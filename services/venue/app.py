@@ -14,14 +14,17 @@ from starlette.types import ASGIApp
 
 from services.venue.admin import Admin
 from services.venue.bank import Bank
+from services.venue.blocks import Blocks
 from services.venue.builder_keys import BuilderKeys
 from services.venue.clob.door import Clob
 from services.venue.clob.gate import Gate
 from services.venue.clob.throttle import Limits, Throttle
-from services.venue.clock import Clock
+from services.venue.clock import Clock, VirtualClock
+from services.venue.clock_admin import ClockAdmin
 from services.venue.credentials import Credentials
 from services.venue.deployments import Deployments
 from services.venue.exchange import Exchange
+from services.venue.expiry import Expiry
 from services.venue.faults.admin import FaultAdmin
 from services.venue.faults.http import HttpFaults
 from services.venue.faults.kinds import Family
@@ -47,6 +50,8 @@ from services.venue.traders.company import Company
 from services.venue.wallets import Wallets
 
 EXPIRY_S = 1.0
+# How closely it is looked while time jumps; orders with a date end at their second all the same.
+JUMP_S = 30.0
 FAULTS = frozenset({Family.HTTP, Family.SOCKET, Family.COMMIT})
 
 log = structlog.get_logger(__name__)
@@ -72,6 +77,8 @@ class Venue:
 
     app: ASGIApp
     clock: Clock
+    expiry: Expiry
+    blocks: Blocks | None
     company: Company
     exchange: Exchange
     settlement: Settlement
@@ -87,6 +94,8 @@ class Venue:
             asyncio.create_task(self.clock.run()),
             asyncio.create_task(self.exchange.settle()),
             asyncio.create_task(self._expire()),
+            asyncio.create_task(self.expiry.run()),
+            *([asyncio.create_task(self.blocks.run())] if self.blocks else []),
         ]
         try:
             yield
@@ -101,7 +110,7 @@ class Venue:
 
     async def _expire(self) -> None:
         while True:
-            await self.clock.sleep(EXPIRY_S)
+            await self.clock.sleep(JUMP_S if self.clock.jumps else EXPIRY_S)
             self.exchange.expire()
             self.clob.lapse()
 
@@ -120,6 +129,11 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
     wallets = Wallets(bank, [token for market in markets for token in market.tokens], settlement.through)
     exchange = Exchange(markets, wallets, settlement, now_ms)
     exchange.subscribe(lambda event: record(journal, event))
+    expiry = Expiry(clock, exchange.expire)
+    exchange.subscribe(expiry.hear)
+    blocks = Blocks(clock, node, settlement.through) if isinstance(clock, VirtualClock) else None
+    if blocks:
+        exchange.subscribe(blocks.hear)
     company = Company(exchange, bank, journal, options.seed, clock)
     credentials = Credentials(options.seed)
     surfaces = Surfaces(exchange, node, company.names, now_ms, data_lag_ms=options.data_lag_ms)
@@ -136,10 +150,11 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
         *user.routes(),
         *SocketAdmin({"market": market.manners, "user": user.manners, "rtds": rtds.manners}, rtds).routes(),
         *admin.routes(),
+        *ClockAdmin(clock).routes(),
         *FaultAdmin(faults).routes(),
         *company.routes(),
         *Relayer(relay, RelayerKeys(options.seed, gate.builders), deployments).routes(),
     ]
     limited = Throttle(Starlette(routes=[*routes, directory(routes)]), limits)
     app = SocketFaults(HttpFaults(limited, faults, now_ms), faults)
-    return Venue(app, clock, company, exchange, settlement, journal, node, clob)
+    return Venue(app, clock, expiry, blocks, company, exchange, settlement, journal, node, clob)

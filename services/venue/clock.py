@@ -19,6 +19,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.off_ms = 0
+        self.jumps = False
 
     def now_ms(self) -> int:
         """Milliseconds since 1970."""
@@ -57,6 +58,7 @@ class VirtualClock(Clock):
         self._released = asyncio.Event()
         self._changed = asyncio.Event()
         self._moving = asyncio.Lock()
+        self._landed: list[Callable[[], None]] = []
 
     @property
     def speed(self) -> float:
@@ -102,11 +104,20 @@ class VirtualClock(Clock):
         """Jump ahead; returns when everybody whose time has come on the way has had his turn."""
         async with self._moving:
             self._flow()
-            target = self._now_ms + ms
-            while self._sleepers and self._sleepers[0][0] <= target:
-                await self._wake_next()
+            target, self.jumps = self._now_ms + ms, True
+            try:
+                while self._sleepers and self._sleepers[0][0] <= target:
+                    await self._wake_next()
+            finally:
+                self.jumps = False
             self._now_ms = max(self._now_ms, target)
             self._seen = time.monotonic()
+        for landed in self._landed:
+            landed()
+
+    def when_landed(self, call: Callable[[], None]) -> None:
+        """Call this at the end of every jump."""
+        self._landed.append(call)
 
     async def run(self) -> None:
         while True:
