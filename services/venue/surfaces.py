@@ -9,14 +9,18 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from services.venue import contracts
 from services.venue.data.admin import DataAdmin
+from services.venue.data.analytics import Analytics
 from services.venue.data.answers import Answers
+from services.venue.data.approvals import Approvals
 from services.venue.data.cache import UrlCache
 from services.venue.data.feed import Feed
 from services.venue.data.follower import Follower
 from services.venue.data.ledger import Ledger
+from services.venue.data.people import People
 from services.venue.data.portfolio import Portfolio
 from services.venue.data.reader import Reader
 from services.venue.data.v1 import VersionOne
+from services.venue.data.v1_markets import MarketsOne
 from services.venue.data.v2 import VersionTwo
 from services.venue.exchange import Exchange
 from services.venue.gamma import Gamma
@@ -68,13 +72,17 @@ class Surfaces:
         portfolio = Portfolio(self.feed, exchange.markets, exchange.market_of, prices)
         self._one = VersionOne(reader, portfolio, self._answers, now_ms)
         self._two = VersionTwo(reader, portfolio, self._answers, now_ms)
+        analytics = Analytics(self.feed, portfolio, exchange.markets, Approvals(node), self._answers, now_ms)
+        people = People(self.feed, portfolio, exchange.markets, self._answers, now_ms)
+        more = MarketsOne(self.feed, portfolio, exchange.markets, analytics, people, self._answers)
+        self._more = [*analytics.routes(), *people.routes(), *more.routes()]
         self._admin = DataAdmin(self.feed, self._answers)
         self._gamma = Gamma(exchange.markets, prices, now_ms)
         self.rtds = Rtds(exchange.markets, self.feed.name, to_checksum_address, now_ms)
         exchange.subscribe(self._hear)
 
     def routes(self) -> list[BaseRoute]:
-        data = [*self._one.routes(), *self._two.routes()]
+        data = [*self._one.routes(), *self._two.routes(), *self._more]
         nowhere = self._answers.nowhere(frozenset(route.path for route in data))
         return [
             Mount("/data", routes=[*data, Route("/{rest:path}", nowhere, methods=METHODS)]),

@@ -192,3 +192,55 @@ async def test_a_venue_whose_node_is_away_says_so():
 
     assert (two.status_code, two.json()["code"], two.headers["retry-after"]) == (503, "dependency_unavailable", "1")
     assert (one.status_code, list(one.json())) == (503, ["error"])
+
+
+async def test_version_one_counts_holders_interest_and_volume(web):
+    everyone = await traders(web)
+    fill = await mined(web, await trade(web, market=1, side="BUY"))
+    condition, user = fill["condition_id"], everyone["leader-1"]
+    (market,) = await rows(web, "/gamma/markets", condition_ids=condition)
+    held = await rows(web, "/data/holders", market=condition, limit=5)
+    (interest,) = await rows(web, "/data/oi", market=condition)
+    (everything,) = await rows(web, "/data/oi")
+    (volume,) = await rows(web, "/data/live-volume", id=market["events"][0]["id"])
+    board = await rows(web, "/data/v1/leaderboard", timePeriod="all", orderBy="VOL")
+    positions = await rows(web, "/data/v1/market-positions", market=condition, user=user)
+
+    assert (await rows(web, "/data/traded", user=user))["traded"] > 0
+    assert len(held) == 2
+    assert all(len(one["holders"]) <= 5 for one in held)
+    assert [one["amount"] for one in held[0]["holders"]] == sorted(
+        (o["amount"] for o in held[0]["holders"]), reverse=True
+    )
+    assert 0 < interest["value"] <= everything["value"]
+    assert volume["total"] == sum(one["value"] for one in volume["markets"]) > 0
+    assert [one["rank"] for one in board] == [str(place + 1) for place in range(len(board))]
+    assert fill["token"] in {one["asset"] for side in positions for one in side["positions"]}
+    assert (await web.get("/data/holders")).status_code == 400
+
+
+async def test_a_redemption_is_a_row_for_each_outcome_and_what_it_gained_is_realized(web, venue):
+    leader = (await traders(web))["leader-3"]
+    won = await mined(web, await trade(web, "leader-3", market=5, outcome=0, side="BUY"))
+    lost = await mined(web, await trade(web, "leader-3", market=5, outcome=1, side="BUY", usdc_micros=3 * SHARE))
+    await web.post("/admin/resolve", json={"market": 5, "outcome": 0})
+    before = (await rows(web, "/data/v2/positions", user=leader, status="REDEEMABLE_LOST"))["data"]
+    (resolution,) = (await rows(web, "/data/v2/resolutions", condition=won["condition_id"]))["data"]
+    async with Node(venue.node_url) as node:
+        await Bank(node).redeem(leader, won["condition_id"])
+    one = await rows(web, "/data/activity", user=leader, type="REDEEM")
+    two = (await rows(web, "/data/v2/activity", user=leader, type="REDEEM"))["data"]
+    closed = {row["asset"]: row for row in await rows(web, "/data/closed-positions", user=leader)}
+
+    assert [(row["token_id"], row["status"], row["mergeable"]) for row in before] == [
+        (lost["token"], "REDEEMABLE", False)
+    ]
+    assert resolution["payouts"] == [1_000_000, 0]
+    assert [(row["outcomeIndex"], row["size"], row["outcome"]) for row in one] == [
+        (1, 0, "No"),
+        (0, won["size_micros"] / SHARE, "Yes"),
+    ]
+    assert [row["outcome_index"] for row in two] == [0]
+    gained = won["size_micros"] - won["usdc_micros"]
+    assert closed[won["token"]]["realizedPnl"] == pytest.approx(gained / SHARE, abs=0.0001)
+    assert closed[lost["token"]]["realizedPnl"] == pytest.approx(-lost["usdc_micros"] / SHARE, abs=0.0001)

@@ -76,13 +76,15 @@ class Answers:
         self.refusals = Refusals()
         self.retired = False
 
-    def one(self, handler: Handler) -> Endpoint:
-        """Version 1: the handler's value alone, or `{"error"}`."""
+    def one(self, handler: Handler, *, stays: bool = False) -> Endpoint:
+        """Version 1: the handler's value alone, or `{"error"}`. What `stays` outlives the version's end."""
 
         async def answered(request: Request) -> Response:
             try:
-                self._check_retired()
-                return _json(await self._handled(handler, request))
+                if not stays:
+                    self._check_retired()
+                body = await self._handled(handler, request)
+                return Response(body, media_type="application/zip") if isinstance(body, bytes) else _json(body)
             except BadQuery as refused:
                 return _json({"error": str(refused)}, 400)
             except Failed as failed:
@@ -111,7 +113,8 @@ class Answers:
 
         async def endpoint(request: Request) -> Response:
             path = request.path_params["rest"]
-            code = "method_not_allowed" if f"/{path}" in known and not self.retired else "not_found"
+            gone = self.retired and not path.startswith("v2/")
+            code = "method_not_allowed" if f"/{path}" in known and not gone else "not_found"
             if path.startswith("v2/"):
                 return _fault(code, _TEXTS[code], uuid.uuid4().hex)  # chance: a name
             return _json({"error": _TEXTS[code]}, CODES[code][0])

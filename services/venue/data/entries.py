@@ -83,8 +83,9 @@ class Entries:
     def of_condition(self, condition_id: str) -> Sequence[Entry]:
         return self._of_condition.get(condition_id, ())
 
-    def newest_first(self) -> Iterator[Entry]:
-        return reversed(self._all)
+    def wallets(self) -> list[str]:
+        """Everybody who has a row."""
+        return [wallet for wallet, entries in self._of_wallet.items() if entries]
 
     def find(self, query: Query, *, shown_until: int | None, before: int | None = None) -> Iterator[Entry]:
         """Rows of the query in its order, beyond the row `before`; `shown_until` is the newest timestamp to show."""

@@ -49,6 +49,7 @@ class Ledger:
     ) -> None:
         self.entries = Entries()
         self.payouts: dict[str, Payout] = {}
+        self.questions: dict[str, str] = {}
         self.contracts = exchanges | inner
         self._market_of = market_of
         self._markets = markets
@@ -85,6 +86,10 @@ class Ledger:
         found = self._of_token.get(token_id, {})
         return {wallet: shares for wallet, shares in found.items() if wallet not in self.contracts}
 
+    def all_holders(self, token_id: str) -> Mapping[str, int]:
+        """As `holders`, with the venue's own contracts."""
+        return self._of_token.get(token_id, {})
+
     def wallets(self) -> list[str]:
         """Everybody who holds something."""
         return [wallet for wallet, held in self._of_wallet.items() if held and wallet not in self.contracts]
@@ -106,6 +111,8 @@ class Ledger:
         for log in logs:
             if log.topics[0] == reading.RESOLVED:
                 self._resolve(block, log, change)
+            elif log.topics[0] == reading.PREPARED:
+                self.questions[log.topics[1]] = log.topics[3]
             elif log.topics[0] == reading.FILLED and log.address in self._exchanges:
                 self._fill(block, log)
             elif log.topics[0] in (reading.SPLIT, reading.MERGE, reading.REDEEM):

@@ -23,7 +23,8 @@ SPLIT = _topic("PositionSplit(address,address,bytes32,bytes32,uint256[],uint256)
 MERGE = _topic("PositionsMerge(address,address,bytes32,bytes32,uint256[],uint256)")
 REDEEM = _topic("PayoutRedemption(address,address,bytes32,bytes32,uint256[],uint256)")
 RESOLVED = _topic("ConditionResolution(bytes32,address,bytes32,uint256,uint256[])")
-TOPICS = (FILLED, SINGLE, BATCH, SPLIT, MERGE, REDEEM, RESOLVED)
+PREPARED = _topic("ConditionPreparation(bytes32,address,bytes32,uint256)")
+TOPICS = (FILLED, SINGLE, BATCH, SPLIT, MERGE, REDEEM, RESOLVED, PREPARED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,20 @@ def position_v2(position: Position) -> Row:
     }
 
 
+def pnl_v2(position: Position) -> Row:
+    """What `/v2/holders` adds of a holder's gain."""
+    holding = position.holding
+    return {
+        "avg_price": _float(holding.average_micros),
+        "entry_cost_usdc": _float(position.cost_micros),
+        "current_price": _float(position.price_micros, 6),
+        "current_value": _float(position.value_micros),
+        "realized_pnl": _float(holding.realized_micros),
+        "unrealized_pnl": _float(position.gain_micros),
+        "total_pnl": _float(position.gain_micros + holding.realized_micros),
+    }
+
+
 def value_micros(positions: Iterable[Position]) -> int:
     return sum(position.value_micros for position in positions)
 

@@ -89,6 +89,23 @@ def credit_v1(entry: Entry, name: str) -> Row:
     return _tokenless(entry, NO_OUTCOME) | nowhere | _profile(name)
 
 
+def profile_v2(wallet: str, name: str) -> Row:
+    """Who holds something."""
+    return {
+        "proxy_wallet": wallet,
+        "bio": "",
+        "token_id": "",
+        "pseudonym": name.title(),
+        "amount": 0.0,
+        "display_username_public": True,
+        "outcome_index": 0,
+        "name": name,
+        "profile_image": "",
+        "profile_image_optimized": "",
+        "verified": False,
+    }
+
+
 _V2_NAMES = {
     "proxyWallet": "proxy_wallet",
     "conditionId": "condition_id",
