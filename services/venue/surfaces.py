@@ -33,6 +33,7 @@ from services.venue.rtds import Rtds
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _EXCHANGES = frozenset(one.exchange.lower() for one in contracts.ALL)
 _TOKENS = frozenset(one.tokens.lower() for one in contracts.ALL)
+_WATCHED = [*_EXCHANGES, *_TOKENS, addresses.ROUTER, addresses.NEG_RISK_ADAPTER]
 # Contracts of the protocol that are nobody's wallet.
 _INNER = _TOKENS | {
     one.lower()
@@ -66,7 +67,7 @@ class Surfaces:
     ) -> None:
         prices = Prices(exchange, node)
         ledger = Ledger(exchange.market_of, exchange.markets, _EXCHANGES, _INNER)
-        self.feed = Feed(ledger, Follower(node, [*_EXCHANGES, *_TOKENS]), names, now_ms, lag_ms=data_lag_ms)
+        self.feed = Feed(ledger, Follower(node, _WATCHED), names, now_ms, lag_ms=data_lag_ms)
         self._answers = Answers(UrlCache(now_ms))
         reader = Reader(self.feed, exchange.markets)
         portfolio = Portfolio(self.feed, exchange.markets, exchange.market_of, prices)

@@ -244,3 +244,11 @@ async def test_a_redemption_is_a_row_for_each_outcome_and_what_it_gained_is_real
     gained = won["size_micros"] - won["usdc_micros"]
     assert closed[won["token"]]["realizedPnl"] == pytest.approx(gained / SHARE, abs=0.0001)
     assert closed[lost["token"]]["realizedPnl"] == pytest.approx(-lost["usdc_micros"] / SHARE, abs=0.0001)
+
+
+async def test_sets_that_an_exchange_mints_for_two_buyers_are_nobodys_split(web):
+    everyone = await traders(web)
+    fill = await mined(web, await trade(web, market=3, outcome=1, side="BUY"))
+    both = [row for user in everyone.values() for row in await rows(web, "/data/activity", user=user, limit=500)]
+
+    assert {row["type"] for row in both if row["transactionHash"] == fill["tx_hash"]} == {"TRADE"}

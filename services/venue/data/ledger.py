@@ -11,8 +11,10 @@ from services.venue.data import logs as reading
 from services.venue.data.entries import BLOCK, TRADE, Entries, Entry
 from services.venue.data.logs import NOBODY, Block, Converted, Filled, Log, Moved
 from services.venue.model import MICRO, Fill, Market, Role, Side
+from services.venue.node import addresses
 
 DEEPEST = 256
+DEEPEST_ADAPTER = 4
 
 
 @dataclass(slots=True)
@@ -54,6 +56,8 @@ class Ledger:
         self._market_of = market_of
         self._markets = markets
         self._exchanges = exchanges
+        self._tokens = addresses.CONDITIONAL_TOKENS.lower()
+        self._router = addresses.ROUTER.lower()
         self._of_wallet: defaultdict[str, dict[str, int]] = defaultdict(dict)
         self._of_token: defaultdict[str, dict[str, int]] = defaultdict(dict)
         self._changes: list[Change] = []
@@ -108,15 +112,24 @@ class Ledger:
         for moved in moves:
             self._move(moved)
         change.moves += moves
+        converts = any(log.topics[0] == reading.CONVERTED for log in logs)
         for log in logs:
-            if log.topics[0] == reading.RESOLVED:
+            topic = log.topics[0]
+            if topic in (reading.RESOLVED, reading.MANAGER_RESOLVED):
                 self._resolve(block, log, change)
-            elif log.topics[0] == reading.PREPARED:
+            elif topic == reading.PREPARED:
                 self.questions[log.topics[1]] = log.topics[3]
-            elif log.topics[0] == reading.FILLED and log.address in self._exchanges:
+            elif topic == reading.FILLED and log.address in self._exchanges:
                 self._fill(block, log)
-            elif log.topics[0] in (reading.SPLIT, reading.MERGE, reading.REDEEM):
+            elif topic == reading.CONVERTED or (self._is_told(log) and not converts):
                 self._convert(block, log, moves)
+
+    def _is_told(self, log: Log) -> bool:
+        """Whether a conversion is told of by this log: adapters tell what the conditional tokens have told already."""
+        if log.topics[0] in (reading.SPLIT, reading.MERGE, reading.REDEEM):
+            return log.address == self._tokens
+        routed = (reading.ROUTED_SPLIT, reading.ROUTED_MERGE, reading.ROUTED_REDEEM)
+        return log.topics[0] in routed and log.address == self._router
 
     def _move(self, moved: Moved) -> None:
         for wallet, shares in ((moved.sender, -moved.shares_micros), (moved.receiver, moved.shares_micros)):
@@ -166,8 +179,8 @@ class Ledger:
 
     def _convert(self, block: Block, log: Log, moves: list[Moved]) -> None:
         one = reading.read_converted(log)
-        market = self._markets.get(one.condition_id)
-        holder = _behind(one, moves, market, self.contracts)
+        market = self._markets.get(one.condition_id) or self._given_up(one, moves)
+        holder = self._behind(one, moves, market)
         if market is None or holder in self.contracts:
             return
         burned = _burned(moves, one.holder, market) if one.kind == "REDEEM" else (0, 0)
@@ -177,7 +190,7 @@ class Ledger:
                     sequence=block.number * BLOCK + log.place + max(outcome, 0),
                     kind=one.kind,
                     wallet=holder,
-                    condition_id=one.condition_id,
+                    condition_id=market.condition_id,
                     timestamp=block.timestamp,
                     shares_micros=micros,
                     usdc_micros=micros,
@@ -186,6 +199,28 @@ class Ledger:
                     burned=burned if outcome == 0 else (0, 0),
                 )
             )
+
+    def _given_up(self, one: Converted, moves: list[Moved]) -> Market | None:
+        """The market of the shares that were exchanged for those of its neighbours."""
+        given = [moved.token_id for moved in moves if moved.sender == one.holder]
+        return self._market_of(given[0]) if one.kind == "CONVERSION" and given else None
+
+    def _behind(self, one: Converted, moves: list[Moved], market: Market | None) -> str:
+        """Whose conversion it was: an adapter's is that of the wallet which got the shares from it, or gave them to it. What
+        an exchange mints and merges inside a match is its own."""
+        holder, tokens = one.holder, market.tokens if market else ()
+        mine = [moved for moved in moves if moved.token_id in tokens]
+        for _ in range(DEEPEST_ADAPTER):
+            if holder not in self.contracts or holder in self._exchanges:
+                return holder
+            if one.kind == "SPLIT":
+                following = [moved.receiver for moved in mine if moved.sender == holder and moved.receiver != NOBODY]
+            else:
+                following = [moved.sender for moved in mine if moved.receiver == holder and moved.sender != NOBODY]
+            if not following:
+                return holder
+            holder = following[0]
+        return holder
 
     def _parts(self, one: Converted, burned: tuple[int, int]) -> list[tuple[int, int]]:
         """(outcome, millionths) of a conversion's rows: a redemption is told by outcome, the one that pays nothing too."""
@@ -215,24 +250,6 @@ def _fill_of(filled: Filled, market: Market, block: Block, log: Log, *, is_taker
         trade_id="",
         mined_at_ms=block.timestamp * 1_000,
     )
-
-
-def _behind(one: Converted, moves: list[Moved], market: Market | None, contracts: frozenset[str]) -> str:
-    """Whose conversion it was: an adapter's is that of the wallet which got the shares from it, or gave them to it."""
-    holder, tokens = one.holder, market.tokens if market else ()
-    for _ in range(4):
-        if holder not in contracts:
-            return holder
-        mine = [moved for moved in moves if moved.token_id in tokens]
-        if one.kind == "SPLIT":
-            following = [moved.receiver for moved in mine if moved.sender == holder]
-        else:
-            following = [moved.sender for moved in mine if moved.receiver == holder]
-        following = [wallet for wallet in following if wallet != NOBODY]
-        if not following:
-            return holder
-        holder = following[0]
-    return holder
 
 
 def _burned(moves: list[Moved], holder: str, market: Market) -> tuple[int, int]:

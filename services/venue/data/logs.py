@@ -24,7 +24,38 @@ MERGE = _topic("PositionsMerge(address,address,bytes32,bytes32,uint256[],uint256
 REDEEM = _topic("PayoutRedemption(address,address,bytes32,bytes32,uint256[],uint256)")
 RESOLVED = _topic("ConditionResolution(bytes32,address,bytes32,uint256,uint256[])")
 PREPARED = _topic("ConditionPreparation(bytes32,address,bytes32,uint256)")
-TOPICS = (FILLED, SINGLE, BATCH, SPLIT, MERGE, REDEEM, RESOLVED, PREPARED)
+# The second protocol's router and position manager, whose conditions are 31 bytes.
+ROUTED_SPLIT = _topic("PositionSplit(address,bytes32,uint256)")
+ROUTED_MERGE = _topic("PositionsMerge(address,bytes32,uint256)")
+ROUTED_REDEEM = _topic("PayoutRedemption(address,bytes32,uint256[],uint256)")
+MANAGER_RESOLVED = _topic("ConditionResolved(bytes32,address,uint256[])")
+# The neg-risk adapter's exchange of NO shares for the others' YES.
+CONVERTED = _topic("PositionsConverted(address,bytes32,uint256,uint256)")
+TOPICS = (
+    FILLED,
+    SINGLE,
+    BATCH,
+    SPLIT,
+    MERGE,
+    REDEEM,
+    RESOLVED,
+    PREPARED,
+    ROUTED_SPLIT,
+    ROUTED_MERGE,
+    ROUTED_REDEEM,
+    MANAGER_RESOLVED,
+    CONVERTED,
+)
+_KINDS = {
+    SPLIT: "SPLIT",
+    ROUTED_SPLIT: "SPLIT",
+    MERGE: "MERGE",
+    ROUTED_MERGE: "MERGE",
+    REDEEM: "REDEEM",
+    ROUTED_REDEEM: "REDEEM",
+    CONVERTED: "CONVERSION",
+}
+_SHORT_CONDITION = 2 + 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +164,30 @@ def read_moves(log: Log) -> list[Moved]:
 
 
 def read_converted(log: Log) -> Converted:
-    holder = _address(log.topics[1])
+    """A conversion; that of the neg-risk adapter is of no condition."""
+    kind, holder = _KINDS[log.topics[0]], _address(log.topics[1])
     if log.topics[0] == REDEEM:
         condition, _, payout = calldata.read(["bytes32", "uint256[]", "uint256"], log.data)
-        return Converted("REDEEM", holder, "0x" + cast(bytes, condition).hex(), int(payout))
+        return Converted(kind, holder, "0x" + cast(bytes, condition).hex(), int(payout))
+    if log.topics[0] == ROUTED_REDEEM:
+        _, payout = calldata.read(["uint256[]", "uint256"], log.data)
+        return Converted(kind, holder, log.topics[2][:_SHORT_CONDITION], int(payout))
+    if log.topics[0] in (ROUTED_SPLIT, ROUTED_MERGE):
+        return Converted(kind, holder, log.topics[2][:_SHORT_CONDITION], _words(log.data, 1)[0])
+    if log.topics[0] == CONVERTED:
+        return Converted(kind, holder, "", _words(log.data, 1)[0])
     _, _, amount = calldata.read(["address", "uint256[]", "uint256"], log.data)
-    return Converted("SPLIT" if log.topics[0] == SPLIT else "MERGE", holder, log.topics[3], int(amount))
+    return Converted(kind, holder, log.topics[3], int(amount))
 
 
 def read_resolved(log: Log) -> Resolved:
-    _, numerators = calldata.read(["uint256", "uint256[]"], log.data)
-    return Resolved(log.topics[1], log.topics[3], tuple(int(one) for one in numerators))
+    if log.topics[0] == MANAGER_RESOLVED:
+        (numerators,) = calldata.read(["uint256[]"], log.data)
+        condition = question = log.topics[1][:_SHORT_CONDITION]
+    else:
+        _, numerators = calldata.read(["uint256", "uint256[]"], log.data)
+        condition, question = log.topics[1], log.topics[3]
+    return Resolved(condition, question, tuple(int(one) for one in numerators))
 
 
 def _address(topic: str) -> str:
