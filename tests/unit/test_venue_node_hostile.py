@@ -9,11 +9,14 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from services.venue.node import addresses, genesis
+from services.venue.node.admin import Admin
 from services.venue.node.evm import BASE_FEE, Chain
+from services.venue.node.faults import RpcFaults
 from services.venue.node.methods import Methods
 from services.venue.node.miner import Miner
 from services.venue.node.outbox import Outbox
 from services.venue.node.rpc import MAX_BATCH, respond
+from services.venue.node.state import State
 
 NOW = 1_790_000_000
 RICH = Account.from_key("0x" + "11" * 32)
@@ -33,7 +36,7 @@ async def miner():
 
 @pytest.fixture
 def methods(miner) -> Methods:
-    return Methods(miner, finality=2)
+    return Methods(miner, finality=2, admin=Admin(miner, RpcFaults(lambda: NOW * 1000)))
 
 
 async def ask(methods: Methods, method: str, *arguments: Any) -> dict[str, Any]:
@@ -87,7 +90,7 @@ async def test_a_request_beyond_all_measure_is_refused_and_blocks_go_on(
 
 async def test_a_transaction_that_breaks_the_evm_is_dropped_alone_and_leaves_no_trace(methods, miner, monkeypatch):
     apply, broken = (
-        type(miner.chain._state).apply_transaction,
+        State.apply_transaction,
         (await ask(methods, "eth_sendTransaction", SEND))["result"],
     )
 
@@ -95,7 +98,7 @@ async def test_a_transaction_that_breaks_the_evm_is_dropped_alone_and_leaves_no_
         apply(state, transaction)
         raise RuntimeError("a fault of the EVM's own")
 
-    monkeypatch.setattr(type(miner.chain._state), "apply_transaction", trip)
+    monkeypatch.setattr(State, "apply_transaction", trip)
     await miner.mine()
     monkeypatch.undo()
 
@@ -196,5 +199,5 @@ async def test_a_few_hundred_random_requests_end_nothing_and_none_is_an_error_of
         if reply.get("error", {}).get("code") == INTERNAL
     ]
     assert broken == []
-    assert sum("result" in reply for reply in replies) > 50
+    assert sum("result" in reply for reply in replies) > 30
     assert await mines_a_transfer(methods, miner)

@@ -8,9 +8,11 @@ import pytest
 from eth_account import Account
 
 from services.venue.node import addresses, filters, genesis
+from services.venue.node.admin import Admin
 from services.venue.node.block import Log
 from services.venue.node.errors import InvalidParams, Refused, RpcError
 from services.venue.node.evm import BASE_FEE, Chain
+from services.venue.node.faults import RpcFaults
 from services.venue.node.methods import MAX_LOG_BLOCKS, Methods
 from services.venue.node.miner import Miner
 from services.venue.node.reasons import reason
@@ -31,7 +33,7 @@ async def miner():
 
 @pytest.fixture
 def methods(miner) -> Methods:
-    return Methods(miner, finality=2)
+    return Methods(miner, finality=2, admin=Admin(miner, RpcFaults(lambda: NOW * 1000)))
 
 
 def signed(nonce: int, **changes: Any) -> str:

@@ -8,6 +8,7 @@ from polymarket.types import EvmAddress
 
 from services.venue.accounts import Kind, account_of
 from services.venue.node import addresses, artifacts, genesis
+from services.venue.node.edits import Edit
 from services.venue.node.reasons import reason
 from services.venue.refusals import Refusal
 from services.venue.relayer.relay import CODE
@@ -38,7 +39,7 @@ def wallets(contracts) -> dict[Kind, str]:
 
 def deployed(contracts: Contracts, owner: str, kind: Kind) -> str:
     wallet = account_of(owner).wallets(kind)[-1 if owner == OWNER.signer else 0]
-    contracts.chain.place_code(genesis.canonical(wallet), artifacts.load(CODE[kind]).runtime)
+    contracts.chain.edit(Edit(genesis.canonical(wallet), code=artifacts.load(CODE[kind]).runtime))
     contracts.must(addresses.RELAYER, wallet, INITIALIZE, owner)
     return wallet
 

@@ -87,6 +87,23 @@ KINDS: Mapping[str, Kind] = {
     "commit_retry": Kind(Family.COMMIT, {"ms": Whole(200), "tries": Whole(1, 1, 100)}),
     # RETRYING `tries` times, `ms` apart; then FAILED, and the fill undone.
     "commit_fail": Kind(Family.COMMIT, {"ms": Whole(200), "tries": Whole(1, 0, 100)}),
+    # The chain's JSON-RPC, but for the venue's own use of it. The answer comes `ms` late.
+    "rpc_delay": Kind(Family.CHAIN, {"ms": Whole(1_000)}),
+    # An error in place of the answer, such as that of a node whose sibling was asked before.
+    "rpc_error": Kind(Family.CHAIN, {"code": Whole(-32000, -(2**31), 2**31), "message": Text("header not found")}),
+    # HTTP 429; on a socket the error -32005.
+    "rpc_limited": Kind(Family.CHAIN),
+    # The connection is cut: nothing was done, or all was.
+    "rpc_drop_before": Kind(Family.CHAIN),
+    "rpc_drop_after": Kind(Family.CHAIN),
+    # Everything is answered as of so many blocks ago; what is pushed comes so many blocks late.
+    "rpc_lag": Kind(Family.CHAIN, {"blocks": Whole(3, 1, 200)}),
+    # Lies: `amount` in place of a balance, logs left out, a receipt of the other status.
+    "rpc_wrong_balance": Kind(Family.CHAIN, {"amount": Whole()}),
+    "rpc_missing_logs": Kind(Family.CHAIN),
+    "rpc_wrong_status": Kind(Family.CHAIN),
+    # What is pushed for a block is not sent at all; a call is cut.
+    "rpc_silent": Kind(Family.CHAIN),
 }
 
 

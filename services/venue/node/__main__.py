@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import structlog
@@ -17,8 +18,11 @@ import typer
 import uvicorn
 from structlog.typing import Processor
 
+from services.venue.faults.file import BadFile, read_file
+from services.venue.faults.kinds import Family
 from services.venue.node import genesis
-from services.venue.node.evm import Chain
+from services.venue.node.evm import DEEPEST, KEPT_BLOCKS, KEPT_TRANSACTIONS, Chain, Retention
+from services.venue.node.faults import RpcFaults
 from services.venue.node.miner import Miner
 from services.venue.node.server import application
 
@@ -50,17 +54,36 @@ def main(
         int, typer.Option(min=0, help="A block every so often, even when idle; 0: only evm_mine.")
     ] = 2000,
     finality: Annotated[int, typer.Option(min=0, help="How many blocks `finalized` lies behind `latest`.")] = 2,
+    faults: Annotated[
+        Path | None, typer.Option(help="A TOML file of [[fault]] tables; those of the chain strike from the start.")
+    ] = None,
+    keep_blocks: Annotated[
+        int, typer.Option(min=DEEPEST, help="Blocks to keep with their states; older ones are forgotten.")
+    ] = KEPT_BLOCKS,
+    keep_transactions: Annotated[
+        int, typer.Option(min=1, help="Transactions to keep in them, at the least those of the newest 256 blocks.")
+    ] = KEPT_TRANSACTIONS,
     extra_data_bytes: Annotated[int, typer.Option(min=0, help="Length of extraData; Polygon's is 97 and more.")] = 97,
 ) -> None:
     """Run a local Polygon (chain id 137) with the venue's contracts, over JSON-RPC."""
     logs_to_stderr()
     now = int(time.time())  # clock: the first block's
-    chain = Chain(genesis.accounts(), now, bytes(extra_data_bytes))
-    app = application(Miner(chain, block_ms), finality)
+    chain = Chain(genesis.accounts(), now, bytes(extra_data_bytes), Retention(keep_blocks, keep_transactions))
+    app = application(Miner(chain, block_ms), finality, _faults(faults))
     config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=2)
     log.info("node starting", block_ms=block_ms, finality=finality)
     _Server(config).run()
-    log.info("node stopped", blocks=len(chain.blocks))
+    log.info("node stopped", blocks=chain.head.number + 1)
+
+
+def _faults(path: Path | None) -> RpcFaults:
+    found = RpcFaults()
+    try:
+        for fault in read_file(path, frozenset({Family.CHAIN})) if path else ():
+            found.add(fault)
+    except BadFile as error:
+        raise typer.BadParameter("\n".join(error.problems), param_hint="--faults") from error
+    return found
 
 
 def logs_to_stderr() -> None:

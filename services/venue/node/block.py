@@ -21,7 +21,6 @@ class Transaction:
     data: bytes
     kind: int
     signature: tuple[int, int, int]
-    raw: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,6 @@ class Mined:
     logs: tuple[Log, ...]
     bloom: int
     output: bytes
-    encoded_receipt: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,18 @@ class Node:
     """One node at `url` (http://…). Its methods raise RpcError as the node says it, httpx.HTTPError when it is away."""
 
     def __init__(self, url: str, client: httpx.AsyncClient | None = None) -> None:
-        self.url = url
+        self.url = url.rstrip("/")
         self._client = client or httpx.AsyncClient(timeout=30)
         self._ids = itertools.count(1)
 
     @property
+    def _door(self) -> str:
+        """The venue's own way in, where no fault strikes."""
+        return self.url + "/venue"
+
+    @property
     def socket_url(self) -> str:
-        return "ws" + self.url.removeprefix("http")
+        return "ws" + self._door.removeprefix("http")
 
     async def call(self, method: str, *arguments: Any) -> Any:
         """The result of one call."""
@@ -53,7 +58,7 @@ class Node:
         return {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": arguments}
 
     async def _post(self, message: Any) -> Any:
-        response = await self._client.post(self.url, json=message)
+        response = await self._client.post(self._door, json=message)
         response.raise_for_status()
         return response.json()
 

@@ -25,6 +25,14 @@ class Refused(RpcError):
         super().__init__(-32000, message)
 
 
+class ConnectionCut(Exception):
+    """A fault: the connection ends here, without an answer."""
+
+
+class TooManyRequests(Exception):
+    """A fault: the endpoint has had enough of this client for now."""
+
+
 class Reverted(RpcError):
     """A call that the contract refused; the data is what it reverted with."""
 

@@ -1,38 +1,44 @@
-"""The chain itself: a py-evm state that transactions change one by one and that blocks seal. Blocking, one thread."""
+"""The chain itself: a state that transactions change one by one and that blocks seal, and take back. Blocking, one thread."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, cast
 
 from eth.abc import ComputationAPI
-from eth.constants import BLANK_ROOT_HASH
-from eth.db.atomic import AtomicDB
-from eth.db.backends.memory import MemoryDB
-from eth.db.trie import _make_trie_root_and_nodes as trie_root  # pyright: ignore[reportPrivateUsage]
 from eth.exceptions import VMError
 from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.cancun import CancunVM
-from eth.vm.forks.cancun.state import CancunState
-from eth.vm.forks.london.blocks import LondonBlockHeader
 from eth.vm.message import Message
+from eth_utils.crypto import keccak
 from eth_utils.exceptions import ValidationError
 
 from services.venue.node.addresses import CHAIN_ID
 from services.venue.node.block import Block, Log, Mined
+from services.venue.node.edits import Edit
 from services.venue.node.errors import Refused, Reverted
 from services.venue.node.genesis import Account
+from services.venue.node.ledger import Holder, Ledger
 from services.venue.node.reasons import reason
+from services.venue.node.sealing import BASE_FEE, BLOCK_GAS, COINBASE, Executed, sealed
+from services.venue.node.state import State, View
 from services.venue.node.transactions import Admitted
 
-BASE_FEE = 25 * 10**9
-BLOCK_GAS = 2_000_000_000
+__all__ = ["BASE_FEE", "CALL_GAS", "TRANSACTION_GAS", "Call", "Chain", "Retention", "Step"]
+
 # What one transaction may ask for; a loop without an end is over in seconds.
 TRANSACTION_GAS = 30_000_000
 CALL_GAS = 100_000_000
-ZERO = b"\0" * 20
+# The deepest reorg; Polygon's own were 157 blocks deep at worst.
+DEEPEST = 256
+# Eleven hours of Polygon's blocks; a full node keeps the states of 128.
+KEPT_BLOCKS = 20_000
+KEPT_TRANSACTIONS = 20_000
+
+Step = Admitted | Edit
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +52,60 @@ class Call:
     gas: int = CALL_GAS
 
 
-class Chain:
-    """Blocks 0..head, each with its state, and one open block that transactions go into."""
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How much is kept: so many blocks, fewer where they hold more than so many transactions, but never fewer than a reorg takes."""
 
-    def __init__(self, accounts: Iterable[Account], timestamp: int, extra_data: bytes = b"") -> None:
-        self._db = AtomicDB(MemoryDB())
+    blocks: int = KEPT_BLOCKS
+    transactions: int = KEPT_TRANSACTIONS
+
+
+class Chain:
+    """The newest blocks up to `head`, each with its state, and one open block that transactions go into."""
+
+    def __init__(
+        self,
+        accounts: Iterable[Account],
+        timestamp: int,
+        extra_data: bytes = b"",
+        retention: Retention = Retention(),
+    ) -> None:
+        self._ledger = Ledger()
         self._extra_data = extra_data
-        self.blocks: list[Block] = []
+        self._retention = retention
+        self._blocks: dict[int, Block] = {}
+        self._first = 0
+        self._forks = 0
         self.by_hash: dict[bytes, Block] = {}
         self.mined: dict[bytes, tuple[Block, Mined]] = {}
-        self._open: list[Mined] = []
-        self._state = self._state_at(0, timestamp, BLANK_ROOT_HASH)
+        self._open: list[Executed] = []
+        self._logs_in_open = 0
+        self._steps: list[Step] = []
+        self._history: deque[tuple[Step, ...]] = deque(maxlen=DEEPEST)
+        self._orphans: deque[bytes] = deque()
+        self._state = self._next_state(0, timestamp)
         for account in accounts:
             self._put(account)
-        self.seal(timestamp)
+        self._head = self._sealed(timestamp, None)
 
     @property
     def head(self) -> Block:
-        return self.blocks[-1]
+        return self._head
+
+    @property
+    def first(self) -> int:
+        """The oldest block that is kept."""
+        return self._first
+
+    def block(self, number: int) -> Block | None:
+        """The block of that number; None where it is not there yet or no longer kept."""
+        return self._blocks.get(number)
+
+    def between(self, first: int, last: int) -> Iterator[Block]:
+        """The kept blocks of a range."""
+        for number in range(max(first, self._first), min(last, self._head.number) + 1):
+            if block := self._blocks.get(number):
+                yield block
 
     def nonce(self, address: bytes) -> int:
         """The account's next nonce, counting what the open block has executed."""
@@ -72,67 +114,65 @@ class Chain:
     def spendable(self, address: bytes) -> int:
         return self._state.get_balance(cast("Any", address))
 
-    def set_balance(self, address: bytes, wei: int) -> None:
-        self._state.set_balance(cast("Any", address), wei)
-
-    def place_code(self, address: bytes, code: bytes) -> None:
-        """Lays a contract's code at an address in the open block, whatever deployed it on the real chain; its storage stays."""
-        where = cast("Any", address)
-        self._state.set_nonce(where, max(1, self._state.get_nonce(where)))
-        self._state.set_code(where, code)
+    def edit(self, edit: Edit) -> None:
+        """Writes into the open block's state."""
+        self._state.begin()
+        address = cast("Any", edit.address)
+        if edit.balance is not None:
+            self._state.set_balance(address, edit.balance)
+        if edit.nonce is not None:
+            self._state.set_nonce(address, edit.nonce)
+        if edit.code is not None:
+            # A contract's nonce begins at 1.
+            self._state.set_nonce(address, max(1, self._state.get_nonce(address)))
+            self._state.set_code(address, edit.code)
+        for slot, value in edit.storage.items():
+            self._state.set_storage(address, slot, value)
+        self._steps.append(edit)
 
     def execute(self, admitted: Admitted) -> Mined:
         """Runs one transaction in the open block; Refused when it cannot be included at all. Whatever is raised, nothing has changed."""
-        transaction = admitted.shown
         state = self._state
-        state.lock_changes()
-        before = state.snapshot()
+        begun = state.begin()
         try:
             if admitted.impersonated:
                 self._top_up(admitted)
             computation = state.apply_transaction(admitted.executable)
         except ValidationError as error:
-            state.revert(before)
+            state.undo(begun)
             raise Refused(str(error)) from error
         except BaseException:
-            state.revert(before)
+            state.undo(begun)
             raise
-        cumulative = self._open[-1].cumulative_gas if self._open else 0
-        header = cast("Any", SimpleNamespace(gas_used=cumulative))
-        receipt = CancunVM.make_receipt(header, admitted.executable, computation, state)
-        index = len(self._open)
-        mined = Mined(
-            transaction=transaction,
-            index=index,
-            ok=not computation.is_error,
-            gas_used=receipt.gas_used - cumulative,
-            cumulative_gas=receipt.gas_used,
-            logs=_logs(computation, transaction.hash, index, first=self._next_log()),
-            bloom=receipt.bloom,
-            output=computation.output if computation.is_error else b"",
-            encoded_receipt=receipt.encode(),
-        )
-        self._open.append(mined)
+        mined, receipt = self._include(admitted, computation)
+        self._open.append(Executed(mined, admitted.raw, receipt))
+        self._logs_in_open += len(mined.logs)
+        self._steps.append(admitted)
         return mined
 
     def seal(self, timestamp: int) -> Block:
         """Closes the open block; its time never runs backwards."""
-        self._state.persist()
-        number = len(self.blocks)
-        parent = self.head if self.blocks else None
-        timestamp = max(timestamp, parent.timestamp) if parent else timestamp
-        block = _block(number, parent, timestamp, bytes(self._state.state_root), tuple(self._open), self._extra_data)
-        self.blocks.append(block)
-        self.by_hash[block.hash] = block
-        for mined in block.mined:
-            self.mined[mined.transaction.hash] = (block, mined)
-        self._open = []
-        self._state = self._state_at(number + 1, timestamp, block.state_root)
-        return block
+        self._head = self._sealed(max(timestamp, self._head.timestamp), self._head)
+        self._forget_old()
+        return self._head
+
+    def rewind(self, depth: int) -> tuple[tuple[Block, ...], tuple[Step, ...]]:
+        """Takes the newest blocks back and what the open block did: those blocks, oldest first, and every step in its order."""
+        if not 0 < depth <= len(self._history) - 1:
+            raise Refused(f"cannot take back {depth} blocks: {len(self._history) - 1} are kept for that")
+        steps = [step for one in list(self._history)[-depth:] for step in one] + self._steps
+        parent = self._blocks[self._head.number - depth]
+        removed = tuple(self._blocks[number] for number in range(parent.number + 1, self._head.number + 1))
+        self._head = parent
+        for block in reversed(removed):
+            self._take_back(block)
+        self._forks += 1
+        self._open_block(parent.timestamp)
+        return removed, tuple(steps)
 
     def set_time(self, timestamp: int) -> None:
         """What the next transaction reads as its block's time."""
-        self._state.execution_context = self._context(len(self.blocks), timestamp)
+        self._state.execution_context = self._context(self._head.number + 1, max(timestamp, self._head.timestamp))
 
     def call(self, call: Call, block: Block) -> bytes:
         """The answer of a read at a block; Reverted when the contract refuses."""
@@ -145,19 +185,22 @@ class Chain:
         return intrinsic + used * 3 // 2
 
     def balance(self, address: bytes, block: Block) -> int:
-        return self._read(block).get_balance(cast("Any", address))
+        return self._holder(address, block).balance
 
     def code(self, address: bytes, block: Block) -> bytes:
-        return self._read(block).get_code(cast("Any", address))
+        return self._ledger.codes[self._holder(address, block).code_hash]
 
     def nonce_at(self, address: bytes, block: Block) -> int:
-        return self._read(block).get_nonce(cast("Any", address))
+        return self._holder(address, block).nonce
 
     def storage(self, address: bytes, slot: int, block: Block) -> int:
-        return self._read(block).get_storage(cast("Any", address), slot)
+        return cast("int", self._view(block).read((address, slot)))
+
+    def _holder(self, address: bytes, block: Block) -> Holder:
+        return cast("Holder", self._view(block).read(address))
 
     def _run(self, call: Call, block: Block) -> ComputationAPI:
-        state = self._read(block)
+        state = State(self._view(block), self._context(block.number, block.timestamp))
         message = Message(
             gas=min(call.gas, CALL_GAS),
             to=cast("Any", call.to),
@@ -167,37 +210,41 @@ class Chain:
             code=state.get_code(cast("Any", call.to)),
         )
         context = state.get_transaction_context_class()(gas_price=0, origin=cast("Any", call.sender))
-        snapshot = state.snapshot()
         try:
             computation = state.computation_class.apply_message(state, message, context)
         except VMError as error:
             raise Refused(f"err: {error}") from error
-        finally:
-            state.revert(snapshot)
-            state.clear_transient_storage()
         if computation.is_error:
             raise Reverted(reason(computation.output), computation.output)
         return computation
 
-    def _read(self, block: Block) -> CancunState:
-        return self._state_at(block.number, block.timestamp, block.state_root)
+    def _view(self, block: Block) -> View:
+        if self._blocks.get(block.number) is not block:
+            raise Refused(
+                f"missing trie node {block.state_root.hex()} (path ): the state of block {block.number} is not kept"
+            )
+        return View(self._ledger, None if block is self._head else block.number)
 
-    def _state_at(self, number: int, timestamp: int, root: bytes) -> CancunState:
-        return CancunState(self._db, self._context(number, timestamp), cast("Any", root))
+    def _next_state(self, number: int, timestamp: int) -> State:
+        return State(View(self._ledger), self._context(number, timestamp))
 
     def _context(self, number: int, timestamp: int) -> ExecutionContext:
         return ExecutionContext(
-            coinbase=cast("Any", ZERO),
+            coinbase=cast("Any", COINBASE),
             timestamp=timestamp,
             block_number=cast("Any", number),
             difficulty=0,
             mix_hash=cast("Any", b"\0" * 32),
             gas_limit=BLOCK_GAS,
-            prev_hashes=(cast("Any", block.hash) for block in reversed(self.blocks[-256:])),
+            prev_hashes=(cast("Any", block.hash) for block in self._before(number)),
             chain_id=CHAIN_ID,
             base_fee_per_gas=BASE_FEE,
             excess_blob_gas=0,
         )
+
+    def _before(self, number: int) -> Iterator[Block]:
+        for earlier in range(number - 1, max(self._first, number - 256) - 1, -1):
+            yield self._blocks[earlier]
 
     def _put(self, account: Account) -> None:
         address = cast("Any", account.address)
@@ -212,10 +259,69 @@ class Chain:
         # An impersonated account needs no gas money of its own.
         needed = admitted.shown.gas * admitted.shown.gas_price + admitted.shown.value
         if self.spendable(admitted.shown.sender) < needed:
-            self.set_balance(admitted.shown.sender, needed)
+            self._state.set_balance(cast("Any", admitted.shown.sender), needed)
 
-    def _next_log(self) -> int:
-        return sum(len(mined.logs) for mined in self._open)
+    def _include(self, admitted: Admitted, computation: ComputationAPI) -> tuple[Mined, bytes]:
+        index, cumulative = len(self._open), self._open[-1].mined.cumulative_gas if self._open else 0
+        header = cast("Any", SimpleNamespace(gas_used=cumulative))
+        receipt = CancunVM.make_receipt(header, admitted.executable, computation, self._state)
+        mined = Mined(
+            transaction=admitted.shown,
+            index=index,
+            ok=not computation.is_error,
+            gas_used=receipt.gas_used - cumulative,
+            cumulative_gas=receipt.gas_used,
+            logs=_logs(computation, admitted.shown.hash, index, first=self._logs_in_open),
+            bloom=receipt.bloom,
+            output=computation.output if computation.is_error else b"",
+        )
+        return mined, receipt.encode()
+
+    def _sealed(self, timestamp: int, parent: Block | None) -> Block:
+        number = parent.number + 1 if parent else 0
+        changed = self._ledger.write(number, self._state.accounts.changes)
+        before = parent.state_root if parent else b"\0" * 32
+        root = keccak(before + changed) if changed else before
+        block = sealed(number, parent, timestamp, root, self._open, self._marked_extra_data())
+        self._blocks[number] = self.by_hash[block.hash] = block
+        for mined in block.mined:
+            self.mined[mined.transaction.hash] = (block, mined)
+        self._history.append(tuple(self._steps))
+        self._open_block(timestamp, number + 1)
+        return block
+
+    def _open_block(self, timestamp: int, number: int | None = None) -> None:
+        self._open, self._steps, self._logs_in_open = [], [], 0
+        self._state = self._next_state(self._head.number + 1 if number is None else number, timestamp)
+
+    def _marked_extra_data(self) -> bytes:
+        # The same transactions at the same second must still make another block after a reorg.
+        mark = self._forks.to_bytes(4, "big") if self._forks else b""
+        return self._extra_data[: max(len(self._extra_data) - len(mark), 0)] + mark
+
+    def _take_back(self, block: Block) -> None:
+        del self._blocks[block.number]
+        self._history.pop()
+        self._ledger.take_back()
+        for mined in block.mined:
+            self.mined.pop(mined.transaction.hash, None)
+        # Like a real node, this one still knows a side block by its hash.
+        self._orphans.append(block.hash)
+        if len(self._orphans) > DEEPEST:
+            self.by_hash.pop(self._orphans.popleft(), None)
+
+    def _forget_old(self) -> None:
+        while (
+            self._head.number - self._first >= self._retention.blocks or len(self.mined) > self._retention.transactions
+        ):
+            if self._head.number - self._first <= DEEPEST:
+                return
+            block = self._blocks.pop(self._first)
+            self._first += 1
+            self._ledger.forget()
+            self.by_hash.pop(block.hash, None)
+            for mined in block.mined:
+                self.mined.pop(mined.transaction.hash, None)
 
 
 def _logs(computation: ComputationAPI, transaction_hash: bytes, index: int, first: int) -> tuple[Log, ...]:
@@ -230,45 +336,3 @@ def _logs(computation: ComputationAPI, transaction_hash: bytes, index: int, firs
         )
         for offset, (address, topics, data) in enumerate(computation.get_log_entries())
     )
-
-
-def _block(
-    number: int, parent: Block | None, timestamp: int, state_root: bytes, mined: tuple[Mined, ...], extra_data: bytes
-) -> Block:
-    bloom = 0
-    for one in mined:
-        bloom |= one.bloom
-    transactions_root, _ = trie_root(tuple(one.transaction.raw for one in mined))
-    receipts_root, _ = trie_root(tuple(one.encoded_receipt for one in mined))
-    header = cast("Any", LondonBlockHeader)(
-        difficulty=0,
-        block_number=cast("Any", number),
-        gas_limit=BLOCK_GAS,
-        timestamp=timestamp,
-        parent_hash=cast("Any", parent.hash if parent else b"\0" * 32),
-        state_root=cast("Any", state_root),
-        transaction_root=transactions_root,
-        receipt_root=receipts_root,
-        bloom=bloom,
-        gas_used=mined[-1].cumulative_gas if mined else 0,
-        extra_data=extra_data,
-        base_fee_per_gas=BASE_FEE,
-    )
-    draft = Block(
-        number=number,
-        hash=bytes(header.hash),
-        parent_hash=bytes(header.parent_hash),
-        timestamp=timestamp,
-        state_root=state_root,
-        transactions_root=bytes(transactions_root),
-        receipts_root=bytes(receipts_root),
-        bloom=bloom,
-        gas_limit=BLOCK_GAS,
-        gas_used=header.gas_used,
-        base_fee=BASE_FEE,
-        extra_data=extra_data,
-        coinbase=ZERO,
-        size=0,
-        mined=mined,
-    )
-    return replace(draft, size=600 + sum(len(one.transaction.raw) for one in mined))

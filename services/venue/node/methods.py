@@ -8,10 +8,12 @@ from typing import Any
 from eth_utils.crypto import keccak
 
 from services.venue.node import addresses, filters, params, shapes
+from services.venue.node.admin import Admin
 from services.venue.node.block import Block
 from services.venue.node.errors import InvalidParams, Refused, RpcError
 from services.venue.node.evm import BASE_FEE
 from services.venue.node.miner import Miner
+from services.venue.node.sight import Sight
 from services.venue.node.transactions import Request
 
 CLIENT = "PolyCopyVenue/v1/py-evm"
@@ -25,9 +27,10 @@ Method = Callable[..., Awaitable[Any]]
 class Methods:
     """Answers calls on one chain; `finality` is how many blocks `finalized` lies behind `latest`."""
 
-    def __init__(self, miner: Miner, finality: int) -> None:
+    def __init__(self, miner: Miner, finality: int, *, behind: int = 0, admin: Admin | None = None) -> None:
         self._miner = miner
         self._chain = miner.chain
+        self._sight = Sight(miner.chain, behind)
         self._finality = finality
         self._table: dict[str, Method] = {
             "eth_chainId": self._chain_id,
@@ -54,9 +57,7 @@ class Methods:
             "eth_estimateGas": self._estimate,
             "eth_sendRawTransaction": self._send_raw,
             "eth_sendTransaction": self._send,
-            "evm_mine": self._mine,
-            "evm_setBalance": self._set_balance,
-            "evm_setCode": self._set_code,
+            **(admin.table if admin else {}),
         }
 
     async def answer(self, method: str, arguments: list[Any]) -> Any:
@@ -93,7 +94,7 @@ class Methods:
         return [address.lower() for address in addresses.UNLOCKED]
 
     async def _block_number(self) -> str:
-        return shapes.quantity(self._chain.head.number)
+        return shapes.quantity(self._sight.head.number)
 
     async def _gas_price(self) -> str:
         return shapes.quantity(BASE_FEE)
@@ -106,7 +107,7 @@ class Methods:
         return shapes.block(block, whole=bool(whole)) if block else None
 
     async def _block_by_hash(self, block_hash: Any, whole: Any = False) -> Any:
-        block = self._chain.by_hash.get(params.data(block_hash, "block hash", 32))
+        block = self._sight.by_hash(params.data(block_hash, "block hash", 32))
         return shapes.block(block, whole=bool(whole)) if block else None
 
     async def _block_receipts(self, tag: Any) -> Any:
@@ -115,20 +116,21 @@ class Methods:
 
     async def _transaction(self, transaction_hash: Any) -> Any:
         wanted = params.data(transaction_hash, "transaction hash", 32)
-        if found := self._chain.mined.get(wanted):
+        if found := self._sight.mined(wanted):
             block, mined = found
             return shapes.transaction(mined.transaction, block, mined.index)
-        pending = self._miner.pending.get(wanted)
+        ahead = self._chain.mined.get(wanted)
+        pending = ahead[1].transaction if ahead else self._miner.pending.get(wanted)
         return shapes.transaction(pending, None, None) if pending else None
 
     async def _receipt(self, transaction_hash: Any) -> Any:
-        found = self._chain.mined.get(params.data(transaction_hash, "transaction hash", 32))
+        found = self._sight.mined(params.data(transaction_hash, "transaction hash", 32))
         return shapes.receipt(found[1], found[0]) if found else None
 
     async def _transaction_count(self, address: Any, tag: Any = "latest") -> str:
         account = params.address(address)
         if tag == "pending":
-            return shapes.quantity(await self._miner.perform(self._miner.next_nonce, account))
+            return shapes.quantity(await self._miner.next_nonce(account))
         return shapes.quantity(await self._miner.perform(self._chain.nonce_at, account, self._require(tag)))
 
     async def _balance(self, address: Any, tag: Any = "latest") -> str:
@@ -171,29 +173,19 @@ class Methods:
         )
         return shapes.data(await self._miner.send(request))
 
-    async def _mine(self, *_options: Any) -> str:
-        return shapes.quantity((await self._miner.mine()).number)
-
-    async def _set_balance(self, address: Any, wei: Any) -> bool:
-        amount = params.wei(wei, "balance")
-        await self._miner.perform(self._chain.set_balance, params.address(address), amount)
-        return True
-
-    async def _set_code(self, address: Any, code: Any) -> bool:
-        await self._miner.perform(self._chain.place_code, params.address(address), params.data(code, "code"))
-        return True
-
     def _range(self, fields: dict[str, Any]) -> list[Block]:
         if fields.get("blockHash") is not None:
-            block = self._chain.by_hash.get(params.data(fields["blockHash"], "block hash", 32))
+            block = self._sight.by_hash(params.data(fields["blockHash"], "block hash", 32))
             if block is None:
                 raise Refused("unknown block")
             return [block]
         first = self._number(fields.get("fromBlock", "latest"))
-        last = min(self._number(fields.get("toBlock", "latest")), self._chain.head.number)
+        last = min(self._number(fields.get("toBlock", "latest")), self._sight.head.number)
         if last - first >= MAX_LOG_BLOCKS:
             raise Refused(f"exceed maximum block range: {MAX_LOG_BLOCKS}")
-        return self._chain.blocks[first : last + 1]
+        if first < self._sight.first:
+            raise RpcError(4444, "pruned history unavailable")
+        return list(self._sight.between(first, last))
 
     def _require(self, tag: Any) -> Block:
         block = self._find(tag)
@@ -205,13 +197,12 @@ class Methods:
         if isinstance(tag, dict):
             fields = params.mapping(tag, "block")  # pyright: ignore[reportUnknownArgumentType]
             if "blockHash" in fields:
-                return self._chain.by_hash.get(params.data(fields["blockHash"], "block hash", 32))
+                return self._sight.by_hash(params.data(fields["blockHash"], "block hash", 32))
             tag = fields.get("blockNumber")
-        number = self._number(tag)
-        return self._chain.blocks[number] if number < len(self._chain.blocks) else None
+        return self._sight.block(self._number(tag))
 
     def _number(self, tag: Any) -> int:
-        head = self._chain.head.number
+        head = self._sight.head.number
         match tag:
             case None | "latest" | "pending":
                 return head

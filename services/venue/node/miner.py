@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
@@ -12,13 +11,17 @@ from typing import ParamSpec, TypeVar
 import structlog
 
 from services.venue.node.block import Block, Transaction
+from services.venue.node.clock import BlockClock
+from services.venue.node.edits import Edit
 from services.venue.node.errors import Refused
 from services.venue.node.evm import BASE_FEE, TRANSACTION_GAS, Chain
+from services.venue.node.pool import Pool
+from services.venue.node.reorgs import Plan, Reorganised, reorganise
 from services.venue.node.transactions import Admitted, Request, decode_raw, impersonate
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Listener = Callable[[Block], None]
+Listener = Callable[[Block, tuple[Block, ...]], None]
 
 log = structlog.get_logger(__name__)
 
@@ -33,19 +36,23 @@ class Miner:
         clock: Callable[[], float] = time.time,  # clock: the node's own, where it is given none
     ) -> None:
         self.chain = chain
+        self.clock = BlockClock(clock)
         self._block_ms = block_ms
-        self._clock = clock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="evm")
-        self._ready: deque[Admitted] = deque()
-        self._early: dict[tuple[bytes, int], Admitted] = {}
-        self._next_nonce: dict[bytes, int] = {}
-        self.pending: dict[bytes, Transaction] = {}
+        self._pool = Pool()
         self._work = asyncio.Event()
         self._sealing = asyncio.Lock()
+        self._executing = asyncio.Lock()
         self._listeners: list[Listener] = []
 
+    @property
+    def pending(self) -> dict[bytes, Transaction]:
+        """What was accepted and is not mined, by hash."""
+        return self._pool.pending
+
     def listen(self, listener: Listener) -> Callable[[], None]:
-        """Calls `listener` with each sealed block, in order; returns how to stop that."""
+        """Calls `listener` with each sealed block, in order, and with the blocks that a reorg took back before the first that replaces
+        them; returns how to stop that."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
@@ -56,18 +63,67 @@ class Miner:
 
     async def send_raw(self, raw: bytes) -> bytes:
         """Accepts signed bytes; returns the hash at once, mining comes with a later block."""
-        return await self._accept(lambda: self._admit_signed(decode_raw(raw)))
+        admitted = decode_raw(raw)
+        shown = admitted.shown
+        self._check_gas(shown.gas)
+        if shown.max_fee < BASE_FEE:
+            raise Refused("max fee per gas less than block base fee")
+        mined_nonce, spendable = await self.perform(self._account, shown.sender)
+        if self._knows(shown.hash):
+            raise Refused("already known")
+        expected = self._pool.nonces.get(shown.sender, mined_nonce)
+        if shown.nonce < expected:
+            raise Refused(f"nonce too low: next nonce {expected}, tx nonce {shown.nonce}")
+        if spendable < shown.gas * shown.max_fee + shown.value:
+            raise Refused("insufficient funds for gas * price + value")
+        return self._add(admitted, expected)
 
     async def send(self, request: Request) -> bytes:
         """Accepts a transaction of any account, unsigned: this is a test chain. With a nonce, sending it again changes nothing."""
-        return await self._accept(lambda: self._admit_impersonated(request))
+        self._check_gas(request.gas)
+        # An account that has sent before costs no wait for the chain's thread.
+        if request.sender not in self._pool.nonces:
+            mined_nonce = await self.perform(self.chain.nonce, request.sender)
+            self._pool.nonces.setdefault(request.sender, mined_nonce)
+        expected = self._pool.nonces[request.sender]
+        admitted = impersonate(request, expected if request.nonce is None else request.nonce, BASE_FEE)
+        shown = admitted.shown
+        if self._knows(shown.hash):
+            return shown.hash
+        if shown.nonce != expected:
+            raise Refused(f"nonce does not follow: next nonce {expected}, tx nonce {shown.nonce}")
+        return self._add(admitted, expected)
 
-    async def mine(self) -> Block:
-        """Executes all that waits, then seals a block now."""
+    async def mine(self, timestamp: int | None = None) -> Block:
+        """Executes all that waits, then seals a block now; at `timestamp` where that is given, and the clock goes on from there."""
         async with self._sealing:
-            while await self.perform(self._execute_next):
+            if timestamp is not None:
+                self.clock.set(timestamp)
+            while await self._execute_next():
                 pass
             return await self._seal()
+
+    async def edit(self, edit: Edit) -> None:
+        """Writes into the state, between two transactions."""
+        async with self._executing:
+            await self.perform(self.chain.edit, edit)
+            if edit.nonce is not None:
+                self._pool.nonces[edit.address] = edit.nonce
+
+    async def reorg(self, wanted: Plan) -> Reorganised:
+        """Takes blocks back and mines others; who listens is told of both."""
+        async with self._sealing, self._executing:
+            done = await self.perform(reorganise, self.chain, wanted, self.clock.seconds())
+            senders = {one.shown.sender for one in done.waiting} | {one.sender for one in self.pending.values()}
+            nonces = await self.perform(lambda: {sender: self.chain.nonce(sender) for sender in senders})
+            for admitted in (*done.waiting, *self._pool.take_all()):
+                self._add_again(admitted, nonces)
+            removed = done.removed
+            for block in done.added:
+                self._tell(block, removed)
+                removed = ()
+        self._work.set()
+        return done
 
     async def run(self) -> None:
         """Executes and seals until cancelled."""
@@ -79,83 +135,59 @@ class Miner:
     def close(self) -> None:
         self._thread.shutdown(wait=True, cancel_futures=True)
 
-    def next_nonce(self, address: bytes) -> int:
-        """The nonce after every accepted transaction of the account; on the chain's thread."""
-        return self._next_nonce.get(address, self.chain.nonce(address))
+    async def next_nonce(self, address: bytes) -> int:
+        """The nonce after every accepted transaction of the account."""
+        mined_nonce = await self.perform(self.chain.nonce, address)
+        return self._pool.nonces.get(address, mined_nonce)
 
-    async def _accept(self, admit: Callable[[], bytes]) -> bytes:
-        accepted = await self.perform(admit)
+    def _account(self, address: bytes) -> tuple[int, int]:
+        return self.chain.nonce(address), self.chain.spendable(address)
+
+    def _check_gas(self, gas: int) -> None:
+        if gas > TRANSACTION_GAS:
+            raise Refused("exceeds block gas limit")
+
+    def _knows(self, transaction_hash: bytes) -> bool:
+        return transaction_hash in self._pool.pending or transaction_hash in self.chain.mined
+
+    def _add(self, admitted: Admitted, expected: int) -> bytes:
+        self._pool.add(admitted, expected)
         self._work.set()
-        return accepted
+        return admitted.shown.hash
 
-    def _admit_impersonated(self, request: Request) -> bytes:
-        if request.gas > TRANSACTION_GAS:
-            raise Refused("exceeds block gas limit")
-        expected = self.next_nonce(request.sender)
-        admitted = impersonate(request, expected if request.nonce is None else request.nonce, BASE_FEE)
+    def _add_again(self, admitted: Admitted, nonces: dict[bytes, int]) -> None:
         shown = admitted.shown
-        if shown.hash in self.pending or shown.hash in self.chain.mined:
-            return shown.hash
-        if shown.nonce != expected:
-            raise Refused(f"nonce does not follow: next nonce {expected}, tx nonce {shown.nonce}")
-        self._queue(admitted)
-        return shown.hash
+        expected = self._pool.nonces.get(shown.sender, nonces.get(shown.sender, shown.nonce))
+        if shown.nonce < expected or self._knows(shown.hash):
+            log.warning("transaction dropped", hash="0x" + shown.hash.hex(), reason="its nonce is used")
+        else:
+            self._pool.add(admitted, expected)
 
-    def _admit_signed(self, admitted: Admitted) -> bytes:
-        shown = admitted.shown
-        if shown.hash in self.pending or shown.hash in self.chain.mined:
-            raise Refused("already known")
-        expected = self.next_nonce(shown.sender)
-        if shown.nonce < expected:
-            raise Refused(f"nonce too low: next nonce {expected}, tx nonce {shown.nonce}")
-        if shown.gas > TRANSACTION_GAS:
-            raise Refused("exceeds block gas limit")
-        if shown.max_fee < BASE_FEE:
-            raise Refused("max fee per gas less than block base fee")
-        if self.chain.spendable(shown.sender) < shown.gas * shown.max_fee + shown.value:
-            raise Refused("insufficient funds for gas * price + value")
-        if shown.nonce > expected:
-            self._early[shown.sender, shown.nonce] = admitted
-            self.pending[shown.hash] = shown
-            return shown.hash
-        self._queue(admitted)
-        return shown.hash
+    async def _execute_next(self) -> bool:
+        async with self._executing:
+            admitted = self._pool.next()
+            if admitted is None:
+                return False
+            try:
+                await self.perform(self._execute, admitted)
+            except Refused as refusal:
+                self._pool.drop(admitted)
+                log.warning("transaction dropped", hash="0x" + admitted.shown.hash.hex(), reason=str(refusal))
+            except Exception:
+                # Whatever the EVM trips over belongs to one transaction; the chain goes on without it.
+                self._pool.drop(admitted)
+                log.exception("transaction dropped", hash="0x" + admitted.shown.hash.hex())
+            return True
 
-    def _queue(self, admitted: Admitted) -> None:
-        shown = admitted.shown
-        self._ready.append(admitted)
-        self.pending[shown.hash] = shown
-        self._next_nonce[shown.sender] = shown.nonce + 1
-        follower = self._early.pop((shown.sender, shown.nonce + 1), None)
-        if follower:
-            self._queue(follower)
-
-    def _execute_next(self) -> bool:
-        if not self._ready:
-            return False
-        admitted = self._ready.popleft()
-        self.chain.set_time(int(self._clock()))
-        try:
-            self.chain.execute(admitted)
-        except Refused as refusal:
-            self._drop(admitted)
-            log.warning("transaction dropped", hash="0x" + admitted.shown.hash.hex(), reason=str(refusal))
-        except Exception:
-            # Whatever the EVM trips over belongs to one transaction; the chain goes on without it.
-            self._drop(admitted)
-            log.exception("transaction dropped", hash="0x" + admitted.shown.hash.hex())
-        return True
-
-    def _drop(self, admitted: Admitted) -> None:
-        # Its account's later transactions go with it: their nonces no longer follow.
-        self.pending.pop(admitted.shown.hash, None)
-        self._next_nonce.pop(admitted.shown.sender, None)
+    def _execute(self, admitted: Admitted) -> None:
+        self.chain.set_time(self.clock.seconds())
+        self.chain.execute(admitted)
 
     async def _execute_forever(self) -> None:
         while True:
             await self._work.wait()
             self._work.clear()
-            while await self.perform(self._execute_next):
+            while await self._execute_next():
                 pass
 
     async def _seal_forever(self) -> None:
@@ -168,12 +200,11 @@ class Miner:
                 await self._seal()
 
     async def _seal(self) -> Block:
-        block = await self.perform(self._seal_now)
-        for mined in block.mined:
-            self.pending.pop(mined.transaction.hash, None)
-        for listener in tuple(self._listeners):
-            listener(block)
+        block = await self.perform(lambda: self.chain.seal(self.clock.seconds()))
+        self._tell(block, ())
         return block
 
-    def _seal_now(self) -> Block:
-        return self.chain.seal(int(self._clock()))
+    def _tell(self, block: Block, removed: tuple[Block, ...]) -> None:
+        self._pool.mined(mined.transaction.hash for mined in block.mined)
+        for listener in tuple(self._listeners):
+            listener(block, removed)

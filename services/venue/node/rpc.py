@@ -8,7 +8,7 @@ from typing import Any, cast
 import orjson
 import structlog
 
-from services.venue.node.errors import RpcError
+from services.venue.node.errors import ConnectionCut, RpcError, TooManyRequests
 
 MAX_BATCH = 1_000
 
@@ -18,7 +18,7 @@ Answer = Callable[[str, list[Any]], Awaitable[Any]]
 
 
 async def respond(body: bytes | str, answer: Answer) -> bytes:
-    """The reply to one message; empty when it held notifications alone."""
+    """The reply to one message; empty when it held notifications alone. Raises ConnectionCut and TooManyRequests."""
     try:
         message = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -49,6 +49,8 @@ async def _respond_one(message: Any, answer: Answer) -> dict[str, Any] | None:
 async def _outcome(identity: Any, method: str, arguments: list[Any], answer: Answer) -> dict[str, Any]:
     try:
         return {"jsonrpc": "2.0", "id": identity, "result": await answer(method, arguments)}
+    except (ConnectionCut, TooManyRequests):
+        raise
     except RpcError as error:
         return _failure(identity, error.code, error.message, error.data)
     except Exception:

@@ -110,8 +110,8 @@ def receipt(mined: Mined, within: Block) -> Json:
     return shape if mined.ok else shape | {"revertReason": data(mined.output)}
 
 
-def log(one: Log, within: Block) -> Json:
-    """A log as eth_getLogs, receipts and log subscriptions give it."""
+def log(one: Log, within: Block, *, removed: bool = False) -> Json:
+    """A log as eth_getLogs, receipts and log subscriptions give it; `removed` where a reorg took it back."""
     return {
         "address": data(one.address),
         "blockHash": data(within.hash),
@@ -119,7 +119,7 @@ def log(one: Log, within: Block) -> Json:
         "blockTimestamp": quantity(within.timestamp),
         "data": data(one.data),
         "logIndex": quantity(one.index),
-        "removed": False,
+        "removed": removed,
         "topics": [data(topic) for topic in one.topics],
         "transactionHash": data(one.transaction_hash),
         "transactionIndex": quantity(one.transaction_index),

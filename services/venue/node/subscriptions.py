@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from collections import deque
+from typing import Any, Protocol
 
 import orjson
 
 from services.venue.node import filters, params, shapes
 from services.venue.node.block import Block
 from services.venue.node.errors import InvalidParams, Refused
+from services.venue.node.faults import PUSHES, RpcFaults
 from services.venue.node.filters import LogFilter
-from services.venue.node.methods import Methods
 from services.venue.node.miner import Miner
 from services.venue.node.outbox import Outbox
 
 MAX_SUBSCRIPTIONS = 1_000
 
+Published = tuple[Block, tuple[Block, ...]]
+
+
+class Calls(Protocol):
+    """What answers the calls of the socket."""
+
+    async def answer(self, method: str, arguments: list[Any]) -> Any: ...
+
 
 class Subscriptions:
     """The calls and streams of one socket; frames to send are taken from `outbox`."""
 
-    def __init__(self, miner: Miner, methods: Methods) -> None:
+    def __init__(self, miner: Miner, calls: Calls, faults: RpcFaults | None) -> None:
         self.outbox = Outbox()
-        self._methods = methods
+        self._calls = calls
+        self._faults = faults
+        self._held: deque[Published] = deque()
         self._heads: set[str] = set()
         self._logs: dict[str, LogFilter] = {}
         self._stop = miner.listen(self._publish)
@@ -33,7 +44,7 @@ class Subscriptions:
             return self._subscribe(arguments)
         if method == "eth_unsubscribe":
             return self._unsubscribe(arguments)
-        return await self._methods.answer(method, arguments)
+        return await self._calls.answer(method, arguments)
 
     def close(self) -> None:
         self._stop()
@@ -63,13 +74,29 @@ class Subscriptions:
             raise InvalidParams("subscription not found")
         return True
 
-    def _publish(self, block: Block) -> None:
+    def _publish(self, block: Block, removed: tuple[Block, ...]) -> None:
+        self._held.append((block, removed))
+        fault = self._faults.strike(PUSHES, "ws") if self._faults and (self._heads or self._logs) else None
+        kind = fault.kind if fault else ""
+        if kind == "rpc_silent":
+            self._held.pop()
+        behind = fault.whole("blocks") if fault and kind == "rpc_lag" else 0
+        while len(self._held) > behind:
+            self._send(*self._held.popleft(), logs=kind != "rpc_missing_logs")
+
+    def _send(self, block: Block, removed: tuple[Block, ...], *, logs: bool) -> None:
+        for identity, wanted in self._logs.items() if logs else ():
+            for gone in removed:
+                self._push_logs(identity, wanted, gone, removed=True)
         for identity in self._heads:
             self._push(identity, shapes.header(block))
+        for identity, wanted in self._logs.items() if logs else ():
+            self._push_logs(identity, wanted, block, removed=False)
+
+    def _push_logs(self, identity: str, wanted: LogFilter, block: Block, *, removed: bool) -> None:
         for log in block.logs:
-            for identity, wanted in self._logs.items():
-                if wanted.admits(log):
-                    self._push(identity, shapes.log(log, block))
+            if wanted.admits(log):
+                self._push(identity, shapes.log(log, block, removed=removed))
 
     def _push(self, identity: str, result: shapes.Json) -> None:
         frame = {

@@ -25,6 +25,7 @@ class Admitted:
 
     shown: Transaction
     executable: SignedTransactionAPI
+    raw: bytes
     impersonated: bool
 
 
@@ -52,7 +53,7 @@ def decode_raw(raw: bytes) -> Admitted:
         raise Refused(f"invalid transaction: {error}") from error
     if transaction.chain_id != CHAIN_ID:
         raise Refused(f"invalid chain id for signer: have {transaction.chain_id} want {CHAIN_ID}")
-    return Admitted(_shown(transaction, sender), transaction, impersonated=False)
+    return Admitted(_shown(transaction, sender), transaction, transaction.encode(), impersonated=False)
 
 
 def impersonate(request: Request, nonce: int, gas_price: int) -> Admitted:
@@ -76,7 +77,16 @@ def impersonate(request: Request, nonce: int, gas_price: int) -> Admitted:
         "validate": lambda: None,
     }
     executable = cast("SignedTransactionAPI", SpoofTransaction(unsigned, **overrides))
-    return Admitted(_shown(unsigned, request.sender), executable, impersonated=True)
+    return Admitted(_shown(unsigned, request.sender), executable, unsigned.encode(), impersonated=True)
+
+
+def repriced(admitted: Admitted) -> Admitted:
+    """The same with a higher fee, as a sender replaces what does not get mined. Refused where the sender would have to sign it."""
+    shown = admitted.shown
+    if not admitted.impersonated:
+        raise Refused("only an unsigned transaction can be replaced")
+    request = Request(shown.sender, shown.to, shown.data, shown.value, shown.gas)
+    return impersonate(request, shown.nonce, shown.gas_price + shown.gas_price // 10)
 
 
 def _shown(transaction: SignedTransactionAPI, sender: bytes) -> Transaction:
@@ -93,7 +103,6 @@ def _shown(transaction: SignedTransactionAPI, sender: bytes) -> Transaction:
         data=bytes(transaction.data),
         kind=transaction.type_id or 0,
         signature=(_recovery(transaction), transaction.r, transaction.s),
-        raw=transaction.encode(),
     )
 
 

@@ -1,0 +1,60 @@
+"""A public RPC endpoint's bad days: late, behind, wrong, or away. The venue's own door (`/venue`) is never struck."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from services.venue.faults.fault import Fault
+from services.venue.faults.fields import BadFault
+from services.venue.faults.kinds import Family
+from services.venue.faults.registry import Registry
+from services.venue.node.errors import InvalidParams
+
+PUSHES = "eth_subscription"
+REMEMBERED = 20_000
+
+Line = dict[str, Any]
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000  # clock: when a line was written, as the journal of the venue has it
+
+
+class RpcFaults:
+    """The faults of one node. A strike leaves a line in the form of the venue's journal, the newest of which are kept."""
+
+    def __init__(self, now_ms: Callable[[], int] = _now_ms, seed: int = 0) -> None:
+        self._now_ms = now_ms
+        self._lines: deque[Line] = deque(maxlen=REMEMBERED)
+        self._written = 0
+        self._registry = Registry(self._note, seed, frozenset({Family.CHAIN}))
+
+    def add(self, fault: Mapping[str, object]) -> Line:
+        """Strike from now on; the fault as it was understood. Raises InvalidParams."""
+        try:
+            return self._registry.add(fault).told()
+        except BadFault as error:
+            raise InvalidParams(str(error)) from error
+
+    def clear(self) -> None:
+        self._registry.remove()
+
+    def told(self) -> list[Line]:
+        return [fault.told() for fault in self._registry.active]
+
+    def after(self, seq: int) -> list[Line]:
+        """Every kept line behind `seq`, oldest first."""
+        return [line for line in self._lines if line["seq"] > seq]
+
+    def strike(self, method: str, door: str) -> Fault | None:
+        """What strikes one call, if anything; `door` is http or ws."""
+        if not self._registry.active:
+            return None
+        return self._registry.strike(Family.CHAIN, {"rpc": method}, called=method, door=door)
+
+    def _note(self, kind: str, **fields: Any) -> None:
+        self._written += 1
+        self._lines.append({"seq": self._written, "at_ms": self._now_ms(), "kind": kind, **fields})

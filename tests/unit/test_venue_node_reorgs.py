@@ -1,0 +1,272 @@
+"""Blocks that are taken back: what was in them comes again, later, otherwise or never, and the state is that of the new chain."""
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, seed, settings
+from hypothesis import strategies as st
+
+from services.venue.node import addresses, genesis
+from services.venue.node.admin import Admin
+from services.venue.node.block import Block
+from services.venue.node.errors import InvalidParams, Refused
+from services.venue.node.evm import Chain, Retention
+from services.venue.node.faults import RpcFaults
+from services.venue.node.ledger import NOBODY, Holder, Key, Ledger, Value, nothing
+from services.venue.node.methods import Methods
+from services.venue.node.miner import Miner
+from services.venue.node.subscriptions import Subscriptions
+
+NOW = 1_790_000_000
+NOBODYS = ["0x" + f"{number:02x}" * 20 for number in range(1, 6)]
+
+
+class Node:
+    """A chain in this process, asked as over JSON-RPC."""
+
+    def __init__(self, retention: Retention = Retention()) -> None:  # noqa: B008
+        self.miner = Miner(Chain(genesis.accounts(), NOW, retention=retention), block_ms=0, clock=lambda: NOW + 60)
+        self.methods = Methods(self.miner, finality=2, admin=Admin(self.miner, RpcFaults(lambda: 0)))
+
+    async def __call__(self, method: str, *arguments: Any) -> Any:
+        return await self.methods.answer(method, list(arguments))
+
+    async def pay(self, to: str, wei: int = 7) -> str:
+        return await self("eth_sendTransaction", {"from": addresses.ADMIN, "to": to, "value": hex(wei)})
+
+    async def pay_each(self) -> list[str]:
+        """One payment to everybody, each in a block of its own."""
+        sent: list[str] = []
+        for to in NOBODYS:
+            sent.append(await self.pay(to))
+            await self("evm_mine")
+        return sent
+
+    async def balances(self, tag: str = "latest") -> list[int]:
+        return [int(await self("eth_getBalance", to, tag), 16) for to in NOBODYS]
+
+    async def block_of(self, sent: str) -> int | None:
+        receipt = await self("eth_getTransactionReceipt", sent)
+        return int(receipt["blockNumber"], 16) if receipt else None
+
+
+@pytest.fixture
+async def node():
+    one = Node()
+    yield one
+    one.miner.close()
+
+
+async def test_blocks_that_are_taken_back_are_replaced_by_more_and_their_transactions_move(node):
+    sent = await node.pay_each()
+    before = [await node("eth_getBlockByNumber", hex(number), False) for number in range(6)]
+    done = await node("evm_reorg", 3)
+    after = [await node("eth_getBlockByNumber", hex(number), False) for number in range(7)]
+
+    assert before[:3] == after[:3]
+    assert done["removed"] == [one["hash"] for one in before[3:]]
+    assert done["added"] == [one["hash"] for one in after[3:]]
+    assert not {one["hash"] for one in before[3:]} & {one["hash"] for one in after}
+    assert [one["parentHash"] for one in after[1:]] == [one["hash"] for one in after[:-1]]
+    assert [await node.block_of(one) for one in sent] == [1, 2, 3, 3, 3]
+    assert await node.balances() == [7] * 5
+    assert await node.balances("0x2") == [7, 7, 0, 0, 0]
+    assert (await node("eth_getBlockByHash", done["removed"][0], False))["number"] == "0x3"
+
+
+@pytest.mark.parametrize(
+    ("fate", "balances", "waiting"),
+    [
+        ("again", [7, 7, 7, 7, 7], 0),
+        ("later", [7, 7, 7, 7, 7], 3),
+        ("replaced", [7, 7, 7, 7, 7], 0),
+        ("dropped", [7, 7, 0, 0, 0], 0),
+    ],
+)
+async def test_what_was_taken_back_has_one_of_five_fates(node, fate, balances, waiting):
+    sent = await node.pay_each()
+    done = await node("evm_reorg", 3, {"fate": fate, "blocks": 5})
+    known = [await node("eth_getTransactionByHash", one) is not None for one in sent]
+    await node("evm_mine")
+
+    assert len(done["added"]) == 5
+    assert len(done["waiting"]) == waiting
+    assert await node.balances() == balances
+    assert known == [True, True, *[fate in ("again", "later")] * 3]
+    assert await node.block_of(sent[1]) == 2
+    assert await node.block_of(sent[2]) == {"again": 3, "later": 8}.get(fate)
+
+
+async def test_a_transaction_can_be_mined_again_and_fail(node):
+    mint = "0x40c10f19" + NOBODYS[0][2:].rjust(64, "0") + "f4240".rjust(64, "0")
+    sent = await node("eth_sendTransaction", {"from": addresses.ADMIN, "to": addresses.COLLATERAL, "data": mint})
+    await node("evm_mine")
+    before = await node("eth_getTransactionReceipt", sent)
+    await node("evm_reorg", 1, {"fate": "failed"})
+    after = await node("eth_getTransactionReceipt", sent)
+
+    assert (before["status"], len(before["logs"])) == ("0x1", 1)
+    assert (after["status"], after["logs"]) == ("0x0", [])
+    assert before["blockHash"] != after["blockHash"]
+
+
+async def test_those_behind_a_dropped_one_wait_until_its_number_is_used_again(node):
+    sent = await node.pay_each()
+    done = await node("evm_reorg", 3, {"fate": "dropped", "transactions": sent[2:3]})
+    before = await node.balances()
+    instead = await node.pay(NOBODYS[2], 9)
+    await node("evm_mine")
+
+    assert done["waiting"] == sent[3:]
+    assert before == [7, 7, 0, 0, 0]
+    assert await node.balances() == [7, 7, 9, 7, 7]
+    assert {await node.block_of(one) for one in [instead, *sent[3:]]} == {7}
+
+
+async def test_what_was_written_past_transactions_outlives_a_reorg_of_its_block(node):
+    slot = "0x" + "00" * 31 + "05"
+    await node("evm_setBalance", NOBODYS[0], hex(10**18))
+    await node("evm_setCode", NOBODYS[1], "0x60016000")
+    await node("evm_setStorage", NOBODYS[1], {slot: "0x7"})
+    await node("evm_setStorage", NOBODYS[1], "0x6", "0x8")
+    await node("evm_setNonce", NOBODYS[2], "0x9")
+    await node("evm_mine")
+    await node("evm_reorg", 1)
+
+    assert await node("eth_getBalance", NOBODYS[0]) == hex(10**18)
+    assert await node("eth_getCode", NOBODYS[1]) == "0x60016000"
+    assert [int(await node("eth_getStorageAt", NOBODYS[1], one), 16) for one in (slot, "0x6")] == [7, 8]
+    assert await node("eth_getTransactionCount", NOBODYS[2]) == "0x9"
+    assert await node("eth_getTransactionCount", NOBODYS[2], "pending") == "0x9"
+
+
+async def test_a_socket_is_told_which_logs_are_gone_and_then_the_new_blocks(node):
+    mint = "0x40c10f19" + NOBODYS[0][2:].rjust(64, "0") + "f4240".rjust(64, "0")
+    await node("eth_sendTransaction", {"from": addresses.ADMIN, "to": addresses.COLLATERAL, "data": mint})
+    await node("evm_mine")
+    socket = Subscriptions(node.miner, node.methods, None)
+    heads = await socket.answer("eth_subscribe", ["newHeads"])
+    logs = await socket.answer("eth_subscribe", ["logs", {"address": addresses.COLLATERAL}])
+    done = await node("evm_reorg", 1)
+    frames = [orjson.loads(await socket.outbox.take())["params"] for _ in range(4)]
+    log = frames[0]["result"]
+
+    assert [one["subscription"] for one in frames] == [logs, heads, logs, heads]
+    assert (log["removed"], log["blockHash"]) == (True, done["removed"][0])
+    assert frames[2]["result"] == log | {
+        "removed": False,
+        "blockHash": done["added"][0],
+        "blockTimestamp": frames[1]["result"]["timestamp"],
+    }
+    assert [frames[place]["result"]["hash"] for place in (1, 3)] == done["added"]
+    assert await node("eth_getLogs", {"fromBlock": "0x0"}) == [frames[2]["result"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "refusal"),
+    [
+        ((0,), InvalidParams),
+        ((True,), InvalidParams),
+        ((300,), InvalidParams),
+        ((3,), Refused),
+        ((1, {"fate": "unknown"}), InvalidParams),
+        ((1, {"blocks": 0}), InvalidParams),
+        ((1, {"blocks": 100}), InvalidParams),
+        ((1, {"depth": 1}), InvalidParams),
+        ((1, {"transactions": "0x"}), InvalidParams),
+    ],
+)
+async def test_a_reorg_that_cannot_be_is_refused_and_changes_nothing(node, arguments, refusal):
+    await node("evm_mine")
+    await node("evm_mine")
+    head = await node("eth_getBlockByNumber", "latest")
+
+    with pytest.raises(refusal):
+        await node("evm_reorg", *arguments)
+    assert await node("eth_getBlockByNumber", "latest") == head
+
+
+async def test_the_clock_is_set_moved_and_never_runs_backwards(node):
+    async def mined() -> int:
+        await node("evm_mine")
+        return int((await node("eth_getBlockByNumber", "latest"))["timestamp"], 16) - NOW
+
+    await node("evm_setTime", hex(NOW + 1_000))
+    times = [await mined()]
+    await node("evm_increaseTime", 500)
+    times.append(await mined())
+    await node("evm_increaseTime", -1_400)
+    times.append(await mined())
+    await node("evm_mine", NOW + 5_000)
+    times.append(await mined())
+
+    assert times == [1_000, 1_500, 1_500, 5_000]
+
+
+async def test_old_blocks_and_their_states_are_forgotten_and_asking_for_them_is_an_error():
+    node = Node(Retention(blocks=300, transactions=50))
+    for _ in range(60):
+        await node.pay(NOBODYS[0], 1)
+        for _ in range(6):
+            node.miner.chain.seal(NOW)
+        await node("evm_mine")
+    head, first = node.miner.chain.head.number, node.miner.chain.first
+    refused: list[str] = []
+    for method, arguments in {
+        "eth_getBalance": [NOBODYS[0], hex(first - 1)],
+        "eth_getLogs": [{"fromBlock": hex(first - 1)}],
+    }.items():
+        with pytest.raises(Exception, match=r"not found|pruned") as caught:
+            await node(method, *arguments)
+        refused.append(str(caught.value))
+    node.miner.close()
+
+    assert head - first == 299
+    assert refused == ["header not found", "pruned history unavailable"]
+    assert paid_by(node.miner.chain, first) < paid_by(node.miner.chain, head) == 60
+    assert len(node.miner.chain.mined) == 43
+
+
+def paid_by(chain: Chain, number: int) -> int:
+    block = chain.block(number)
+    assert isinstance(block, Block)
+    return chain.balance(genesis.canonical(NOBODYS[0]), block)
+
+
+KEYS: list[Key] = [b"a" * 20, b"b" * 20, (b"a" * 20, 0), (b"a" * 20, 1), (b"b" * 20, 0)]
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[str | dict[Key, Value]]:
+    """Blocks with what they change, and here and there one that is taken back, or the oldest that is forgotten."""
+    changes = st.dictionaries(st.sampled_from(KEYS), st.integers(0, 3))
+    steps = draw(st.lists(st.one_of(changes, st.sampled_from(["take back", "forget"])), max_size=30))
+    return [one if isinstance(one, str) else {key: _value(key, number) for key, number in one.items()} for one in steps]
+
+
+def _value(key: Key, number: int) -> Value:
+    return number if isinstance(key, tuple) else Holder(balance=number) if number else NOBODY
+
+
+@seed(137)
+@settings(max_examples=200, deadline=None, database=None)
+@given(histories())
+def test_a_ledger_remembers_what_a_copy_of_every_state_would(history):
+    ledger, states, number = Ledger(), {-1: dict[Key, Value]()}, 0
+    for step in history:
+        if isinstance(step, dict):
+            ledger.write(number, step)
+            states[number] = states[number - 1] | step
+            number += 1
+        elif step == "take back" and len(states) > 1:
+            ledger.take_back()
+            number -= 1
+            del states[number]
+        elif step == "forget" and len(states) > 1:
+            ledger.forget()
+            del states[min(states)]
+
+    for block, state in states.items():
+        assert [ledger.at(key, block) for key in KEYS] == [state.get(key, nothing(key)) for key in KEYS]
+    assert [ledger.now(key) for key in KEYS] == [states[number - 1].get(key, nothing(key)) for key in KEYS]
