@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
 from typing import Any, cast
 
 from eth.abc import AccountDatabaseAPI, MetaWitnessAPI
+from eth.db.journal import get_next_checkpoint
 from eth.typing import JournalDBCheckpoint
 from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.cancun.state import CancunState
 from eth_typing import Address, Hash32
 from eth_utils.crypto import keccak
 
+from services.venue.node.interpreter import Computation
 from services.venue.node.ledger import NO_CODE, NOBODY, Holder, Key, Ledger, Value
 
 # Roots are the chain's business; py-evm only hands them back when it reverts.
 ROOT = cast("Hash32", b"\0" * 32)
 
-_checkpoints = count()
 _MISSING: Any = object()
 
 
@@ -130,9 +130,10 @@ class Accounts(AccountDatabaseAPI):
         self._warm_up(address)
 
     def record(self) -> JournalDBCheckpoint:
-        mark = next(_checkpoints)
+        # From the counter that the transient storage draws its own from: it takes ours too.
+        mark = get_next_checkpoint()
         self._marks[mark] = len(self._undo)
-        return cast("JournalDBCheckpoint", mark)
+        return mark
 
     def discard(self, checkpoint: JournalDBCheckpoint) -> None:
         mark = self._marks.pop(checkpoint)
@@ -176,6 +177,7 @@ class State(CancunState):
     """Cancun's rules on `Accounts`."""
 
     account_db_class = Accounts
+    computation_class = Computation
 
     def __init__(self, view: View, context: ExecutionContext) -> None:
         super().__init__(cast("Any", view), context, ROOT)
