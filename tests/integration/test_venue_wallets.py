@@ -139,6 +139,7 @@ def test_the_relayer_answers_questions_in_its_own_words(venue):
         "address": address,
         "nonce": "0",
     }
+    assert desk.ask("/nowhere") == (404, {"error": "Not Found"})
     assert desk.ask("/v1/account/transactions/none") == (404, {"error": "transaction not found"})
     for params in ({}, {"address": "0x1", "type": "SAFE"}, {"address": address, "type": "EOA"}, {"address": address}):
         assert desk.ask("/v1/account/transactions/params", **params)[0] == 400

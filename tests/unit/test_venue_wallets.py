@@ -68,8 +68,21 @@ def test_a_signature_that_the_chain_would_not_take_is_not_taken_here():
         NESTED.signature[:97] + keccak(b"another order") + NESTED.signature[129:],
         NESTED.signature[:-3] + b"!" + NESTED.signature[-2:],
         bytes(65) + NESTED.signature[65:],
+        bytes.fromhex(
+            sdk.wrap_deposit_wallet_session_signer_signature(OWNER.signer, "0x" + NESTED.signature.hex())[2:]
+        ),
     ],
-    ids=["none", "not nested", "cut", "too long", "other domain", "other order", "other type", "nobody's"],
+    ids=[
+        "none",
+        "not nested",
+        "cut",
+        "too long",
+        "other domain",
+        "other order",
+        "other type",
+        "nobody's",
+        "session key's",
+    ],
 )
 def test_a_nested_signature_that_is_not_whole_is_nobodys(signature):
     assert len(NESTED.signature) == NESTED_BYTES == 317

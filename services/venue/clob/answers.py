@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import orjson
 import structlog
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -66,3 +67,9 @@ async def _answered(handler: Handler, request: Request) -> Response:
     except (httpx.HTTPError, RpcError, TimeoutError) as error:
         log.warning("the chain does not answer", path=request.url.path, error=repr(error))
         return answer({"error": AWAY}, 503)
+
+
+async def unknown(_: Request, error: Exception) -> Response:
+    """What is asked of a path that is not there, or by another method than it has; a handler of `HTTPException`."""
+    assert isinstance(error, HTTPException)
+    return answer({"error": error.detail}, error.status_code, error.headers)

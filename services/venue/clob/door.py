@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from services.venue.clob.answers import answer, endpoint
+from services.venue.clob.answers import endpoint, unknown
 from services.venue.clob.balances import Balances
 from services.venue.clob.builders import Builders
 from services.venue.clob.gate import Gate
@@ -82,7 +81,7 @@ class Clob:
 
     def routes(self) -> list[BaseRoute]:
         """What is not among them is a 404, another method a 405, in JSON as everything."""
-        inside = Starlette(routes=self._routes, exception_handlers={HTTPException: _unknown})
+        inside = Starlette(routes=self._routes, exception_handlers={HTTPException: unknown})
         return [
             Mount("/clob", app=inside),
             Route("/admin/clob", endpoint(self._tell)),
@@ -104,8 +103,3 @@ class Clob:
             fields(read_body(await request.body(), "expected JSON"), "expected an object")
         )
         return self.tuning.told()
-
-
-async def _unknown(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return answer({"error": error.detail}, error.status_code, error.headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -23,6 +24,7 @@ LARGEST = 2**256 - 1
 INVALID = "Invalid order payload"
 # A contract wallet's signature is as long as its wallet likes.
 LONGEST_SIGNATURE = 1_024
+_HEX = re.compile(r"(?:0x)?(?:[0-9a-fA-F]{2})*")
 
 
 def read_body(raw: bytes, refusal: str = INVALID) -> object:
@@ -116,10 +118,10 @@ def _signature(order: Mapping[str, Any], kind: Kind) -> bytes:
 
 
 def _hex(fields: Mapping[str, Any], name: str) -> bytes:
-    try:
-        return bytes.fromhex(str(fields.get(name)).removeprefix("0x"))
-    except ValueError as error:
-        raise _invalid() from error
+    value = fields.get(name)
+    if not isinstance(value, str) or not _HEX.fullmatch(value):
+        raise _invalid()
+    return bytes.fromhex(value.removeprefix("0x"))
 
 
 def _side(value: object) -> int:

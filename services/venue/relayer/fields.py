@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -12,6 +13,7 @@ from services.venue.digits import whole
 from services.venue.refusals import Refusal
 
 LARGEST = 2**256 - 1
+_DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,9 @@ class Fields:
 
     def data(self, name: str, most: int) -> bytes:
         value = self.text(name)
-        if not value.startswith("0x") or len(value) > 2 + 2 * most:
+        if not _DATA.fullmatch(value) or len(value) > 2 + 2 * most:
             raise invalid(name)
-        try:
-            return bytes.fromhex(value[2:])
-        except ValueError as error:
-            raise invalid(name) from error
+        return bytes.fromhex(value[2:])
 
 
 def invalid(name: str) -> Refusal:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from eth_utils.address import is_hex_address, to_checksum_address
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import Mount, Route
 
 from services.venue.accounts import Kind, account_of
-from services.venue.clob.answers import endpoint
+from services.venue.clob.answers import endpoint, unknown
 from services.venue.clob.gate import signed_path
 from services.venue.clob.parse import read_body
 from services.venue.deployments import Deployments
@@ -41,7 +43,7 @@ class Relayer:
             Route("/v1/account/transactions/{transaction_id}", endpoint(self.transaction)),
         ]
         return [
-            Mount("/relayer", routes=served),
+            Mount("/relayer", app=Starlette(routes=served, exception_handlers={HTTPException: unknown})),
             Route("/admin/relayer-key", endpoint(self.give_key), methods=["POST"]),
             Route("/admin/wallets", endpoint(self.make_wallet), methods=["POST"]),
         ]
