@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,15 +13,26 @@ import websockets
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.venue_chain import BUY
-from tests.venue_process import Venue
+from tests.venue_process import Venue, venue_process
 from tests.venue_trader import CENT, SHARE, Heard, Trader, listening
 from tests.venue_views import lines, market
 
 
+@pytest.fixture(scope="module")
+def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
+    """A venue with one fault from its file, which never meets anything."""
+    path = tmp_path_factory.mktemp("venue") / "faults.toml"
+    path.write_text('[[fault]]\nkind = "frame_drop"\nchannel = "user"\ncontaining = "no frame says this"\ntimes = 0\n')
+    with venue_process("--seed", "3", "--faults", str(path)) as running:
+        yield running
+
+
 @pytest.fixture(autouse=True)
 async def no_faults_after(web):
+    """But for the one of the file."""
     yield
-    await web.delete("/admin/faults")
+    for fault in (await web.get("/admin/faults")).json()["faults"][1:]:
+        await web.delete("/admin/faults", params={"id": fault["id"]})
 
 
 async def strike(web: httpx.AsyncClient, kind: str, channel: str = "market", **fault: Any) -> None:
@@ -59,6 +70,18 @@ async def levels(web: httpx.AsyncClient, venue: Venue, trader: Trader):
     async with listening(venue.socket_url + "/ws/market", {"assets_ids": [token], "type": "market"}) as heard:
         yield Levels(trader, token, heard)
     await trader.cancel("/cancel-all")
+
+
+async def test_faults_of_the_file_are_there_from_the_start(web):
+    first, *_ = (await web.get("/admin/faults")).json()["faults"]
+
+    assert (first["id"], first["kind"], first["containing"], first["struck"]) == (
+        1,
+        "frame_drop",
+        "no frame says this",
+        0,
+    )
+    assert (await web.delete("/admin/faults", params={"id": "9"})).status_code == 400
 
 
 async def test_a_frame_can_be_lost_doubled_and_overtaken(web, levels):

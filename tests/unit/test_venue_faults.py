@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
+from services.venue.__main__ import main
 from services.venue.faults.commit import CommitFaults, Ending, Fate
 from services.venue.faults.fields import BadFault
 from services.venue.faults.file import BadFile, read_file
@@ -167,3 +169,10 @@ def test_a_file_that_is_no_list_of_faults_is_refused(tmp_path: Path, text: str |
         path.write_text(text)
     with pytest.raises(BadFile, match="expected"):
         read_file(path, EVERY)
+
+
+def test_a_venue_does_not_start_with_a_file_that_is_wrong(tmp_path: Path):
+    path = tmp_path / "faults.toml"
+    path.write_text('[[fault]]\nkind = "delay"\npath = "/"\nms = "soon"\n')
+    with pytest.raises(typer.BadParameter, match="fault 1: ms: expected a whole number, 0 or more"):
+        main(faults=path)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -55,6 +55,7 @@ class ClobRest:
         self._exchange = endpoints.exchange_address
 
     async def close(self) -> None:
+        self._key.close()
         await self._http.aclose()
 
     async def post(self, intent: Intent) -> Answer:
@@ -103,10 +104,10 @@ class ClobRest:
         return Wallet(spendable.balance_micros, spendable.allowance(self._exchange), read_at)
 
     async def server_time(self) -> datetime:
-        seconds = await self._reads.get("/time", _seconds, source="time")
-        if seconds is None:
+        time = await self._reads.get("/time", _time, source="time")
+        if time is None:
             raise VenueUnavailable("/time: HTTP 404")
-        return datetime.fromtimestamp(seconds, UTC)
+        return time
 
     async def _pages(self, token_id: str, after: datetime) -> list[ClobTrade]:
         trades: list[ClobTrade] = []
@@ -138,5 +139,5 @@ class ClobRest:
         return int(self._clock.now().timestamp())
 
 
-def _seconds(payload: object) -> int:
-    return Fields("time", {"time": payload}).integer("time")
+def _time(payload: object) -> datetime:
+    return Fields("time", {"time": payload}).epoch("time")
