@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -16,6 +16,7 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 
 from services.venue.bank import BINARY, NO_PARENT, UNLIMITED, condition_id, token_ids
+from services.venue.contracts import STANDARD, Contract
 from services.venue.node import addresses, artifacts, calldata, genesis
 from services.venue.node.block import Mined
 from services.venue.node.evm import BASE_FEE, Call, Chain
@@ -47,15 +48,12 @@ _FIELDS = (
     ("metadata", "bytes32"),
     ("builder", "bytes32"),
 )
-_DOMAIN = {
-    "name": "Polymarket CTF Exchange",
-    "version": "2",
-    "chainId": addresses.CHAIN_ID,
-    "verifyingContract": addresses.EXCHANGE,
-}
+_NAME = "Polymarket CTF Exchange"
 
 
-def an_order(owner: LocalAccount, side: int, token: int, shares: int, price: int, salt: int = 1) -> SignedOrder:
+def an_order(
+    owner: LocalAccount, side: int, token: int, shares: int, price: int, salt: int = 1, contract: Contract = STANDARD
+) -> SignedOrder:
     """A signed order for micro-shares at a price in millionths of a dollar."""
     cash = shares * price // 1_000_000
     return resigned(
@@ -74,10 +72,11 @@ def an_order(owner: LocalAccount, side: int, token: int, shares: int, price: int
             signature=b"",
         ),
         owner,
+        contract,
     )
 
 
-def resigned(order: SignedOrder, owner: LocalAccount) -> SignedOrder:
+def resigned(order: SignedOrder, owner: LocalAccount, contract: Contract = STANDARD) -> SignedOrder:
     """The order with its owner's signature over what it now says."""
     values = (
         order.salt,
@@ -94,7 +93,13 @@ def resigned(order: SignedOrder, owner: LocalAccount) -> SignedOrder:
     )
     message = dict(zip((name for name, _ in _FIELDS), values, strict=True))
     types = {"Order": [{"name": name, "type": kind} for name, kind in _FIELDS]}
-    signed = owner.sign_message(encode_typed_data(_DOMAIN, types, message))
+    domain = {
+        "name": _NAME,
+        "version": contract.domain_version,
+        "chainId": addresses.CHAIN_ID,
+        "verifyingContract": contract.exchange,
+    }
+    signed = owner.sign_message(encode_typed_data(domain, types, message))
     return replace(order, signature=bytes(signed.signature))
 
 
@@ -116,12 +121,12 @@ def a_match(taker: SignedOrder, *makers: SignedOrder, **changes: Any) -> Match:
 class Contracts:
     """The contracts on a chain in this process, with one market and three funded wallets."""
 
-    def __init__(self) -> None:
-        self.chain = Chain(genesis.accounts(), START)
+    def __init__(self, more: Sequence[genesis.Account] = ()) -> None:
+        self.chain = Chain([*genesis.accounts(), *more], START)
         prepare = ("prepareCondition", ("address", "bytes32", "uint256"))
         self.must(addresses.ADMIN, addresses.CONDITIONAL_TOKENS, prepare, addresses.ORACLE, QUESTION, 2)
         for wallet in WALLETS:
-            self._fund(wallet.address)
+            self.fund(wallet.address)
 
     def send(self, sender: str, to: str, signature: calldata.Signature, *arguments: Any) -> Mined:
         return self.send_data(sender, to, calldata.write(signature, *arguments))
@@ -137,7 +142,7 @@ class Contracts:
         return mined
 
     def settle(self, match: Match) -> Mined:
-        return self.send_data(addresses.OPERATOR, addresses.EXCHANGE, match_calldata(match))
+        return self.send_data(addresses.OPERATOR, match.contract.exchange, match_calldata(match))
 
     def refusal(self, match: Match) -> str:
         """Why the exchange refuses a match; "" when it settles."""
@@ -157,7 +162,7 @@ class Contracts:
     def shares(self, wallet: str, token: int) -> int:
         return self.ask(addresses.CONDITIONAL_TOKENS, ("balanceOf", ("address", "uint256")), "uint256", wallet, token)
 
-    def _fund(self, wallet: str) -> None:
+    def fund(self, wallet: str) -> None:
         cash, tokens = addresses.COLLATERAL, addresses.CONDITIONAL_TOKENS
         approve = ("approve", ("address", "uint256"))
         self.must(addresses.ADMIN, cash, ("mint", ("address", "uint256")), wallet, 2_000 * USDC)

@@ -50,11 +50,25 @@ TOPICS = {
     "ApprovalForAll": "17307eab39ab6107e8899845ad3d59bd9653f200f220920489ca2b5937696c31",
     "Transfer": "ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef",
     "Approval": "8c5be1e5ebec7d5bd14f71427d1e84f3dd0314c0f7b2291e5b200ac8c7c3b925",
-    "PositionSplit": "2e6bb91f8cbcda0c93623c54d0403a43514fabc40084ec96b6d5379a74786298",
-    "PositionsMerge": "6f13ca62553fcc2bcd2372180a43949c1e4cebba603901ede2f4e14f36b282ca",
-    "PayoutRedemption": "2682012a4a4f1973119f1c9b90745d1bd91fa2bab387344f044cb3586864d18d",
+    "OrderPreapproved": "e92c22722d9c284034b6c9f5aaec018edb3e593c0e084900b6b9d390a1182a0b",
+    "OrderPreapprovalInvalidated": "b766aa470f20b094f26a9a14ea5bf63a60af51703c15776e2e739b6a0428adf6",
+    "PositionsConverted": "b03d19dddbc72a87e735ff0ea3b57bef133ebe44e1894284916a84044deb367e",
     "ConditionPreparation": "ab3760c3bd2bb38b5bcf54dc79802ed67338b4cf29f3054ded67ed24661e4177",
     "ConditionResolution": "b44d84d3289691f71497564b85d4233648d9dbae8cbdbb4329f301c3a0185894",
+}
+
+# Both the conditional tokens and the adapter have events of these names.
+SPLITS = {
+    "conditional_tokens": {
+        "PositionSplit": "2e6bb91f8cbcda0c93623c54d0403a43514fabc40084ec96b6d5379a74786298",
+        "PositionsMerge": "6f13ca62553fcc2bcd2372180a43949c1e4cebba603901ede2f4e14f36b282ca",
+        "PayoutRedemption": "2682012a4a4f1973119f1c9b90745d1bd91fa2bab387344f044cb3586864d18d",
+    },
+    "neg_risk_adapter": {
+        "PositionSplit": "bbed930dbfb7907ae2d60ddf78345610214f26419a0128df39b6cc3d9e5df9b0",
+        "PositionsMerge": "ba33ac50d8894676597e6e35dc09cff59854708b642cd069d21eb9c7ca072a04",
+        "PayoutRedemption": "9140a6a270ef945260c03894b3c6b3b2695e9d5101feef0ff24fec960cfd3224",
+    },
 }
 
 
@@ -63,6 +77,9 @@ def test_events_have_the_topics_of_the_real_contracts():
     known = {one["name"]: topic0(one).hex() for one in entries if one["name"] in TOPICS}
 
     assert known == TOPICS
+    for name, wanted in SPLITS.items():
+        found = {one["name"]: topic0(one).hex() for one in artifacts.load(name).abi if one["name"] in wanted}
+        assert found == wanted
 
 
 SELECTORS = {

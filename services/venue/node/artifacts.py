@@ -11,7 +11,9 @@ from typing import Any
 HERE = Path(__file__).parent / "contracts"
 FILE = HERE / "artifacts.json"
 NAMES = (
-    *("collateral", "conditional_tokens", "exchange"),
+    *("collateral", "conditional_tokens", "wrapped_collateral", "exchange", "neg_risk_exchange", "exchange_v3"),
+    *("neg_risk_adapter", "collateral_adapter", "neg_risk_collateral_adapter"),
+    *("position_manager", "router", "auto_redeemer", "unserved"),
     *("wallet_deposit", "wallet_multisend", "wallet_proxy", "wallet_safe"),
 )
 

@@ -4,29 +4,68 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, cast
 
 import vyper  # pyright: ignore[reportMissingTypeStubs]
 from eth_utils.crypto import keccak
 from vyper.compiler.settings import OptimizationLevel, Settings  # pyright: ignore[reportMissingTypeStubs]
 
+from services.venue.node import addresses
 from services.venue.node.artifacts import FILE, HERE, NAMES
+
+# Contracts that are another's source with other constants: no constructor runs on this chain, so nothing can be immutable.
+VARIANTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "wrapped_collateral": ("collateral", {"name": '"Wrapped Collateral"', "symbol": '"WCOL"'}),
+    "neg_risk_exchange": (
+        "exchange",
+        {
+            "SPLITTER": f"Splitter({addresses.NEG_RISK_ADAPTER})",
+            "BACKING": addresses.WRAPPED_COLLATERAL,
+        },
+    ),
+    "exchange_v3": (
+        "exchange",
+        {
+            "VERSION_HASH": 'keccak256("3")',
+            "TOKENS": f"Tokens({addresses.POSITION_MANAGER})",
+            "SPLITTER": f"Splitter({addresses.ROUTER})",
+            "POSITION_IDS": "True",
+        },
+    ),
+    "neg_risk_collateral_adapter": (
+        "collateral_adapter",
+        {
+            "TARGET": f"Target({addresses.NEG_RISK_ADAPTER})",
+            "BACKING": addresses.WRAPPED_COLLATERAL,
+            "BY_AMOUNTS": "True",
+        },
+    ),
+}
 
 _NAMED_ERROR = re.compile(r'raw_revert\(method_id\("(\w+)\(\)"\)\)')
 
 
 def artifacts() -> dict[str, Any]:
     """Compiles every contract; needs vyper, which the running node does not."""
-    return {name: _compile(HERE / f"{name}.vy") for name in NAMES}
+    return {name: _compile(_source(name)) for name in NAMES}
 
 
 def render() -> str:
     return json.dumps(artifacts(), separators=(",", ":"), sort_keys=True) + "\n"
 
 
-def _compile(path: Path) -> dict[str, Any]:
-    source = path.read_text()
+def _source(name: str) -> str:
+    file, constants = VARIANTS.get(name, (name, {}))
+    source = (HERE / f"{file}.vy").read_text()
+    for constant, value in constants.items():
+        source, count = re.subn(rf"(?m)^({constant}: [^=]+ = ).*$", rf"\g<1>{value}", source)
+        if count != 1:
+            raise ValueError(f"{file}.vy declares {constant} {count} times")
+    return source
+
+
+def _compile(source: str) -> dict[str, Any]:
     built = cast(
         "dict[str, Any]",
         vyper.compile_code(  # pyright: ignore[reportUnknownMemberType]

@@ -11,8 +11,8 @@ event Approval:
     spender: indexed(address)
     amount: uint256
 
-name: public(constant(String[16])) = "Polymarket USD"
-symbol: public(constant(String[4])) = "pUSD"
+name: public(constant(String[32])) = "Polymarket USD"
+symbol: public(constant(String[8])) = "pUSD"
 decimals: public(constant(uint8)) = 6
 
 owner: public(address)

@@ -1,5 +1,6 @@
 # pragma version 0.4.3
-# @notice CTF Exchange V2 of the local chain: settles signed orders that its operators match.
+# @notice An exchange of the local chain: settles signed orders that its operators match. Compiled three times, as exchange V2, its
+# neg-risk twin and exchange V3: services/venue/node/compile.py sets the constants that differ.
 
 interface Collateral:
     def balanceOf(account: address) -> uint256: view
@@ -9,8 +10,15 @@ interface Collateral:
 interface Tokens:
     def balanceOf(account: address, id: uint256) -> uint256: view
     def safeTransferFrom(sender: address, receiver: address, id: uint256, amount: uint256, data: Bytes[32]): nonpayable
+
+interface Splitter:
     def splitPosition(collateral: address, parent: bytes32, condition: bytes32, partition: DynArray[uint256, 2], amount: uint256): nonpayable
     def mergePositions(collateral: address, parent: bytes32, condition: bytes32, partition: DynArray[uint256, 2], amount: uint256): nonpayable
+    def split(condition: bytes31, amount: uint256): nonpayable
+    def merge(condition: bytes31, amount: uint256): nonpayable
+
+# A nested signature of a deposit wallet takes 317 bytes, one by a session key 480.
+MAX_SIGNATURE: constant(uint256) = 1024
 
 struct Order:
     salt: uint256
@@ -24,7 +32,7 @@ struct Order:
     timestamp: uint256
     metadata: bytes32
     builder: bytes32
-    signature: Bytes[256]
+    signature: Bytes[MAX_SIGNATURE]
 
 struct OrderStatus:
     filled: bool
@@ -55,6 +63,12 @@ event OrdersMatched:
     makerAmountFilled: uint256
     takerAmountFilled: uint256
 
+event OrderPreapproved:
+    orderHash: indexed(bytes32)
+
+event OrderPreapprovalInvalidated:
+    orderHash: indexed(bytes32)
+
 event FeeCharged:
     receiver: indexed(address)
     amount: uint256
@@ -76,9 +90,23 @@ MAX_MAKERS: constant(uint256) = 32
 BUY: constant(uint8) = 0
 SELL: constant(uint8) = 1
 EOA: constant(uint8) = 0
+POLY_PROXY: constant(uint8) = 1
+POLY_GNOSIS_SAFE: constant(uint8) = 2
+POLY_1271: constant(uint8) = 3
 BPS: constant(uint256) = 10_000
 COLLATERAL: constant(Collateral) = Collateral(0xC011a7E12a19f7B1f670d46F03B03f3342E82DFB)
 TOKENS: constant(Tokens) = Tokens(0x4D97DCd97eC945f40cF65F87097ACe5EA0476045)
+# Who turns money into sets of shares and back.
+SPLITTER: constant(Splitter) = Splitter(0x4D97DCd97eC945f40cF65F87097ACe5EA0476045)
+# What positions are made of: the collateral itself, or what the neg-risk adapter wraps it in.
+BACKING: constant(address) = 0xC011a7E12a19f7B1f670d46F03B03f3342E82DFB
+# Whether a token is named by its condition's 31 bytes and an outcome byte, and not by a hash.
+POSITION_IDS: constant(bool) = False
+PROXY_FACTORY: constant(address) = 0xaB45c5A4B0c941a2F231C04C3f49182e1A254052
+PROXY_CODE_HASH: constant(bytes32) = 0xd21df8dc65880a8606f09fe0ce3df9b8869287ab0b058be05aa9e8af6330a00b
+SAFE_FACTORY: constant(address) = 0xaacFeEa03eb1561C4e67d661e40682Bd20E3541b
+SAFE_CODE_HASH: constant(bytes32) = 0x2bce2127ff07fb632d16c8347c4ebf501f4841168bed00d9e6ef715ddb6fcecf
+VALID_SIGNATURE: constant(bytes4) = 0x1626ba7e
 DOMAIN_TYPEHASH: constant(bytes32) = keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 NAME_HASH: constant(bytes32) = keccak256("Polymarket CTF Exchange")
 VERSION_HASH: constant(bytes32) = keccak256("2")
@@ -99,6 +127,7 @@ paused: public(bool)
 userPausedBlockAt: public(HashMap[address, uint256])
 # As the original packs it: bit 0 = filled, bits 8.. = remaining; 0 = never seen.
 packed_status: HashMap[bytes32, uint256]
+preapproved: HashMap[bytes32, bool]
 
 
 @external
@@ -231,9 +260,9 @@ def _match_through(
             else:
                 merged += fill.making
     if minted > 0:
-        extcall TOKENS.splitPosition(COLLATERAL.address, empty(bytes32), condition, [1, 2], minted, skip_contract_check=True)
+        self._split(condition, minted)
     if merged > 0:
-        extcall TOKENS.mergePositions(COLLATERAL.address, empty(bytes32), condition, [1, 2], merged, skip_contract_check=True)
+        self._merge(condition, merged)
     for index: uint256 in range(len(makers), bound=MAX_MAKERS):
         self._distribute(makers[index], prepared[index].taking, fees[index])
         self._log_filled(makers[index], prepared[index], taker.maker, fees[index])
@@ -260,6 +289,25 @@ def validateOrder(order: Order):
     if self.packed_status[order_hash] & 1 != 0:
         raw_revert(method_id("OrderAlreadyFilled()"))
     self._require_signed(order_hash, order)
+
+
+@external
+def preapproveOrder(order: Order):
+    """
+    @notice Let an order be filled without a signature, once its signature was good.
+    """
+    self._require_operator()
+    order_hash: bytes32 = self._hash(order)
+    self._require_signed(order_hash, order)
+    self.preapproved[order_hash] = True
+    log OrderPreapproved(orderHash=order_hash)
+
+
+@external
+def invalidatePreapprovedOrder(orderHash: bytes32):
+    self._require_operator()
+    self.preapproved[orderHash] = False
+    log OrderPreapprovalInvalidated(orderHash=orderHash)
 
 
 @external
@@ -397,6 +445,22 @@ def _take(order: Order, making: uint256, fee: uint256) -> Fill:
 
 
 @internal
+def _split(condition: bytes32, amount: uint256):
+    if POSITION_IDS:
+        extcall SPLITTER.split(convert(condition, bytes31), amount, skip_contract_check=True)
+    else:
+        extcall SPLITTER.splitPosition(COLLATERAL.address, empty(bytes32), condition, [1, 2], amount, skip_contract_check=True)
+
+
+@internal
+def _merge(condition: bytes32, amount: uint256):
+    if POSITION_IDS:
+        extcall SPLITTER.merge(convert(condition, bytes31), amount, skip_contract_check=True)
+    else:
+        extcall SPLITTER.mergePositions(COLLATERAL.address, empty(bytes32), condition, [1, 2], amount, skip_contract_check=True)
+
+
+@internal
 def _distribute(order: Order, taking: uint256, fee: uint256):
     if order.side == SELL:
         self._pay_out(order.maker, taking, fee)
@@ -477,8 +541,10 @@ def _complement(condition: bytes32, token: uint256) -> uint256:
 @internal
 @pure
 def _position(condition: bytes32, index_set: uint256) -> uint256:
+    if POSITION_IDS:
+        return convert(condition, uint256) | unsafe_sub(index_set, 1)
     collection: bytes32 = keccak256(concat(condition, convert(index_set, bytes32)))
-    return convert(keccak256(concat(convert(COLLATERAL.address, bytes20), collection)), uint256)
+    return convert(keccak256(concat(convert(BACKING, bytes20), collection)), uint256)
 
 
 @internal
@@ -523,15 +589,66 @@ def _require_covered(fee: uint256, proceeds: uint256):
 @internal
 @view
 def _require_signed(order_hash: bytes32, order: Order):
-    if order.signatureType != EOA or order.signer != order.maker or len(order.signature) != 65 or order.side > SELL:
-        raw_revert(method_id("InvalidSignature()"))
-    s: uint256 = extract32(order.signature, 32, output_type=uint256)
-    v: uint256 = convert(slice(order.signature, 64, 1), uint256)
-    recovered: address = ecrecover(order_hash, v, extract32(order.signature, 0, output_type=uint256), s)
-    if s > HALF_ORDER or recovered == empty(address) or recovered != order.signer:
+    if order.side > SELL or not self._is_signed(order_hash, order):
         raw_revert(method_id("InvalidSignature()"))
     if self._is_paused(order.maker):
         raw_revert(method_id("UserIsPaused()"))
+
+
+@internal
+@view
+def _is_signed(order_hash: bytes32, order: Order) -> bool:
+    """
+    @notice Whether the order's maker wants it: as the owner of its key, of the proxy or the Safe that is derived from it, as a
+    contract that says so itself, or because an operator saw the signature before.
+    """
+    if len(order.signature) == 0:
+        return self.preapproved[order_hash]
+    if order.signatureType == POLY_1271:
+        return order.signer == order.maker and self._is_accepted(order.maker, order_hash, order.signature)
+    if not self._is_signed_by(order.signer, order_hash, order.signature):
+        return False
+    if order.signatureType == EOA:
+        return order.signer == order.maker
+    if order.signatureType == POLY_PROXY:
+        return order.maker == self._created(PROXY_FACTORY, keccak256(concat(convert(order.signer, bytes20), b"")), PROXY_CODE_HASH)
+    if order.signatureType == POLY_GNOSIS_SAFE:
+        return order.maker == self._created(SAFE_FACTORY, keccak256(abi_encode(order.signer)), SAFE_CODE_HASH)
+    return False
+
+
+@internal
+@view
+def _is_signed_by(signer: address, digest: bytes32, signature: Bytes[MAX_SIGNATURE]) -> bool:
+    if len(signature) != 65:
+        return False
+    s: uint256 = extract32(signature, 32, output_type=uint256)
+    v: uint256 = convert(slice(signature, 64, 1), uint256)
+    recovered: address = ecrecover(digest, v, extract32(signature, 0, output_type=uint256), s)
+    return s <= HALF_ORDER and recovered != empty(address) and recovered == signer
+
+
+@internal
+@view
+def _is_accepted(wallet: address, digest: bytes32, signature: Bytes[MAX_SIGNATURE]) -> bool:
+    """
+    @notice ERC-1271; a wallet without code, or one that reverts, accepts nothing.
+    """
+    done: bool = False
+    answer: Bytes[32] = b""
+    asked: Bytes[MAX_SIGNATURE + 132] = abi_encode(digest, signature, method_id=method_id("isValidSignature(bytes32,bytes)"))
+    done, answer = raw_call(wallet, asked, max_outsize=32, is_static_call=True, revert_on_failure=False)
+    return done and len(answer) == 32 and convert(slice(answer, 0, 4), bytes4) == VALID_SIGNATURE
+
+
+@internal
+@pure
+def _created(factory: address, salt: bytes32, code_hash: bytes32) -> address:
+    """
+    @notice Where CREATE2 puts a contract.
+    """
+    digest: bytes32 = keccak256(concat(0xff, convert(factory, bytes20), salt, code_hash))
+    return convert(convert(digest, uint256) & convert(max_value(uint160), uint256), address)
 
 
 @internal
