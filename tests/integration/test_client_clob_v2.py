@@ -208,6 +208,7 @@ def test_a_batch_speaks_leg_by_leg_and_cancels_in_every_form(client, plain, yes)
 def test_it_reads_its_trades_money_and_what_prices_were(client, plain, yes):
     now = int(time.time())
     filters = {"asset_id": yes, "market": plain["condition_id"], "after": now - 600, "before": now + 600}
+    client.create_and_post_market_order(MarketOrderArgs(token_id=yes, amount=5, side="BUY"))
     trades = client.get_trades(TradeParams(**filters, maker_address=client.signer.address()))
     money = client.get_balance_allowance(BalanceAllowanceParams(asset_type="COLLATERAL"))
     shares = client.get_balance_allowance(BalanceAllowanceParams(asset_type="CONDITIONAL", token_id=yes))
@@ -229,7 +230,10 @@ def test_it_reads_its_trades_money_and_what_prices_were(client, plain, yes):
     assert [one["token_id"] for one in client.get_last_trades_prices([BookParams(yes)])] == [yes]
 
 
-def test_it_hears_of_its_fills_beats_its_heart_and_reads_its_rewards(client, plain, listed):
+def test_it_hears_of_its_fills_beats_its_heart_and_reads_its_rewards(client, plain, listed, yes):
+    client.create_and_post_market_order(MarketOrderArgs(token_id=yes, amount=5, side="BUY"))
+    client.create_and_post_order(OrderArgs(token_id=yes, price=far_below(client, yes), size=10, side="BUY"))
+    client.cancel_all()
     first = client.post_heartbeat()["heartbeat_id"]
     second = client.post_heartbeat(first)["heartbeat_id"]
     with pytest.raises(PolyApiException) as caught:
