@@ -1,8 +1,11 @@
 """The wallets on the local chain: they do what their owner signed, once, and vouch for his signatures alone."""
 
+from contextlib import suppress
 from copy import deepcopy
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from polymarket._internal.actions.relayer.calls import TransactionCall, erc20_approval_call
 from polymarket.types import EvmAddress
 
@@ -179,3 +182,17 @@ def test_no_field_can_be_left_out_or_be_of_another_kind(kind):
         for value in (None, 5, "x", [], {}, "9" * 5_000):
             with pytest.raises(Refusal):
                 read_submission(good | {name: value})
+
+
+GOOD = {kind: a_submission(ALICE, kind, APPROVALS) for kind in KINDS}
+ODD = st.integers() | st.text(max_size=6) | st.sampled_from([None, True, 1.5, [], {}, [{}], "0x", "0x1 1", "9" * 100])
+
+
+@given(kind=st.sampled_from(KINDS), data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_whatever_stands_in_a_submission_it_is_read_or_refused(kind, data):
+    body = deepcopy(GOOD[kind])
+    place = data.draw(st.sampled_from([one for one in (body, *body.values()) if isinstance(one, dict)]))
+    place[data.draw(st.sampled_from(sorted(place)))] = data.draw(ODD)
+    with suppress(Refusal):
+        assert isinstance(read_submission(body), Errand)

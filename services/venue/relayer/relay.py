@@ -20,6 +20,8 @@ from services.venue.relayer.requests import Creation, Errand
 
 CONFIRM_DEPTH = 2
 REMEMBERED = 10_000
+# Of a transaction that the chain lost to a reorg, or forgot before anybody asked.
+LOST = "the chain does not know the transaction any more"
 CODE = {Kind.PROXY: "wallet_proxy", Kind.SAFE: "wallet_safe", Kind.DEPOSIT: "wallet_deposit"}
 
 _INITIALIZE = ("initialize", ("address",))
@@ -70,7 +72,7 @@ class Relay:
         self._now_ms = now_ms
         self._changed = changed
         self._sent: OrderedDict[str, Relayed] = OrderedDict()
-        self._last: dict[str, Relayed] = {}
+        self._last: OrderedDict[str, Relayed] = OrderedDict()
         self._count = 0
         self._line = asyncio.Lock()
 
@@ -122,17 +124,19 @@ class Relay:
         self._count += 1
         relayed = Relayed(_name(self._seed, self._count), owner, wallet, sent)
         self._sent[relayed.transaction_id] = self._last[wallet] = relayed
-        if len(self._sent) > REMEMBERED:
-            self._sent.popitem(last=False)
+        for known in (self._sent, self._last):
+            if len(known) > REMEMBERED:
+                known.popitem(last=False)
         return relayed
 
     async def _follow(self, relayed: Relayed) -> None:
         if relayed.state in (State.CONFIRMED, State.FAILED):
             return
-        receipt, head = await self._node.batch(
-            [("eth_getTransactionReceipt", [relayed.tx_hash]), ("eth_blockNumber", [])]
+        asked = [relayed.tx_hash]
+        receipt, transaction, head = await self._node.batch(
+            [("eth_getTransactionReceipt", asked), ("eth_getTransactionByHash", asked), ("eth_blockNumber", [])]
         )
-        state, error = _judged(receipt, int(head, 16))
+        state, error = _judged(receipt, int(head, 16)) if receipt or transaction else (State.FAILED, LOST)
         if state is not State.EXECUTED and not relayed.is_mined:
             await self._changed(relayed.wallet)
         relayed.state, relayed.error = state, error
