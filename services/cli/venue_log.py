@@ -66,6 +66,10 @@ def read(lines: Iterable[Line], wallets: Iterable[str]) -> VenueLog:
             case "wallet_fill" if str(line["wallet"]).lower() in ours:
                 _filled(line, orders)
                 _moved(line, holdings, cash)
+            case "wallet_fill_undone" if str(line["wallet"]).lower() in ours:
+                undone = {**line, **{name: -int(line[name]) for name in ("size_micros", "usdc_micros", "fee_micros")}}
+                _filled(undone, orders)
+                _moved(undone, holdings, cash)
             case _:
                 pass
     return VenueLog(tuple(fills), orders, {held: shares for held, shares in holdings.items() if shares}, cash)

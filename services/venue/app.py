@@ -23,16 +23,18 @@ from services.venue.clock import Clock, VirtualClock
 from services.venue.clock_admin import ClockAdmin
 from services.venue.credentials import Credentials
 from services.venue.deployments import Deployments
+from services.venue.engine.admin import LifeAdmin
 from services.venue.exchange import Exchange
 from services.venue.expiry import Expiry
 from services.venue.faults.admin import FaultAdmin
+from services.venue.faults.commit import CommitFaults
 from services.venue.faults.http import HttpFaults
 from services.venue.faults.kinds import Family
 from services.venue.faults.registry import Registry
 from services.venue.faults.sockets import SocketFaults
 from services.venue.journal import Journal
 from services.venue.limits import Mode
-from services.venue.listing import listed
+from services.venue.listing import Lister, listed
 from services.venue.node import addresses
 from services.venue.node.client import Node
 from services.venue.prices import Prices
@@ -127,7 +129,7 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
     markets = await listed(bank, options.seed, now_ms() // 1000)
     settlement = Settlement(node, addresses.OPERATOR)
     wallets = Wallets(bank, [token for market in markets for token in market.tokens], settlement.through)
-    exchange = Exchange(markets, wallets, settlement, now_ms)
+    exchange = Exchange(markets, wallets, settlement, CommitFaults(faults), clock)
     exchange.subscribe(lambda event: record(journal, event))
     expiry = Expiry(clock, exchange.expire)
     exchange.subscribe(expiry.hear)
@@ -151,6 +153,7 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
         *SocketAdmin({"market": market.manners, "user": user.manners, "rtds": rtds.manners}, rtds).routes(),
         *admin.routes(),
         *ClockAdmin(clock).routes(),
+        *LifeAdmin(exchange, Lister(bank, options.seed, now_ms).list, now_ms).routes(),
         *FaultAdmin(faults).routes(),
         *company.routes(),
         *Relayer(relay, RelayerKeys(options.seed, gate.builders), deployments).routes(),

@@ -1,13 +1,17 @@
-"""Handing matches to the chain, one after the other in the order in which they were made."""
+"""Handing matches to the chain, as many at once as wait, in the order in which they were made."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 
 from services.venue.model import Part, Side, Trade
 from services.venue.node.errors import RpcError
 from services.venue.settlement import Match, Settlement
+
+# Transactions in one request to the node.
+BATCH = 50
 
 
 class Clearing:
@@ -15,19 +19,29 @@ class Clearing:
 
     def __init__(self, settlement: Settlement) -> None:
         self._settlement = settlement
-        self._line: asyncio.Queue[Trade] = asyncio.Queue()
+        self._line: deque[Trade] = deque()
+        self._more = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._line)
 
     def add(self, trade: Trade) -> None:
-        self._line.put_nowait(trade)
+        self._line.append(trade)
+        self._more.set()
 
     async def run(self, refused: Callable[[Trade, str], None]) -> None:
         """Send until cancelled; `refused` hears of a trade that the node does not take, and why."""
         while True:
-            trade = await self._line.get()
-            try:
-                trade.tx_hash = await self._settlement.submit(as_match(trade))
-            except RpcError as error:
-                refused(trade, str(error))
+            await self._more.wait()
+            self._more.clear()
+            while self._line:
+                trades = [self._line.popleft() for _ in range(min(BATCH, len(self._line)))]
+                sent = await self._settlement.submit_all([as_match(trade) for trade in trades])
+                for trade, answer in zip(trades, sent, strict=True):
+                    if isinstance(answer, RpcError):
+                        refused(trade, str(answer))
+                    else:
+                        trade.tx_hash = answer
 
 
 def as_match(trade: Trade) -> Match:

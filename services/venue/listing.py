@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from itertools import count
+from typing import Any, cast
 
 from eth_utils.crypto import keccak
 
 from services.venue.bank import Bank
 from services.venue.model import Market
+from services.venue.refusals import TAKER_DECIMALS, Refusal
 
 SHARE = 1_000_000
+LONGEST_DELAY_MS = 600_000
+MOST_FEE = Decimal("0.1")
 DAY_S = 86_400
 
 
@@ -22,6 +28,9 @@ class Listed:
     tick_micros: int
     fee_rate: Decimal
     outcomes: tuple[str, str] = ("Yes", "No")
+    delay_ms: int = 0
+    auto_tick: bool = False
+    quoted: bool = True
 
 
 LISTING = (
@@ -32,6 +41,55 @@ LISTING = (
     Listed("Will the launch slip to next year?", 10_000, Decimal(0)),
     Listed("Will the sun rise?", 1_000, Decimal(0)),
 )
+
+
+class Lister:
+    """Lists markets while the venue runs; nobody quotes them by himself."""
+
+    def __init__(self, bank: Bank, seed: int, now_ms: Callable[[], int]) -> None:
+        self._bank = bank
+        self._seed = seed
+        self._now_ms = now_ms
+        self._numbers = count(len(LISTING))
+
+    async def list(self, body: Mapping[str, Any]) -> Market:
+        """A market as `body` wants it: `question` at least, and any of `outcomes`, `tick_micros`, `fee_rate`, `delay_ms`,
+        `auto_tick`. Raises `Refusal`."""
+        kind, number = _read(body), next(self._numbers)
+        question = keccak(text=f"polycopy venue {self._seed} {number}")
+        condition, yes, no = await self._bank.create_market(question)
+        return _market(number, kind, condition, (str(yes), str(no)), self._now_ms() // 1000)
+
+
+def _read(body: Mapping[str, Any]) -> Listed:
+    known = {"question", "outcomes", "tick_micros", "fee_rate", "delay_ms", "auto_tick"}
+    for name in body:
+        if name not in known:
+            raise Refusal(f"{name}: expected one of {', '.join(sorted(known))}")
+    question, outcomes = body.get("question"), body.get("outcomes", ["Yes", "No"])
+    if not isinstance(question, str) or not question.strip("? "):
+        raise Refusal("question: expected a text")
+    if not isinstance(outcomes, list) or len(named := [str(one) for one in cast(list[object], outcomes)]) != 2:
+        raise Refusal("outcomes: expected two names")
+    tick, delay, auto = body.get("tick_micros", 10_000), body.get("delay_ms", 0), body.get("auto_tick", False)
+    if tick not in TAKER_DECIMALS:
+        raise Refusal(f"tick_micros: expected one of {', '.join(map(str, TAKER_DECIMALS))}")
+    if not isinstance(delay, int) or isinstance(delay, bool) or not 0 <= delay <= LONGEST_DELAY_MS:
+        raise Refusal(f"delay_ms: expected a whole number from 0 to {LONGEST_DELAY_MS}")
+    if not isinstance(auto, bool):
+        raise Refusal("auto_tick: expected true or false")
+    fee = _fee(body.get("fee_rate", "0"))
+    return Listed(question, tick, fee, (named[0], named[1]), delay_ms=delay, auto_tick=auto, quoted=False)
+
+
+def _fee(text: object) -> Decimal:
+    try:
+        fee = Decimal(str(text))
+    except InvalidOperation:
+        fee = Decimal(-1)
+    if not 0 <= fee <= MOST_FEE:
+        raise Refusal(f"fee_rate: expected a part from 0 to {MOST_FEE}")
+    return fee
 
 
 async def listed(bank: Bank, seed: int, now_s: int) -> list[Market]:
@@ -58,4 +116,8 @@ def _market(number: int, kind: Listed, condition: str, tokens: tuple[str, str], 
         min_size_micros=5 * SHARE,
         fee_rate=kind.fee_rate,
         end_at=now_s // DAY_S * DAY_S + 30 * DAY_S,
+        quoted=kind.quoted,
+        delay_ms=kind.delay_ms,
+        auto_tick=kind.auto_tick,
+        created_at=now_s,
     )

@@ -41,10 +41,27 @@ class OrderStatus(StrEnum):
     LIVE = "LIVE"
     MATCHED = "MATCHED"
     CANCELED = "CANCELED"
+    DELAYED = "DELAYED"
+    UNMATCHED = "UNMATCHED"
+
+    @property
+    def open(self) -> bool:
+        """Whether the order may still be filled."""
+        return self in (OrderStatus.LIVE, OrderStatus.DELAYED)
+
+
+class Uma(StrEnum):
+    """Where a market's resolution stands with the oracle."""
+
+    NONE = ""
+    PROPOSED = "proposed"
+    DISPUTED = "disputed"
+    RESOLVED = "resolved"
 
 
 class TradeStatus(StrEnum):
     MATCHED = "MATCHED"
+    RETRYING = "RETRYING"
     MINED = "MINED"
     CONFIRMED = "CONFIRMED"
     FAILED = "FAILED"
@@ -52,7 +69,9 @@ class TradeStatus(StrEnum):
 
 @dataclass(slots=True)
 class Market:
-    """A binary market; `tokens` are (yes, no) as decimal strings, `end_at` in seconds since 1970."""
+    """A binary market; `tokens` are (yes, no) as decimal strings; `end_at`, `created_at` and `game_start_at` (0: no game) in
+    seconds since 1970. Marketable orders wait `delay_ms`; `auto_tick` makes the grid finer near the ends of the scale;
+    `clear_on_start` empties the book when the game starts; `payouts` are the parts of (yes, no) once it is resolved."""
 
     condition_id: str
     question: str
@@ -72,11 +91,23 @@ class Market:
     version: str = "v1"
     # Whether the venue's market makers quote it by themselves.
     quoted: bool = True
+    delay_ms: int = 0
+    auto_tick: bool = False
+    game_start_at: int = 0
+    clear_on_start: bool = False
+    uma: Uma = Uma.NONE
+    payouts: tuple[int, int] | None = None
+    created_at: int = 0
 
     @property
     def contract(self) -> Contract:
         """What its orders are signed for and settled by."""
         return contract_of(self.version, neg_risk=self.neg_risk)
+
+    @property
+    def has_book(self) -> bool:
+        """Whether it is traded: a resolution that is proposed takes the book away (venue.md 2)."""
+        return not self.closed and self.uma is Uma.NONE
 
     def complement(self, token_id: str) -> str:
         """The other outcome's token."""
@@ -125,9 +156,10 @@ class PostedOrder:
         return self.signed.maker_amount if self.side is Side.BUY else self.signed.taker_amount
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Order:
-    """An order that the venue took, and how far it is filled."""
+    """An order that the venue took, and how far it is filled; `reason` is why it was cancelled, where nobody asked for it.
+    `shown_micros` is what its level of the book counts of it, `kept_micros` what it keeps aside of its wallet."""
 
     posted: PostedOrder
     market: Market
@@ -136,11 +168,19 @@ class Order:
     matched_micros: int = 0
     spent_micros: int = 0
     status: OrderStatus = OrderStatus.LIVE
+    reason: str = ""
+    shown_micros: int = 0
+    kept_micros: int = 0
     trade_ids: list[str] = field(default_factory=list[str])
 
     @property
     def order_hash(self) -> str:
         return self.posted.order_hash
+
+    @property
+    def status_text(self) -> str:
+        """Its status with the reason of its end, as the user channel has it."""
+        return f"{self.status}_{self.reason}" if self.reason else str(self.status)
 
     @property
     def remaining_micros(self) -> int:
@@ -171,9 +211,10 @@ class Part:
         return (self.usdc_micros * MICRO + self.shares_micros // 2) // self.shares_micros
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Trade:
-    """One taker against one or more makers: one transaction on chain. `bucket_index` counts the transactions of one sweep."""
+    """One taker against one or more makers: one transaction on chain. `bucket_index` counts the transactions of one sweep.
+    `reverts` counts those of this trade that the chain has turned down; `fills` is what it is while it is mined."""
 
     trade_id: str
     market: Market
@@ -185,6 +226,8 @@ class Trade:
     status: TradeStatus = TradeStatus.MATCHED
     tx_hash: str = ""
     failure: str = ""
+    reverts: int = 0
+    fills: tuple[Fill, ...] = ()
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -214,7 +257,7 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """What came of an order: a status of the venue, or the text and HTTP status of its refusal."""
+    """What came of an order: a status of the venue, or the text, HTTP status, code and seconds to wait of its refusal."""
 
     order_hash: str
     status: str = ""
@@ -223,6 +266,8 @@ class Placement:
     trade_ids: tuple[str, ...] = ()
     error: str = ""
     http_status: int = 200
+    code: str = ""
+    retry_after_s: int = 0
 
     @property
     def ok(self) -> bool:
@@ -287,6 +332,23 @@ class MinedEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class UnminedEvent:
+    """The block of a mined trade was taken back: these fills are none, until it is mined again."""
+
+    trade: Trade
+    fills: tuple[Fill, ...]
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModeEvent:
+    """The engine takes orders in another way from now on."""
+
+    mode: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class TickEvent:
     """A market's grid of prices has changed."""
 
@@ -299,12 +361,15 @@ class MarketNews(StrEnum):
     """What can be told of a market as a whole."""
 
     LISTED = "listed"
+    STARTED = "started"
+    PROPOSED = "proposed"
     RESOLVED = "resolved"
 
 
 @dataclass(frozen=True, slots=True)
 class MarketEvent:
-    """A market was listed or resolved; `winner` is the place of the outcome that is paid whole, -1 where there is none."""
+    """A market was listed, began its game, changed its standing with the oracle or was resolved; `winner` is the place of the
+    outcome that is paid whole, -1 where there is none."""
 
     market: Market
     news: MarketNews
@@ -312,4 +377,4 @@ class MarketEvent:
     winner: int = -1
 
 
-Event = OrderEvent | TradeEvent | BookEvent | MinedEvent | TickEvent | MarketEvent
+Event = OrderEvent | TradeEvent | BookEvent | MinedEvent | UnminedEvent | MarketEvent | ModeEvent | TickEvent

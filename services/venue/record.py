@@ -5,13 +5,34 @@ from __future__ import annotations
 from typing import Any
 
 from services.venue.journal import Journal
-from services.venue.model import Event, Fill, MinedEvent, Part, TickEvent, Trade, TradeEvent, TradeStatus
+from services.venue.model import (
+    Event,
+    Fill,
+    MarketEvent,
+    MarketNews,
+    MinedEvent,
+    ModeEvent,
+    Part,
+    TickEvent,
+    Trade,
+    TradeEvent,
+    TradeStatus,
+    UnminedEvent,
+)
 
 KINDS = {
     TradeStatus.MATCHED: "match",
+    TradeStatus.RETRYING: "retrying",
     TradeStatus.MINED: "settled",
     TradeStatus.CONFIRMED: "confirmed",
     TradeStatus.FAILED: "failed",
+}
+
+# The end of a market has a line of its own.
+MARKETS = {
+    MarketNews.LISTED: "market_listed",
+    MarketNews.STARTED: "game_started",
+    MarketNews.PROPOSED: "market_proposed",
 }
 
 
@@ -23,6 +44,13 @@ def record(journal: Journal, event: Event) -> None:
         case MinedEvent(_, fills, at_ms):
             for fill in fills:
                 journal.note("wallet_fill", at_ms=at_ms, **_fill(fill))
+        case UnminedEvent(_, fills, at_ms):
+            for fill in fills:
+                journal.note("wallet_fill_undone", at_ms=at_ms, **_fill(fill))
+        case MarketEvent(market, news, at_ms) if news in MARKETS:
+            journal.note(MARKETS[news], at_ms=at_ms, condition_id=market.condition_id, uma=str(market.uma))
+        case ModeEvent(mode, at_ms):
+            journal.note("mode", at_ms=at_ms, mode=mode)
         case TickEvent(market, old_micros, at_ms):
             tick = {"old_micros": old_micros, "tick_micros": market.tick_micros}
             journal.note("tick_size_change", at_ms=at_ms, condition_id=market.condition_id, **tick)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any
+
 from services.venue.model import MICRO, Market, Order, OrderType, PostedOrder, Side
 
 LOT_MICROS = 10_000
@@ -12,12 +15,58 @@ TAKER_DECIMALS = {100_000: 3, 10_000: 4, 5_000: 5, 2_500: 6, 1_000: 5, 100: 6}
 
 
 class Refusal(Exception):
-    """An order that is not taken."""
+    """An order that is not taken; some say with a code, and after how long to come back."""
 
-    def __init__(self, text: str, status: int = 400) -> None:
+    def __init__(self, text: str, status: int = 400, *, code: str = "", retry_after_s: int = 0) -> None:
         super().__init__(text)
         self.text = text
         self.status = status
+        self.code = code
+        self.retry_after_s = retry_after_s
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """As the venue writes it."""
+        wait = {"retry_after_seconds": self.retry_after_s} if self.retry_after_s else {}
+        return {"error": self.text, **({"code": self.code} if self.code else {}), **wait}
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after_s)} if self.retry_after_s else {}
+
+
+def restarting() -> Refusal:
+    return Refusal("the matching engine is restarting", 425)
+
+
+def post_only_mode(seconds: int) -> Refusal:
+    text = "post-only mode: only post-only orders and cancels are allowed"
+    return Refusal(text, 503, code="post_only_mode", retry_after_s=max(seconds, 1))
+
+
+def cancel_only() -> Refusal:
+    return Refusal("Trading is currently cancel-only. New orders are not accepted, but cancels are allowed.", 503)
+
+
+def disabled() -> Refusal:
+    return Refusal("Trading is currently disabled. Check polymarket.com for updates", 503)
+
+
+def banned(address: str) -> Refusal:
+    return Refusal(f"'{address}' address banned")
+
+
+def closed_only(address: str) -> Refusal:
+    return Refusal(f"'{address}' address in closed only mode")
+
+
+def not_ready() -> Refusal:
+    return Refusal("the market is not yet ready to process new orders")
+
+
+def busy() -> Refusal:
+    """What a marketable order hears while too many matches wait for the chain."""
+    return Refusal("order match delayed due to market conditions")
 
 
 def duplicated(order_hash: str) -> Refusal:
@@ -36,6 +85,14 @@ def not_enough(balance_micros: int, amount_micros: int) -> Refusal:
     return Refusal(
         "not enough balance / allowance: the balance is not enough -> "
         f"balance: {max(balance_micros, 0)}, order amount: {amount_micros}"
+    )
+
+
+def not_allowed(spender: str, allowance_micros: int, amount_micros: int) -> Refusal:
+    """The wallet has the money, and has not let the exchange take it."""
+    return Refusal(
+        f"not enough balance / allowance: the allowance is not enough -> spender: {spender}, "
+        f"allowance: {max(allowance_micros, 0)}, sum of matched orders: 0, order amount (inc. fees): {amount_micros}"
     )
 
 
@@ -67,8 +124,8 @@ def checked_price(posted: PostedOrder, market: Market) -> int:
 
 def check(posted: PostedOrder, market: Market, order: Order, *, now_s: int) -> None:
     """Raise what an order of this market has to hear, balances apart."""
-    if market.closed or not market.active or not market.accepting_orders:
-        raise Refusal("the market is not yet ready to process new orders")
+    if not market.has_book or not market.active or not market.accepting_orders:
+        raise not_ready()
     if posted.post_only and not posted.order_type.rests:
         raise Refusal("Invalid order payload")
     if posted.shares_micros < market.min_size_micros:
@@ -80,7 +137,9 @@ def check(posted: PostedOrder, market: Market, order: Order, *, now_s: int) -> N
         raise Refusal("invalid expiration")
     if posted.order_type is not OrderType.GTD and posted.expiration:
         raise Refusal("invalid expiration")
-    if not posted.order_type.rests:
+    if posted.order_type.rests:
+        _check_lot(posted)
+    else:
         _check_marketable(posted, TAKER_DECIMALS[market.tick_micros])
 
 
@@ -94,3 +153,10 @@ def _check_marketable(posted: PostedOrder, decimals: int) -> None:
             "invalid amounts, the market buy orders maker amount supports a max accuracy of 2 decimals, "
             f"taker amount a max of {decimals} decimals"
         )
+
+
+def _check_lot(posted: PostedOrder) -> None:
+    """Shares of a resting order have at most two decimals (venue.md 3.6)."""
+    if posted.shares_micros % LOT_MICROS:
+        size = f"{Decimal(posted.shares_micros) / MICRO:f}"
+        raise Refusal(f"Size {size} has {len(size.partition('.')[2])} decimal places. Maximum lot size is 2")

@@ -7,7 +7,7 @@ from typing import Any
 from services.venue.bank import Bank
 from services.venue.exchange import Exchange
 from services.venue.journal import Journal
-from services.venue.model import Market, MarketNews, OrderStatus
+from services.venue.model import Market, MarketNews
 
 
 class Resolution:
@@ -22,22 +22,14 @@ class Resolution:
         """Pays each share its part of `payouts` (yes, no); what rests is cancelled. Raises ValueError for a second time."""
         if market.closed:
             raise ValueError("the market is resolved already")
-        market.accepting_orders = False
-        resting = [
-            order.order_hash
-            for order in self._exchange.orders.values()
-            if order.market is market and order.status is OrderStatus.LIVE
-        ]
-        for order_hash in resting:
-            self._exchange.cancel(order_hash)
-        market.closed = True
+        cancelled = self._exchange.life.resolve(market, payouts)
         await self._bank.resolve(market.condition_id, payouts)
         winner = -1 if all(payouts) else payouts.index(max(payouts))
         self._exchange.announce(market, MarketNews.RESOLVED, winner)
         told: dict[str, Any] = {
             "condition_id": market.condition_id,
             "payouts": list(payouts),
-            "cancelled": len(resting),
+            "cancelled": cancelled,
         }
         self._journal.note("market_resolved", **told)
         return told

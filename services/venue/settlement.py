@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -19,10 +20,12 @@ from services.venue.node import calldata
 from services.venue.node.client import Node
 from services.venue.node.errors import RpcError
 from services.venue.node.reasons import reason
+from services.venue.sending import RECONNECT_SECONDS, Sender
 
 # The exchange contract takes no more maker orders in one transaction.
 MAX_MAKERS = 32
-RECONNECT_SECONDS = 0.2
+# How deep a reorganisation may be that is noticed.
+REMEMBERED_BLOCKS = 64
 
 log = structlog.get_logger(__name__)
 
@@ -72,22 +75,45 @@ class Settled:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A block that was the head once."""
+
+    number: int
+    hash: str
+
+
+class BlockGone(Exception):
+    """A block was taken back while it was read."""
+
+
 Callback = Callable[[Settled], Awaitable[None] | None]
 
 
+@dataclass(slots=True)
+class Followed:
+    """A match in a block that may still be taken back."""
+
+    settled: Settled
+    match: Match
+    confirmed: bool = False
+
+
 class Settlement:
-    """Sends matches as `operator` and reports them when mined, and again `confirm_depth` blocks later."""
+    """Sends matches as `operator` and reports them when mined, and again `confirm_depth` blocks later. A match whose block is
+    taken back is reported as such, and again when it is mined again."""
 
     def __init__(self, node: Node, operator: str, *, confirm_depth: int = 2) -> None:
         self._node = node
+        self._sender = Sender(node, operator)
         self._operator = operator
         self._confirm_depth = confirm_depth
-        self._sent: dict[str, str] = {}
+        self._sent: dict[str, Match] = {}
         self._sending: set[asyncio.Future[None]] = set()
-        self._line = asyncio.Lock()
-        self._nonce: int | None = None
-        self._unconfirmed: list[Settled] = []
+        self._followed: list[Followed] = []
+        self._marks: deque[Mark] = deque(maxlen=REMEMBERED_BLOCKS)
         self._mined_callbacks: list[Callback] = []
+        self._unmined_callbacks: list[Callback] = []
         self._confirmed_callbacks: list[Callback] = []
         self._next_block: int | None = None
         self._wake = asyncio.Event()
@@ -98,6 +124,10 @@ class Settlement:
         """Called once per match, in chain order, soon after its block."""
         self._mined_callbacks.append(callback)
 
+    def on_unmined(self, callback: Callback) -> None:
+        """Called for each reported match whose block is on the chain no more, the latest first."""
+        self._unmined_callbacks.append(callback)
+
     def on_confirmed(self, callback: Callback) -> None:
         """Called once per mined match when its block is deep enough."""
         self._confirmed_callbacks.append(callback)
@@ -105,45 +135,31 @@ class Settlement:
     async def submit(self, match: Match) -> str:
         """Sends the transaction until the node answers, and returns its hash; it is mined with the next block. Raises RpcError
         where the node does not take it."""
-        if len(match.makers) > MAX_MAKERS:
-            raise ValueError(f"{len(match.makers)} maker orders in one match; the exchange takes {MAX_MAKERS}")
+        (sent,) = await self.submit_all([match])
+        if isinstance(sent, RpcError):
+            raise sent
+        return sent
+
+    async def submit_all(self, matches: Sequence[Match]) -> list[str | RpcError]:
+        """Sends many in one request, in their order: the hash of each, or why the node does not take it."""
+        for match in matches:
+            if len(match.makers) > MAX_MAKERS:
+                raise ValueError(f"{len(match.makers)} maker orders in one match; the exchange takes {MAX_MAKERS}")
         if self._next_block is None:
-            first = await self._head() + 1
+            first = (await self._head()).number + 1
             self._next_block = first if self._next_block is None else self._next_block
-        call = {"from": self._operator, "to": match.contract.exchange, "data": match_calldata(match)}
         answered = asyncio.get_running_loop().create_future()
         self._sending.add(answered)
         try:
-            async with self._line:
-                sent = await self._send(call)
-            self._sent[sent] = match.match_id
+            sent = await self._sender.send([self._call(match) for match in matches])
+            self._sent |= {one: match for one, match in zip(sent, matches, strict=True) if isinstance(one, str)}
             return sent
         finally:
             self._sending.remove(answered)
             answered.set_result(None)
 
-    async def _send(self, call: dict[str, str]) -> str:
-        asked = False
-        while True:
-            try:
-                if self._nonce is None:
-                    self._nonce, asked = await self._next_nonce(), True
-                sent = str(await self._node.call("eth_sendTransaction", {**call, "nonce": hex(self._nonce)}))
-            except RpcError:
-                # Not taken, for what it is or because another has used the number.
-                self._nonce = None
-                if asked:
-                    raise
-            except httpx.HTTPError as error:
-                # Whether it arrived is not known; under the same nonce it cannot be settled twice.
-                log.warning("node unreachable", error=repr(error))
-                await asyncio.sleep(RECONNECT_SECONDS)  # clock: the node is reached in the machine's time
-            else:
-                self._nonce += 1
-                return sent
-
-    async def _next_nonce(self) -> int:
-        return int(await self._node.call("eth_getTransactionCount", self._operator, "pending"), 16)
+    def _call(self, match: Match) -> dict[str, str]:
+        return {"from": self._operator, "to": match.contract.exchange, "data": match_calldata(match)}
 
     async def through(self, block: int) -> None:
         """Returns when everything that this block and those before it settled has been reported."""
@@ -185,7 +201,7 @@ class Settlement:
     async def _turn(self) -> None:
         try:
             await self._catch_up()
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, RpcError, BlockGone) as error:
             log.warning("node unreachable", error=repr(error))
             await asyncio.sleep(RECONNECT_SECONDS)  # clock: the node is reached in the machine's time
             self._wake.set()
@@ -196,33 +212,76 @@ class Settlement:
         await asyncio.gather(*self._sending)
         if self._next_block is None:
             return
-        while self._next_block <= head:
+        await self._look_back()
+        while self._next_block <= head.number:
             if self._sent:
                 await self._read_block(self._next_block)
             self._next_block += 1
+        self._marks.append(head)
         async with self._progress:
             self._progress.notify_all()
-        await self._confirm(head)
+        await self._confirm(head.number)
+
+    async def _look_back(self) -> None:
+        """Finds the last block that we know and that is still there; what was reported behind it was taken back."""
+        taken_back = False
+        while self._marks and not await self._stands(self._marks[-1]):
+            self._marks.pop()
+            taken_back = True
+        if taken_back:
+            await self._take_back(self._marks[-1].number if self._marks else 0)
+
+    async def _take_back(self, last_known: int) -> None:
+        gone = [one for one in self._followed if one.settled.block_number > last_known]
+        self._followed = [one for one in self._followed if one.settled.block_number <= last_known]
+        if gone:
+            self._next_block = min(one.settled.block_number for one in gone)
+        self._next_block = min(self._next_block or 0, last_known + 1) if last_known else self._next_block
+        for one in reversed(gone):
+            # One that was turned down has been sent again since: there it counts.
+            if one.settled.ok:
+                self._sent[one.settled.tx_hash] = one.match
+                await _tell(self._unmined_callbacks, one.settled)
+        await self._send_lost([one for one in gone if one.settled.ok])
+
+    async def _send_lost(self, gone: Sequence[Followed]) -> None:
+        """Sends again what the node knows nothing of any more."""
+        found = await self._node.batch([("eth_getTransactionByHash", [one.settled.tx_hash]) for one in gone])
+        lost = [one for one, known in zip(gone, found, strict=True) if known is None]
+        for one in lost:
+            del self._sent[one.settled.tx_hash]
+        if lost:
+            await self.submit_all([one.match for one in lost])
+
+    async def _stands(self, mark: Mark) -> bool:
+        block = await self._node.call("eth_getBlockByNumber", hex(mark.number), False)
+        return block is not None and block["hash"] == mark.hash
 
     async def _read_block(self, number: int) -> None:
         tag = hex(number)
         block, receipts = await self._node.batch(
             [("eth_getBlockByNumber", [tag, False]), ("eth_getBlockReceipts", [tag])]
         )
+        if block is None or receipts is None:
+            raise BlockGone(f"block {number} is there no more")
         timestamp = int(block["timestamp"], 16)
         for receipt in cast("list[dict[str, Any]]", receipts):
-            match_id = self._sent.pop(receipt["transactionHash"], None)
-            if match_id is not None:
-                settled = _settled(match_id, receipt, timestamp)
-                self._unconfirmed.append(settled)
+            match = self._sent.pop(receipt["transactionHash"], None)
+            if match is not None:
+                settled = _settled(match.match_id, receipt, timestamp)
+                self._followed.append(Followed(settled, match))
                 await _tell(self._mined_callbacks, settled)
 
     async def _confirm(self, head: int) -> None:
-        while self._unconfirmed and self._unconfirmed[0].block_number + self._confirm_depth <= head:
-            await _tell(self._confirmed_callbacks, self._unconfirmed.pop(0))
+        for one in self._followed:
+            if not one.confirmed and one.settled.block_number + self._confirm_depth <= head:
+                one.confirmed = True
+                await _tell(self._confirmed_callbacks, one.settled)
+        self._followed = [one for one in self._followed if one.settled.block_number + REMEMBERED_BLOCKS > head]
 
-    async def _head(self) -> int:
-        return int(await self._node.call("eth_blockNumber"), 16)
+    async def _head(self) -> Mark:
+        block = await self._node.call("eth_getBlockByNumber", "latest", False)
+        return Mark(int(block["number"], 16), block["hash"])
 
 
 def match_calldata(match: Match) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
 from services.venue.bank import Bank
 from services.venue.contracts import Contract
-from services.venue.model import MICRO, Order, Part, Side, Trade
+from services.venue.model import Part, Side, Trade
 
 SETTLED_WITHIN_S = 10.0
 REMEMBERED_PARTS = 512
@@ -32,14 +32,23 @@ class Wallet:
 class Wallets:
     """Every wallet that was ever looked at. `through` waits until all that a block settled was told to `mined`."""
 
-    def __init__(self, bank: Bank, tokens: Sequence[str], through: Callable[[int], Awaitable[None]]) -> None:
+    def __init__(self, bank: Bank, tokens: Iterable[str], through: Callable[[int], Awaitable[None]]) -> None:
         self._bank = bank
-        self._tokens = tokens
+        self._tokens = list(tokens)
         self._through = through
         self._known: dict[str, Wallet] = {}
         self._pending: defaultdict[str, list[Part]] = defaultdict(list)
         self._mined: defaultdict[str, deque[tuple[int, Part]]] = defaultdict(lambda: deque(maxlen=REMEMBERED_PARTS))
         self._line = asyncio.Lock()
+        self._readers: list[Callable[[str], None]] = []
+
+    def learn(self, tokens: Iterable[str]) -> None:
+        """Read these tokens too from now on."""
+        self._tokens += tokens
+
+    def on_read(self, reader: Callable[[str], None]) -> None:
+        """Called with the address of each wallet that was read."""
+        self._readers.append(reader)
 
     def get(self, address: str) -> Wallet:
         """A wallet as it is believed to be; an unknown one has nothing."""
@@ -66,7 +75,9 @@ class Wallets:
                     _take(wallet, part)
                     _bring(wallet, part)
             self._known[name] = wallet
-            return wallet
+        for reader in self._readers:
+            reader(name)
+        return wallet
 
     def matched(self, trade: Trade) -> None:
         """What the trade takes is gone at once."""
@@ -83,6 +94,14 @@ class Wallets:
             self._pending[name].remove(part)
             self._mined[name].append((block, part))
 
+    def unmined(self, trade: Trade) -> None:
+        """What the trade brought is gone again, and what it took is on its way."""
+        for part in trade.parts:
+            name = part.order.posted.wallet
+            _bring(self._known[name], part, -1)
+            self._pending[name].append(part)
+            self._mined[name] = deque((one for one in self._mined[name] if one[1] is not part), REMEMBERED_PARTS)
+
     def failed(self, trade: Trade) -> None:
         """What it took is back, as far as is known; `reread` asks the chain."""
         for part in trade.parts:
@@ -94,14 +113,6 @@ class Wallets:
         """Read everyone who had a part in it."""
         for address in dict.fromkeys(part.order.posted.signed.maker for part in trade.parts):
             await self.read(address)
-
-
-def reserved(orders: Sequence[Order], side: Side) -> int:
-    """What resting orders of one side keep aside: dollars of buyers, shares of sellers."""
-    mine = (order for order in orders if order.posted.side is side)
-    if side is Side.BUY:
-        return sum(order.remaining_micros * order.price_micros // MICRO for order in mine)
-    return sum(order.remaining_micros for order in mine)
 
 
 def _take(wallet: Wallet, part: Part) -> None:
@@ -118,8 +129,8 @@ def _give_back(wallet: Wallet, part: Part) -> None:
         wallet.tokens[part.order.posted.token_id] += part.shares_micros
 
 
-def _bring(wallet: Wallet, part: Part) -> None:
+def _bring(wallet: Wallet, part: Part, times: int = 1) -> None:
     if part.order.posted.side is Side.BUY:
-        wallet.tokens[part.order.posted.token_id] += part.shares_micros
+        wallet.tokens[part.order.posted.token_id] += times * part.shares_micros
     else:
-        wallet.cash_micros += part.usdc_micros - part.fee_micros
+        wallet.cash_micros += times * (part.usdc_micros - part.fee_micros)

@@ -126,7 +126,7 @@ async def test_a_match_that_reverts_is_undone(web, venue, trader):
     told = (await web.get("/admin/orders", params={"hash": bought["orderID"]})).json()
 
     assert bought["status"] == "matched"
-    assert [frame["status"] for frame in frames if frame["event_type"] == "trade"] == ["MATCHED", "FAILED"]
+    assert [frame["status"] for frame in frames if frame["event_type"] == "trade"] == ["MATCHED", "RETRYING", "FAILED"]
     assert (told["attempts"], told["order"]["status"], told["order"]["matched_micros"]) == (1, "CANCELED", 0)
     assert told["trades"][0]["status"] == "FAILED"
     assert trade["transaction_hash"]
@@ -149,3 +149,49 @@ async def test_two_who_want_the_same_shares_do_not_both_get_them(web):
     answers = await asyncio.gather(*(one.post(one.order(token, BUY, 20 * SHARE, price)) for one in buyers))
 
     assert sorted(answer.status_code for answer in answers) == [200, 400, 400, 400]
+
+
+async def a_fault(web, **fault):
+    answer = await web.post("/admin/faults", json=fault)
+    assert answer.status_code == 200, answer.text
+
+
+async def test_a_commit_that_is_retried_is_mined_in_the_end(web, venue, trader):
+    token = (await market(web))["tokens"][0]
+    await a_fault(web, kind="commit_retry", ms=20, tries=2, times=1)
+    _, asks = await book(web, token)
+    async with listening(venue.socket_url + "/ws/user", trader.channel) as heard:
+        bought = await trader.place(token, BUY, 10 * SHARE, asks[0][0])
+        frames = await heard.until(lambda frame: frame.get("status") == "CONFIRMED")
+    told = [frame["status"] for frame in frames if frame["event_type"] == "trade"]
+
+    assert (bought["status"], "transactionsHashes" in bought) == ("matched", False)
+    assert told == ["MATCHED", "RETRYING", "RETRYING", "MINED", "CONFIRMED"]
+    assert await trader.shares_micros(token) == 10 * SHARE
+
+
+async def test_a_commit_that_fails_gives_everyone_his_own_back_and_the_rest_goes_on_resting(web, venue, trader):
+    token, other = (await market(web, 4))["tokens"]
+    bids, asks = await book(web, token)
+    price = (bids[0][0] + asks[0][0]) // 2 // CENT * CENT
+    maker = await Trader.join(web)
+    resting = await maker.place(other, BUY, 20 * SHARE, USDC - price, "GTC")
+    before = await trader.cash_micros(), await maker.cash_micros()
+    await a_fault(web, kind="commit_fail", ms=20, tries=1, times=1)
+    async with listening(venue.socket_url + "/ws/user", maker.channel) as heard:
+        bought = await trader.place(token, BUY, 10 * SHARE, price)
+        frames = await heard.until(lambda frame: frame["event_type"] == "order" and frame["size_matched"] == "0")
+    (trade,) = await trader.settled(bought["orderID"], "FAILED")
+    told = (await web.get("/admin/orders", params={"hash": bought["orderID"]})).json()["order"]
+    rows = (await web.get("/data/trades", params={"user": trader.address})).json()
+    again = await trader.place(token, BUY, 20 * SHARE, price)
+    (settled,) = await trader.settled(again["orderID"])
+
+    assert [one["status"] for one in frames if one["event_type"] == "trade"] == ["MATCHED", "RETRYING", "FAILED"]
+    assert trade["transaction_hash"] == ""
+    assert (told["status"], told["matched_micros"]) == ("CANCELED", 0)
+    assert rows == []
+    assert [one["order_id"] for one in settled["maker_orders"]] == [resting["orderID"]]
+    assert await trader.shares_micros(token) == await maker.shares_micros(other) == 20 * SHARE
+    spent = before[0] + before[1] - await trader.cash_micros() - await maker.cash_micros()
+    assert spent == 20 * USDC

@@ -59,7 +59,7 @@ async def _answered(handler: Handler, request: Request) -> Response:
     try:
         return answer(await handler(request))
     except Refusal as refusal:
-        return answer({"error": refusal.text}, refusal.status)
+        return answer(refusal.body, refusal.status, refusal.headers)
     except Told as told:
         return answer(told.body, told.status, told.headers)
     except Unauthorized as error:

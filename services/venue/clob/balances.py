@@ -15,6 +15,7 @@ from services.venue.clob.gate import Gate
 from services.venue.contracts import ALL, is_position_id, tokens_of
 from services.venue.credentials import ApiKey
 from services.venue.deployments import Deployments
+from services.venue.engine.restrictions import Standing
 from services.venue.exchange import Exchange
 from services.venue.refusals import Refusal
 
@@ -37,8 +38,8 @@ class Balances:
         ]
 
     async def closed_only(self, request: Request) -> Any:
-        await self._gate.reader(request)
-        return {"closed_only": False}
+        key = await self._gate.reader(request)
+        return {"closed_only": self._exchange.restrictions.standing(key.address) is not Standing.OPEN}
 
     async def balance(self, request: Request) -> Any:
         key, asked = await self._gate.reader(request), request.query_params

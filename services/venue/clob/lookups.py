@@ -18,7 +18,7 @@ from services.venue.clob.span import Span, read_span
 from services.venue.clob.tuning import Ended, Spelling, Tuning
 from services.venue.credentials import ApiKey
 from services.venue.exchange import Exchange
-from services.venue.model import Order, OrderStatus, Trade
+from services.venue.model import Order, Trade
 from services.venue.refusals import Refusal
 
 PAGE = 500
@@ -47,7 +47,7 @@ class Lookups:
         (order_hash,) = order_ids([request.path_params["order_hash"]])
         found = self._exchange.orders.get(order_hash.lower())
         mine = found if found and found.posted.wallet in account_of(key.address).lower else None
-        if mine and mine.status is OrderStatus.LIVE:
+        if mine and mine.status.open:
             return self._shown(mine)
         return self._ended(mine)
 

@@ -101,6 +101,7 @@ def order_event(event: OrderEvent) -> Json:
     kill = {"status": f"CANCELED_{killed(order.posted.order_type).text}", "size_matched": ""}
     return {
         **written,
+        "status": order.status_text,
         **(kill if _was_killed(order) else {}),
         "associate_trades": list(order.trade_ids) or None,
         "event_type": "order",

@@ -61,11 +61,12 @@ class Trading:
         self._limits.spend(request, key, 1, cancels=False)
         made = await self._intake.post(self._read(raw, key, at_ms), raw, key, at_ms)
         if not made.ok:
-            raise Refusal(made.error, made.http_status)
+            raise Refusal(made.error, made.http_status, code=made.code, retry_after_s=made.retry_after_s)
         return self._taken(made)
 
     async def post_orders(self, request: Request) -> Any:
         key, raw, at_ms = await self._order_key(request)
+        self._exchange.modes.check_request()
         asked = _listed(self._read(raw, key, at_ms), MOST_ORDERS)
         self._limits.spend(request, key, max(len(asked), 1), cancels=False)
         placements = [await self._intake.post(body, raw, key, at_ms) for body in asked]
@@ -104,6 +105,7 @@ class Trading:
         return self._cancelled(key, [one.order_hash for one in found])
 
     def _cancelled(self, key: ApiKey, ids: Sequence[str]) -> dict[str, Any]:
+        self._exchange.modes.check_request()
         wallets = account_of(key.address).lower
         left = {one: reason for one in dict.fromkeys(ids) if (reason := self._cancel(one.lower(), wallets))}
         return {"canceled": [one for one in dict.fromkeys(ids) if one not in left], "not_canceled": left}
@@ -113,7 +115,7 @@ class Trading:
         order = self._exchange.orders.get(order_hash)
         if order is None or order.posted.wallet not in wallets:
             return "Order not found"
-        if order.status is not OrderStatus.LIVE and self._tuning().reasons is Reasons.PRECISE:
+        if not order.status.open and self._tuning().reasons is Reasons.PRECISE:
             return "Order already matched" if order.status is OrderStatus.MATCHED else "Order already canceled"
         return self._exchange.cancel(order_hash)
 

@@ -1,22 +1,41 @@
-"""Matches on their way to the chain: made, sent, mined, final, or undone."""
+"""Matches on their way to the chain: made, sent, mined, final; tried again, or undone."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from itertools import count
 
 import structlog
 
 from services.venue.clearing import Clearing
+from services.venue.clock import Clock
 from services.venue.engine.bulletin import Bulletin
 from services.venue.engine.orders import Orders
+from services.venue.engine.undoing import Undoing
+from services.venue.faults.commit import CommitFaults, Ending, Fate
 from services.venue.fees import taker_fee_micros
 from services.venue.matching import Take, totals
-from services.venue.model import Fill, MinedEvent, Order, OrderStatus, Part, Role, Trade, TradeEvent, TradeStatus
+from services.venue.model import (
+    Fill,
+    MinedEvent,
+    Order,
+    OrderStatus,
+    Part,
+    Role,
+    Trade,
+    TradeEvent,
+    TradeStatus,
+    UnminedEvent,
+)
 from services.venue.settlement import MAX_MAKERS, Settled, Settlement
 from services.venue.wallets import Wallets
+
+# How often a match that the chain turned down is sent again before it has failed.
+RESENDS = 1
+# Matches that may wait for the chain; more are not made.
+MOST_WAITING = 5_000
 
 log = structlog.get_logger(__name__)
 
@@ -24,22 +43,50 @@ log = structlog.get_logger(__name__)
 class Commits:
     """Every trade, and the fills of those that were mined, in chain order."""
 
-    def __init__(self, orders: Orders, wallets: Wallets, settlement: Settlement, bulletin: Bulletin) -> None:
+    def __init__(
+        self,
+        orders: Orders,
+        wallets: Wallets,
+        settlement: Settlement,
+        undoing: Undoing,
+        faults: CommitFaults,
+        clock: Clock,
+        bulletin: Bulletin,
+    ) -> None:
         self.trades: dict[str, Trade] = {}
         self.fills: list[Fill] = []
         self._orders = orders
         self._wallets = wallets
+        self._undoing = undoing
+        self._faults = faults
+        self._clock = clock
         self._bulletin = bulletin
         self._last: dict[str, Trade] = {}
         self._clearing = Clearing(settlement)
-        self._reading: set[asyncio.Task[None]] = set()
+        self._waiting: set[str] = set()
+        self._held: set[asyncio.Task[None]] = set()
         self._numbers = count(1)
         settlement.on_mined(self._mined)
+        settlement.on_unmined(self._unmined)
         settlement.on_confirmed(self._confirmed)
 
+    @property
+    def full(self) -> bool:
+        """Whether so many matches wait for the chain that no more are made."""
+        return len(self._waiting) >= MOST_WAITING
+
+    @property
+    def waiting(self) -> int:
+        """Matches that are not mined yet."""
+        return len(self._waiting)
+
     async def run(self) -> None:
-        """Send matches to the chain, one after the other, until cancelled."""
-        await self._clearing.run(self._undo)
+        """Send matches to the chain until cancelled."""
+        try:
+            await self._clearing.run(self._fail)
+        finally:
+            for task in self._held:
+                task.cancel()
 
     def last(self, condition_id: str) -> Trade | None:
         """The latest match of a market."""
@@ -65,7 +112,7 @@ class Commits:
             self._apply(part, trade)
         self._last[taker.market.condition_id] = trade
         self._wallets.matched(trade)
-        self._clearing.add(trade)
+        self._commit(trade)
         return trade
 
     def _apply(self, part: Part, trade: Trade) -> None:
@@ -74,56 +121,87 @@ class Commits:
         order.spent_micros += part.usdc_micros
         order.trade_ids.append(trade.trade_id)
         if part.role is Role.MAKER:
+            self._orders.recount(order)
             if order.remaining_micros <= 0:
                 self._orders.end(order, OrderStatus.MATCHED)
             else:
                 self._orders.tell("UPDATE", order)
 
+    def _commit(self, trade: Trade) -> None:
+        self._waiting.add(trade.trade_id)
+        fate = self._faults.fate(trade.market.condition_id, trade.trade_id)
+        if fate is None:
+            self._clearing.add(trade)
+        else:
+            self._start(self._hold(trade, fate))
+
+    async def _hold(self, trade: Trade, fate: Fate) -> None:
+        """What a fault makes of a commit: late, tried again, mined in the end or not."""
+        for _ in range(fate.tries):
+            await self._clock.sleep(fate.wait_ms / 1000)
+            self._move(trade, TradeStatus.RETRYING)
+        await self._clock.sleep(fate.wait_ms / 1000)
+        if fate.ending is Ending.FAILED:
+            self._fail(trade, "the commit was given up")
+        else:
+            self._clearing.add(trade)
+
     def _mined(self, settled: Settled) -> None:
         trade = self.trades[settled.match_id]
         trade.tx_hash = settled.tx_hash
         if not settled.ok:
-            self._undo(trade, settled.reason)
+            self._turned_down(trade, settled.reason)
             return
+        self._waiting.discard(trade.trade_id)
         self._wallets.mined(trade, settled.block_number)
         now_ms = self._bulletin.now_ms()
-        fills = tuple(_fill(trade, part, settled, now_ms) for part in trade.parts)
-        self.fills.extend(fills)
-        self._move(trade, TradeStatus.MINED)
-        self._bulletin.tell(MinedEvent(trade, fills, now_ms))
+        trade.fills = tuple(_fill(trade, part, settled, now_ms) for part in trade.parts)
+        self.fills.extend(trade.fills)
+        if trade.status is not TradeStatus.CONFIRMED:
+            self._move(trade, TradeStatus.MINED)
+        self._bulletin.tell(MinedEvent(trade, trade.fills, now_ms))
+
+    def _unmined(self, settled: Settled) -> None:
+        """The chain took the block back. What was confirmed stays so: the exchange's word is not taken back with it."""
+        if not settled.ok:
+            return
+        trade = self.trades[settled.match_id]
+        self._waiting.add(trade.trade_id)
+        self._wallets.unmined(trade)
+        fills, trade.fills = trade.fills, ()
+        self._bulletin.tell(UnminedEvent(trade, fills, self._bulletin.now_ms()))
+        if trade.status is not TradeStatus.CONFIRMED:
+            self._move(trade, TradeStatus.RETRYING)
 
     def _confirmed(self, settled: Settled) -> None:
-        if settled.ok:
-            self._move(self.trades[settled.match_id], TradeStatus.CONFIRMED)
+        trade = self.trades[settled.match_id]
+        if settled.ok and trade.status is not TradeStatus.CONFIRMED:
+            self._move(trade, TradeStatus.CONFIRMED)
 
-    def _undo(self, trade: Trade, reason: str) -> None:
+    def _turned_down(self, trade: Trade, reason: str) -> None:
+        trade.reverts += 1
+        if trade.reverts > RESENDS:
+            self._fail(trade, reason)
+            return
+        self._move(trade, TradeStatus.RETRYING)
+        self._clearing.add(trade)
+
+    def _fail(self, trade: Trade, reason: str) -> None:
         log.warning("a match has failed", trade=trade.trade_id, reason=reason)
         trade.failure = reason
-        for part in trade.parts:
-            self._give_back(part)
-        self._wallets.failed(trade)
-        self._orders.tell_book(trade.market, [part.order for part in trade.parts])
+        self._waiting.discard(trade.trade_id)
+        suspended = self._undoing.take_back(trade)
         self._move(trade, TradeStatus.FAILED)
-        reading = asyncio.ensure_future(self._wallets.reread(trade))
-        self._reading.add(reading)
-        reading.add_done_callback(self._was_read)
-
-    def _give_back(self, part: Part) -> None:
-        # Whose fault it was is not known, so nothing of a failed match goes on resting.
-        order = part.order
-        order.matched_micros -= part.shares_micros
-        order.spent_micros -= part.usdc_micros
-        if order.status is OrderStatus.LIVE or (order.status is OrderStatus.MATCHED and not order.matched_micros):
-            self._orders.end(order, OrderStatus.CANCELED)
-
-    def _was_read(self, reading: asyncio.Task[None]) -> None:
-        self._reading.discard(reading)
-        if not reading.cancelled() and (error := reading.exception()):
-            log.warning("wallets of a failed match could not be read", error=repr(error))
+        self._start(self._undoing.put_back(trade, suspended))
 
     def _move(self, trade: Trade, status: TradeStatus) -> None:
         trade.status, trade.updated_at_ms = status, self._bulletin.now_ms()
         self._bulletin.tell(TradeEvent(trade, trade.updated_at_ms))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._held.add(task)
+        task.add_done_callback(self._held.discard)
 
 
 def _fill(trade: Trade, part: Part, settled: Settled, now_ms: int) -> Fill:

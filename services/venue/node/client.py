@@ -43,6 +43,12 @@ class Node:
         replies = {reply["id"]: reply for reply in await self._post(envelopes)}
         return [_result(replies[envelope["id"]]) for envelope in envelopes]
 
+    async def outcomes(self, calls: list[Call]) -> list[Any]:
+        """As `batch`, with an RpcError in the place of each call that failed."""
+        envelopes = [self._envelope(method, arguments) for method, arguments in calls]
+        replies = {reply["id"]: reply for reply in await self._post(envelopes)}
+        return [_outcome(replies[envelope["id"]]) for envelope in envelopes]
+
     async def close(self) -> None:
         await self._client.aclose()
 
@@ -61,6 +67,13 @@ class Node:
         response = await self._client.post(self._door, json=message)
         response.raise_for_status()
         return response.json()
+
+
+def _outcome(reply: dict[str, Any]) -> Any:
+    try:
+        return _result(reply)
+    except RpcError as error:
+        return error
 
 
 def _result(reply: dict[str, Any]) -> Any:

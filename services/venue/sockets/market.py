@@ -146,7 +146,7 @@ class MarketChannel:
     def _news(self, event: MarketEvent) -> None:
         if event.news is MarketNews.LISTED:
             self._tell(_custom(self._subscribers), market_frames.new_market(event))
-        else:
+        elif event.news is MarketNews.RESOLVED:
             self._tell(_custom(self._listening(event.market.tokens)), market_frames.market_resolved(event))
 
     def _listening(self, tokens: Sequence[str]) -> set[Subscriber]:

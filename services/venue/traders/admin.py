@@ -78,16 +78,24 @@ class TradersAdmin:
         return self._runner.report()
 
     async def resolve(self, body: dict[str, Any]) -> Any:
+        """`outcome` wins, or both are paid their parts of `payouts` (yes, no)."""
         winner = _whole(body, "outcome", 0)
+        payouts = _payouts(body["payouts"]) if "payouts" in body else (int(winner == 0), int(winner != 0))
         try:
-            return await self._resolution.resolve(
-                self._desk.market(_market(body)), (int(winner == 0), int(winner != 0))
-            )
+            return await self._resolution.resolve(self._desk.market(_market(body)), payouts)
         except ValueError as error:
             raise Refused(str(error)) from error
 
     async def oracle(self, _: dict[str, Any]) -> Any:
         return self._summary.report()
+
+
+def _payouts(asked: object) -> tuple[int, int]:
+    parts = cast(list[object], asked) if isinstance(asked, list) else []
+    whole = [one for one in parts if isinstance(one, int) and not isinstance(one, bool) and 0 <= one <= SHARE]
+    if len(parts) != 2 or len(whole) != 2 or not any(whole):
+        raise Refused(f"payouts: expected the parts of yes and no, from 0 to {SHARE}, not both 0")
+    return whole[0], whole[1]
 
 
 def _orders(placed: list[Placed]) -> dict[str, Any]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, DecimalException
 
 from services.venue.exchange import Exchange
 from services.venue.journal import Journal
-from services.venue.model import BookView, Event, Fill, Market, MinedEvent, OrderType, Placement, Side
+from services.venue.model import BookView, Event, Fill, Market, MinedEvent, OrderType, Placement, Side, UnminedEvent
 from services.venue.traders.amounts import MICRO, buyable, sellable
 from services.venue.traders.pen import Pen
 from services.venue.traders.runner import Placed
@@ -51,19 +51,31 @@ class Desk:
         self._leaders = {one.address.lower(): one.name for one in everyone.values() if one.is_leader}
         self._held: dict[tuple[str, str], int] = defaultdict(int)
         self._mined: dict[str, int] = defaultdict(int)
+        self._taken_back: set[str] = set()
         self._more = asyncio.Event()
 
     def hear(self, event: Event) -> None:
         """Books what is mined; each fill of a leader becomes a line of the journal."""
+        if isinstance(event, UnminedEvent):
+            self._taken_back.add(event.trade.trade_id)
+            self._book(event.fills, -1)
         if not isinstance(event, MinedEvent):
             return
+        self._book(event.fills, 1)
+        # What is mined again was told before.
+        told = event.trade.trade_id in self._taken_back
+        self._taken_back.discard(event.trade.trade_id)
         for fill in event.fills:
-            self._mined[fill.order_hash] += fill.size_micros
-            sign = 1 if fill.side is Side.BUY else -1
-            self._held[(fill.wallet.lower(), fill.token_id)] += sign * fill.size_micros
-            if name := self._leaders.get(fill.wallet.lower()):
+            name = self._leaders.get(fill.wallet.lower())
+            if name and not told:
                 self._note(name, fill)
         self._more.set()
+
+    def _book(self, fills: Sequence[Fill], times: int) -> None:
+        for fill in fills:
+            self._mined[fill.order_hash] += times * fill.size_micros
+            sign = times if fill.side is Side.BUY else -times
+            self._held[(fill.wallet.lower(), fill.token_id)] += sign * fill.size_micros
 
     def mined_micros(self, order_hash: str) -> int:
         return self._mined[order_hash]

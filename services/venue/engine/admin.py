@@ -1,0 +1,156 @@
+"""`/admin`: the life of the engine, of its accounts and of its markets, by command."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from enum import StrEnum
+from typing import Any, TypeVar, cast
+
+from eth_utils.address import is_address
+from starlette.requests import Request
+from starlette.routing import Route
+
+from services.venue.clob.answers import endpoint
+from services.venue.clob.parse import read_body
+from services.venue.engine.modes import Change, Mode
+from services.venue.engine.restrictions import Standing
+from services.venue.exchange import Exchange
+from services.venue.model import Market, Uma
+from services.venue.refusals import Refusal
+
+LONGEST_MS = 7 * 86_400_000
+
+Body = Mapping[str, Any]
+Word = TypeVar("Word", bound=StrEnum)
+Lister = Callable[[Body], Awaitable[Market]]
+
+
+class LifeAdmin:
+    """Bodies and answers are JSON objects; what makes no sense is a 400 that names the field. `lister` makes a market."""
+
+    def __init__(self, exchange: Exchange, lister: Lister, now_ms: Callable[[], int]) -> None:
+        self._exchange = exchange
+        self._lister = lister
+        self._now_ms = now_ms
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/admin/mode", endpoint(self.mode)),
+            Route("/admin/mode", endpoint(self.change_mode), methods=["POST"]),
+            Route("/admin/restrict", endpoint(self.restrict), methods=["POST"]),
+            Route("/admin/market", endpoint(self.change_market), methods=["POST"]),
+            Route("/admin/markets", endpoint(self.add_market), methods=["POST"]),
+        ]
+
+    async def mode(self, _: Request) -> Any:
+        """The mode of now, and the changes to come with the milliseconds until them."""
+        modes, now_ms = self._exchange.modes, self._now_ms()
+        mode = modes.mode
+        coming = [{"after_ms": one.at_ms - now_ms, "mode": str(one.mode)} for one in modes.coming]
+        return {"mode": str(mode), "script": coming, "waiting": self._exchange.waiting}
+
+    async def change_mode(self, request: Request) -> Any:
+        """`{"mode": …}` from now on, or `{"script": [{"after_ms": …, "mode": …}, …]}`; either replaces the script before it."""
+        body, now_ms = _mapping(read_body(await request.body())), self._now_ms()
+        _only(body, "mode", "script")
+        if ("mode" in body) == ("script" in body):
+            raise Refusal("expected either mode or script")
+        asked = body.get("script", [{"after_ms": 0, "mode": body.get("mode")}])
+        if not isinstance(asked, list):
+            raise Refusal("script: expected a list of changes")
+        changes: list[Change] = []
+        for one in cast(list[object], asked):
+            change = _mapping(one)
+            _only(change, "after_ms", "mode")
+            changes.append(Change(now_ms + _whole(change, "after_ms"), _choice(Mode, change, "mode")))
+        self._exchange.modes.play(changes)
+        return await self.mode(request)
+
+    async def restrict(self, request: Request) -> Any:
+        """`{"address": …, "standing": "open" | "closed_only" | "banned"}`."""
+        body = _mapping(read_body(await request.body()))
+        _only(body, "address", "standing")
+        address = body.get("address")
+        if not isinstance(address, str) or not is_address(address):
+            raise Refusal("address: expected a wallet's address")
+        standing = _choice(Standing, body, "standing")
+        self._exchange.restrictions.restrict(address, standing)
+        return {"address": address, "standing": str(standing)}
+
+    async def change_market(self, request: Request) -> Any:
+        """Any of `delay_ms`, `accepting_orders`, `auto_tick`, `uma`, `game_in_ms` of the market `condition_id`."""
+        body = _mapping(read_body(await request.body()))
+        _only(body, "condition_id", "delay_ms", "accepting_orders", "auto_tick", "uma", "game_in_ms")
+        market = self._exchange.markets.get(str(body.get("condition_id")))
+        if market is None or market.closed:
+            raise Refusal("condition_id: expected a market of this venue that is not resolved")
+        uma = _choice(Uma, body, "uma") if "uma" in body else market.uma
+        if uma is Uma.RESOLVED:
+            raise Refusal("uma: markets are resolved by /admin/resolve")
+        market.delay_ms = _whole(body, "delay_ms", market.delay_ms)
+        market.accepting_orders = _flag(body, "accepting_orders", market.accepting_orders)
+        market.auto_tick = _flag(body, "auto_tick", market.auto_tick)
+        if "game_in_ms" in body:
+            self._exchange.life.schedule(market, (self._now_ms() + _whole(body, "game_in_ms")) // 1000)
+        if uma is not market.uma:
+            self._exchange.life.propose(market, uma)
+        return told(market)
+
+    async def add_market(self, request: Request) -> Any:
+        """A new market: `question`, and whatever else a listing says."""
+        market = await self._lister(_mapping(read_body(await request.body())))
+        self._exchange.add_market(market)
+        return told(market)
+
+
+def told(market: Market) -> dict[str, Any]:
+    """What sets a market apart, for a report."""
+    return {
+        "condition_id": market.condition_id,
+        "slug": market.slug,
+        "question": market.question,
+        "tokens": list(market.tokens),
+        "tick_micros": market.tick_micros,
+        "neg_risk": market.neg_risk,
+        "version": market.version,
+        "delay_ms": market.delay_ms,
+        "auto_tick": market.auto_tick,
+        "accepting_orders": market.accepting_orders,
+        "closed": market.closed,
+        "uma": str(market.uma),
+        "game_start_at": market.game_start_at,
+        "payouts": list(market.payouts) if market.payouts else None,
+    }
+
+
+def _mapping(body: object) -> dict[str, Any]:
+    if not isinstance(body, dict):
+        raise Refusal("expected a JSON object")
+    return cast(dict[str, Any], body)
+
+
+def _only(body: Body, *names: str) -> None:
+    for name in body:
+        if name not in names:
+            raise Refusal(f"{name}: expected one of {', '.join(names)}")
+
+
+def _whole(body: Body, name: str, default: int = 0) -> int:
+    value = body.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LONGEST_MS:
+        raise Refusal(f"{name}: expected a whole number from 0 to {LONGEST_MS}")
+    return value
+
+
+def _flag(body: Body, name: str, default: bool) -> bool:
+    value = body.get(name, default)
+    if not isinstance(value, bool):
+        raise Refusal(f"{name}: expected true or false")
+    return value
+
+
+def _choice(kind: type[Word], body: Body, name: str) -> Word:
+    try:
+        return kind(body.get(name))
+    except ValueError as error:
+        raise Refusal(f"{name}: expected one of {', '.join(word or 'nothing' for word in kind)}") from error
