@@ -14,6 +14,8 @@ from services.venue.node.evm import Chain
 from services.venue.node.state import State
 from tests.venue_chain import ALICE, BOB, BUY, NO, SELL, USDC, YES, Contracts, a_match, an_order
 
+pytestmark = pytest.mark.filterwarnings("ignore:SELFDESTRUCT")
+
 HERE = b"\x77" * 20
 GAS = 60_000
 

@@ -163,6 +163,20 @@ async def test_a_socket_is_told_which_logs_are_gone_and_then_the_new_blocks(node
     assert await node("eth_getLogs", {"fromBlock": "0x0"}) == [frames[2]["result"]]
 
 
+async def test_a_socket_is_told_of_transactions_that_wait(node):
+    socket = Subscriptions(node.miner, node.methods, None)
+    hashes = await socket.answer("eth_subscribe", ["newPendingTransactions"])
+    whole = await socket.answer("eth_subscribe", ["newPendingTransactions", True])
+    sent = await node.pay(NOBODYS[0])
+    await node("evm_mine")
+    await node.pay(NOBODYS[1])
+    frames = [orjson.loads(await socket.outbox.take())["params"] for _ in range(3)]
+
+    assert [one["subscription"] for one in frames] == [hashes, whole, hashes]
+    assert frames[0]["result"] == sent
+    assert frames[1]["result"] | {"to": None} == frames[1]["result"] | {"hash": sent, "blockHash": None, "to": None}
+
+
 @pytest.mark.parametrize(
     ("arguments", "refusal"),
     [
@@ -204,6 +218,22 @@ async def test_the_clock_is_set_moved_and_never_runs_backwards(node):
     assert times == [1_000, 1_500, 1_500, 5_000]
 
 
+async def test_full_blocks_are_forgotten_sooner_and_a_reorg_reaches_no_further_than_what_is_kept():
+    node = Node(Retention(blocks=300, transactions=100))
+    for _ in range(100):
+        for to in NOBODYS:
+            await node.pay(to, 1)
+        await node("evm_mine")
+    with pytest.raises(Refused, match="cannot take back 65 blocks: 63 are kept for that"):
+        await node("evm_reorg", 65)
+    done = await node("evm_reorg", 63)
+    node.miner.close()
+
+    assert len(node.miner.chain.mined) == 63 * 5
+    assert len(done["removed"]) == 63
+    assert paid_to_all(node) == [100] * 5
+
+
 async def test_old_blocks_and_their_states_are_forgotten_and_asking_for_them_is_an_error():
     node = Node(Retention(blocks=300, transactions=50))
     for _ in range(60):
@@ -226,6 +256,10 @@ async def test_old_blocks_and_their_states_are_forgotten_and_asking_for_them_is_
     assert refused == ["header not found", "pruned history unavailable"]
     assert paid_by(node.miner.chain, first) < paid_by(node.miner.chain, head) == 60
     assert len(node.miner.chain.mined) == 43
+
+
+def paid_to_all(node: Node) -> list[int]:
+    return [node.miner.chain.balance(genesis.canonical(to), node.miner.chain.head) for to in NOBODYS]
 
 
 def paid_by(chain: Chain, number: int) -> int:

@@ -61,7 +61,7 @@ def main(
         int, typer.Option(min=DEEPEST, help="Blocks to keep with their states; older ones are forgotten.")
     ] = KEPT_BLOCKS,
     keep_transactions: Annotated[
-        int, typer.Option(min=1, help="Transactions to keep in them, at the least those of the newest 256 blocks.")
+        int, typer.Option(min=1, help="Transactions to keep in them, at the least those of the newest 64 blocks.")
     ] = KEPT_TRANSACTIONS,
     extra_data_bytes: Annotated[int, typer.Option(min=0, help="Length of extraData; Polygon's is 97 and more.")] = 97,
 ) -> None:

@@ -34,9 +34,11 @@ TRANSACTION_GAS = 30_000_000
 CALL_GAS = 100_000_000
 # The deepest reorg; Polygon's own were 157 blocks deep at worst.
 DEEPEST = 256
-# Eleven hours of Polygon's blocks; a full node keeps the states of 128.
-KEPT_BLOCKS = 20_000
-KEPT_TRANSACTIONS = 20_000
+# As many are kept however full they are.
+FEWEST = 64
+# A day of blocks of two seconds; a full node keeps the states of 128. A match takes some 14 KB.
+KEPT_BLOCKS = 43_200
+KEPT_TRANSACTIONS = 10_000
 
 Step = Admitted | Edit
 
@@ -54,7 +56,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How much is kept: so many blocks, fewer where they hold more than so many transactions, but never fewer than a reorg takes."""
+    """How much is kept: so many blocks, fewer where they hold more than so many transactions, but never fewer than FEWEST."""
 
     blocks: int = KEPT_BLOCKS
     transactions: int = KEPT_TRANSACTIONS
@@ -314,9 +316,11 @@ class Chain:
         while (
             self._head.number - self._first >= self._retention.blocks or len(self.mined) > self._retention.transactions
         ):
-            if self._head.number - self._first <= DEEPEST:
+            if self._head.number - self._first < FEWEST:
                 return
             block = self._blocks.pop(self._first)
+            if len(self._history) > len(self._blocks):
+                self._history.popleft()
             self._first += 1
             self._ledger.forget()
             self.by_hash.pop(block.hash, None)

@@ -22,6 +22,7 @@ from services.venue.node.transactions import Admitted, Request, decode_raw, impe
 P = ParamSpec("P")
 T = TypeVar("T")
 Listener = Callable[[Block, tuple[Block, ...]], None]
+PendingListener = Callable[[Transaction], None]
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +45,7 @@ class Miner:
         self._sealing = asyncio.Lock()
         self._executing = asyncio.Lock()
         self._listeners: list[Listener] = []
+        self._pending_listeners: list[PendingListener] = []
 
     @property
     def pending(self) -> dict[bytes, Transaction]:
@@ -55,6 +57,11 @@ class Miner:
         them; returns how to stop that."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def listen_pending(self, listener: PendingListener) -> Callable[[], None]:
+        """Calls `listener` with each transaction that is accepted; returns how to stop that."""
+        self._pending_listeners.append(listener)
+        return lambda: self._pending_listeners.remove(listener)
 
     async def perform(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs blocking work on the chain's thread, between two transactions."""
@@ -152,6 +159,8 @@ class Miner:
 
     def _add(self, admitted: Admitted, expected: int) -> bytes:
         self._pool.add(admitted, expected)
+        for listener in tuple(self._pending_listeners):
+            listener(admitted.shown)
         self._work.set()
         return admitted.shown.hash
 

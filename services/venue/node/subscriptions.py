@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import orjson
 
 from services.venue.node import filters, params, shapes
-from services.venue.node.block import Block
+from services.venue.node.block import Block, Transaction
 from services.venue.node.errors import InvalidParams, Refused
 from services.venue.node.faults import PUSHES, RpcFaults
 from services.venue.node.filters import LogFilter
@@ -37,7 +37,8 @@ class Subscriptions:
         self._held: deque[Published] = deque()
         self._heads: set[str] = set()
         self._logs: dict[str, LogFilter] = {}
-        self._stop = miner.listen(self._publish)
+        self._pending: dict[str, bool] = {}
+        self._stops = (miner.listen(self._publish), miner.listen_pending(self._publish_pending))
 
     async def answer(self, method: str, arguments: list[Any]) -> Any:
         if method == "eth_subscribe":
@@ -47,15 +48,20 @@ class Subscriptions:
         return await self._calls.answer(method, arguments)
 
     def close(self) -> None:
-        self._stop()
+        for stop in self._stops:
+            stop()
 
     def _subscribe(self, arguments: list[Any]) -> str:
-        if len(self._heads) + len(self._logs) >= MAX_SUBSCRIPTIONS:
+        if len(self._heads) + len(self._logs) + len(self._pending) >= MAX_SUBSCRIPTIONS:
             raise Refused(f"too many subscriptions: {MAX_SUBSCRIPTIONS} on one connection")
         identity = "0x" + secrets.token_hex(16)  # chance: a name
         match arguments:
             case ["newHeads", *_]:
                 self._heads.add(identity)
+            case ["newPendingTransactions"]:
+                self._pending[identity] = False
+            case ["newPendingTransactions", bool(whole)]:
+                self._pending[identity] = whole
             case ["logs"]:
                 self._logs[identity] = filters.read({})
             case ["logs", wanted]:
@@ -70,7 +76,7 @@ class Subscriptions:
             raise InvalidParams("subscription: expected its id")
         if identity in self._heads:
             self._heads.remove(identity)
-        elif self._logs.pop(identity, None) is None:
+        elif self._logs.pop(identity, None) is None and self._pending.pop(identity, None) is None:
             raise InvalidParams("subscription not found")
         return True
 
@@ -83,6 +89,10 @@ class Subscriptions:
         behind = fault.whole("blocks") if fault and kind == "rpc_lag" else 0
         while len(self._held) > behind:
             self._send(*self._held.popleft(), logs=kind != "rpc_missing_logs")
+
+    def _publish_pending(self, sent: Transaction) -> None:
+        for identity, whole in self._pending.items():
+            self._push(identity, shapes.transaction(sent, None, None) if whole else shapes.data(sent.hash))
 
     def _send(self, block: Block, removed: tuple[Block, ...], *, logs: bool) -> None:
         for identity, wanted in self._logs.items() if logs else ():
@@ -98,7 +108,7 @@ class Subscriptions:
             if wanted.admits(log):
                 self._push(identity, shapes.log(log, block, removed=removed))
 
-    def _push(self, identity: str, result: shapes.Json) -> None:
+    def _push(self, identity: str, result: shapes.Json | str) -> None:
         frame = {
             "jsonrpc": "2.0",
             "method": "eth_subscription",
