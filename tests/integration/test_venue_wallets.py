@@ -6,12 +6,18 @@ from typing import Any
 
 import httpx
 import pytest
+from eth_utils.address import to_checksum_address
 from polymarket._internal.actions.relayer.calls import erc20_approval_call
 from polymarket.auth import BuilderApiKey
 from polymarket.errors import TransactionFailedError
 from polymarket.types import EvmAddress
 from py_clob_client_v2.clob_types import (
+    AssetType,
+    BalanceAllowanceParams,
+    MarketOrderArgs,
     OrderArgs,
+    OrderPayload,
+    OrderType,
 )
 
 from services.venue.accounts import Kind
@@ -19,7 +25,7 @@ from services.venue.node import addresses
 from tests.venue_owner import MONEY, Owner, an_owner, relayer_key
 from tests.venue_process import Venue, venue_process
 from tests.venue_trader import listening
-from tests.venue_views import PLAIN
+from tests.venue_views import ORDER_FILLED, PLAIN, WITH_FEES
 from tests.venue_wallets import a_submission
 
 WALLETS = [(Kind.PROXY, False), (Kind.SAFE, False), (Kind.DEPOSIT, False), (Kind.DEPOSIT, True)]
@@ -42,6 +48,12 @@ def token(venue: Venue) -> str:
     return httpx.get(venue.url + "/admin/markets").json()["markets"][PLAIN]["tokens"][0]
 
 
+async def makers_of(venue: Venue, tx_hash: str) -> set[str]:
+    """Who had a part in what a transaction filled."""
+    receipt = await venue.node("eth_getTransactionReceipt", tx_hash)
+    return {to_checksum_address(log["topics"][2][-40:]) for log in receipt["logs"] if log["topics"][0] == ORDER_FILLED}
+
+
 def test_whoever_names_no_wallet_gets_todays_deposit_wallet(venue):
     owner = an_owner(venue, Kind.DEPOSIT, deployed=False)
     asked = {"address": owner.wallet, "type": "WALLET"}
@@ -55,6 +67,88 @@ def test_whoever_names_no_wallet_gets_todays_deposit_wallet(venue):
     assert (before, after) == ({"deployed": False}, {"deployed": True})
     assert made == (owner.wallet, "DEPOSIT_WALLET")
     assert again == owner.wallet
+
+
+@pytest.mark.parametrize(("kind", "old"), WALLETS, ids=NAMES)
+def test_an_account_is_set_up_without_gas(venue, kind, old):
+    owner = an_owner(venue, kind, old=old, approved=False)
+    with owner.client() as client:
+        before = client.get_balance_allowance(asset_type="COLLATERAL")
+        client.setup_trading_approvals()
+        after = client.get_balance_allowance(asset_type="COLLATERAL")
+        again = client.approve_erc20(token_address=CASH, spender_address=addresses.EXCHANGE, amount=5).wait()
+        exact = client.get_balance_allowance(asset_type="COLLATERAL")
+
+    assert before.balance == after.balance == MONEY
+    assert set(before.allowances.values()) == {0}
+    assert set(after.allowances.values()) == {2**256 - 1}
+    assert exact.allowances[addresses.EXCHANGE] == 5
+    assert again.transaction_hash
+
+
+@pytest.mark.parametrize(("kind", "old"), [(Kind.EOA, False), *WALLETS], ids=["eoa", *NAMES])
+async def test_a_wallet_trades_through_polymarket_client(venue, token, kind, old):
+    owner = an_owner(venue, kind, old=old)
+    with owner.client() as client:
+        rested = client.place_limit_order(token_id=token, price="0.02", size="10", side="BUY")
+        (listed,) = client.list_open_orders().first_page().items
+        cancelled = client.cancel_order(order_id=rested.order_id)
+        bought = client.place_market_order(token_id=token, side="BUY", amount="10")
+        (tx_hash,) = client.wait_for_order_fill_settlement(bought)
+        sold = client.place_market_order(token_id=token, side="SELL", shares="5", order_type="FOK")
+        (sold_hash,) = client.wait_for_order_fill_settlement(sold)
+        cash = client.get_balance_allowance(asset_type="COLLATERAL")
+        held = client.get_balance_allowance(asset_type="CONDITIONAL", token_id=token)
+        trades = client.list_account_trades().first_page().items
+        activity = client.list_activity(user=owner.wallet).first_page().items
+
+    assert (rested.status, bought.status, sold.status) == ("live", "matched", "matched")
+    assert (listed.id, listed.maker_address) == (rested.order_id, owner.wallet)
+    assert cancelled.canceled == (rested.order_id,)
+    assert owner.wallet in await makers_of(venue, tx_hash)
+    assert owner.wallet in await makers_of(venue, sold_hash)
+    assert cash.balance == MONEY - round((bought.making_amount - sold.taking_amount) * 10**6)
+    assert held.balance == round((bought.taking_amount - 5) * 10**6)
+    assert {one.maker_address for one in trades} == {owner.wallet}
+    assert {one.transaction_hash for one in activity} == {tx_hash, sold_hash}
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+async def test_a_wallet_trades_through_py_clob_client(venue, token, kind):
+    owner = an_owner(venue, kind)
+    client = owner.clob()
+    resting = client.create_and_post_order(OrderArgs(token_id=token, price=0.02, size=10, side="BUY"))
+    listed = client.get_open_orders()
+    cancelled = client.cancel_order(OrderPayload(orderID=resting["orderID"]))
+    bought = client.create_and_post_market_order(
+        MarketOrderArgs(token_id=token, amount=10, side="BUY", price=0.99), order_type=OrderType.FAK
+    )
+    (trade,) = client.get_trades()
+    money = client.get_balance_allowance(BalanceAllowanceParams(asset_type=AssetType.COLLATERAL))
+
+    assert [one["maker_address"] for one in listed] == [owner.wallet]
+    assert cancelled["canceled"] == [resting["orderID"]]
+    assert bought["status"] == "matched"
+    assert (trade["id"], trade["maker_address"]) == (bought["tradeIDs"][0], owner.wallet)
+    assert owner.wallet in await makers_of(venue, trade["transaction_hash"])
+    assert int(money["balance"]) == MONEY - round(float(bought["makingAmount"]) * 10**6)
+
+
+def test_a_wallet_is_paid_for_its_winners_without_gas(venue):
+    owner = an_owner(venue, Kind.SAFE, approved=False)
+    market = httpx.get(venue.url + "/admin/markets").json()["markets"][WITH_FEES]
+    with owner.client() as client:
+        client.setup_trading_approvals()
+        split = client.split_position(condition_id=market["condition_id"], amount=20 * 10**6).wait()
+        merged = client.merge_positions(condition_id=market["condition_id"], amount=5 * 10**6).wait()
+        before = client.get_balance_allowance(asset_type="COLLATERAL").balance
+        resolved = httpx.post(venue.url + "/admin/resolve", json={"market": WITH_FEES})
+        redeemed = client.redeem_positions(condition_id=market["condition_id"]).wait()
+        after = client.get_balance_allowance(asset_type="COLLATERAL").balance
+
+    assert resolved.status_code == 200, resolved.text
+    assert len({split.transaction_hash, merged.transaction_hash, redeemed.transaction_hash}) == 3
+    assert (before, after) == (MONEY - 15 * 10**6, MONEY)
 
 
 async def test_the_channel_of_a_key_tells_of_every_wallet_of_its_owner(venue, token):
