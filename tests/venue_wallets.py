@@ -3,6 +3,7 @@
 from typing import Any
 
 from eth_account import Account
+from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
 from polymarket._internal.actions.relayer import gasless
 from polymarket._internal.actions.relayer.calls import TransactionCall, encode_proxy_call
@@ -16,7 +17,7 @@ from py_clob_client_v2.order_utils.model import Side as SdkSide
 from py_clob_client_v2.signer import Signer as SdkSigner
 
 from services.venue.accounts import Kind, account_of
-from services.venue.derive import DEPOSIT_FACTORY, PROXY_FACTORY
+from services.venue.derive import DEPOSIT_FACTORY, PROXY_FACTORY, SAFE_FACTORY
 from services.venue.node import addresses
 from services.venue.settlement import SignedOrder
 from tests.venue_trader import read
@@ -107,6 +108,26 @@ def a_proxy_call(owner: LocalAccount, calls: list[TransactionCall], nonce: int =
         relay_hub=addresses.RELAY_HUB,
         metadata="",
     )
+
+
+def a_creation(owner: LocalAccount, kind: Kind) -> dict[str, Any]:
+    """The Safe, or today's deposit wallet, is to be made. A Safe's is signed as its factory wants it."""
+    if kind is Kind.DEPOSIT:
+        return {"type": "WALLET-CREATE", "from": owner.address, "to": DEPOSIT_FACTORY, "metadata": ""}
+    terms = {"paymentToken": "0x" + "00" * 20, "payment": 0, "paymentReceiver": "0x" + "00" * 20}
+    fields = {"paymentToken": "address", "payment": "uint256", "paymentReceiver": "address"}
+    domain = {"name": "Polymarket Contract Proxy Factory", "chainId": CHAIN, "verifyingContract": SAFE_FACTORY}
+    types = {"CreateProxy": [{"name": name, "type": kind} for name, kind in fields.items()]}
+    signature = owner.sign_message(encode_typed_data(domain, types, terms)).signature
+    return {
+        "type": "SAFE-CREATE",
+        "from": owner.address,
+        "to": SAFE_FACTORY,
+        "proxyWallet": account_of(owner.address).safe,
+        "data": "0x",
+        "signature": "0x" + signature.hex(),
+        "signatureParams": terms | {"payment": "0"},
+    }
 
 
 def a_submission(owner: LocalAccount, kind: Kind, calls: list[TransactionCall], nonce: int = 0) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Contract wallets at the venue: made and approved through the relayer, traded from by both official clients, settled on chain."""
 
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,7 +27,7 @@ from tests.venue_owner import MONEY, Owner, an_owner, relayer_key
 from tests.venue_process import Venue, venue_process
 from tests.venue_trader import listening
 from tests.venue_views import ORDER_FILLED, PLAIN, WITH_FEES
-from tests.venue_wallets import a_submission
+from tests.venue_wallets import a_creation, a_submission
 
 WALLETS = [(Kind.PROXY, False), (Kind.SAFE, False), (Kind.DEPOSIT, False), (Kind.DEPOSIT, True)]
 NAMES = ["proxy", "safe", "deposit", "old deposit"]
@@ -192,6 +193,16 @@ class Desk:
         answer = httpx.post(self.owner.venue.url + "/relayer/submit", json=body, headers=sent)
         return answer.status_code, answer.json()
 
+    def confirmed(self, transaction_id: str) -> Any:
+        """A transaction once it is final."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            _, found = self.ask(f"/v1/account/transactions/{transaction_id}")
+            if found["state"] in ("STATE_CONFIRMED", "STATE_FAILED"):
+                return found
+            time.sleep(0.05)
+        raise AssertionError("not final")
+
     def ask(self, path: str, **params: str) -> tuple[int, Any]:
         answer = httpx.get(f"{self.owner.venue.url}/relayer{path}", params=params)
         return answer.status_code, answer.json()
@@ -208,17 +219,39 @@ def test_the_relayer_takes_no_order_from_strangers(venue):
 @pytest.mark.parametrize("kind", [Kind.PROXY, Kind.SAFE, Kind.DEPOSIT])
 def test_the_relayer_says_what_is_wrong_with_a_submission(venue, kind):
     desk = Desk(an_owner(venue, kind))
-    key, absent = desk.owner.key, Desk(an_owner(venue, kind, deployed=False))
+    key = desk.owner.key
     late = a_submission(key, kind, APPROVAL, nonce=3)
 
     assert desk.submit(late) == (400, {"error": "batch nonce 3 does not match on-chain nonce 0"})
     assert desk.submit(late | {"signature": "0x" + "11" * 65}) == (400, {"error": "invalid signature"})
     assert desk.submit(late | {"type": "GIFT"}) == (400, {"error": "invalid transaction type"})
-    assert absent.submit(a_submission(absent.owner.key, kind, APPROVAL)) == (400, {"error": "wallet is not deployed"})
     first, second = (desk.submit(a_submission(key, kind, APPROVAL)) for _ in range(2))
     assert first[0] == 200
     assert second[0] == 400
     assert re.search("wallet busy.*active action|batch nonce 0 does not match on-chain nonce 1", second[1]["error"])
+
+
+@pytest.mark.parametrize("kind", [Kind.SAFE, Kind.DEPOSIT])
+def test_a_wallet_has_to_be_made_before_it_acts(venue, kind):
+    desk = Desk(an_owner(venue, kind, deployed=False))
+    early = desk.submit(a_submission(desk.owner.key, kind, APPROVAL))
+    made = desk.submit(a_creation(desk.owner.key, kind))
+    done = desk.confirmed(made[1]["transactionID"])
+
+    assert early == (400, {"error": "wallet is not deployed"})
+    assert done["state"] == "STATE_CONFIRMED"
+    assert desk.submit(a_creation(desk.owner.key, kind)) == (400, {"error": "wallet is already deployed"})
+    assert desk.submit(a_submission(desk.owner.key, kind, APPROVAL))[0] == 200
+
+
+def test_a_proxy_is_made_with_its_first_call(venue):
+    desk = Desk(an_owner(venue, Kind.PROXY, deployed=False))
+    sent = desk.submit(a_submission(desk.owner.key, Kind.PROXY, APPROVAL))
+    done = desk.confirmed(sent[1]["transactionID"])
+
+    assert done["state"] == "STATE_CONFIRMED"
+    assert desk.ask("/deployed", address=desk.owner.wallet, type="PROXY") == (200, {"deployed": True})
+    assert desk.ask("/relay-payload", address=desk.owner.key.address, type="PROXY")[1]["nonce"] == "1"
 
 
 def test_the_relayer_answers_questions_in_its_own_words(venue):

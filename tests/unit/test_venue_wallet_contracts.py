@@ -18,7 +18,7 @@ from services.venue.relayer.relay import CODE
 from services.venue.relayer.requests import Creation, Errand, read_submission
 from services.venue.signing import order_hash
 from tests.venue_chain import ALICE, BOB, Contracts
-from tests.venue_wallets import NESTED, OWNER, a_batch, a_submission
+from tests.venue_wallets import NESTED, OWNER, a_batch, a_creation, a_submission
 
 KINDS = [Kind.PROXY, Kind.SAFE, Kind.DEPOSIT]
 SPENDERS = [EvmAddress(addresses.EXCHANGE), EvmAddress(addresses.CONDITIONAL_TOKENS)]
@@ -140,9 +140,12 @@ def test_every_wallet_takes_shares(contracts, wallets):
 
 
 def test_the_wallet_to_be_made_is_the_one_of_today():
-    body = {"type": "WALLET-CREATE", "from": ALICE.address, "to": "0x00000000000Fb5C9ADea0298D729A0CB3823Cc07"}
+    alice = account_of(ALICE.address)
 
-    assert read_submission(body) == Creation(ALICE.address, account_of(ALICE.address).deposits[0], Kind.DEPOSIT)
+    assert read_submission(a_creation(ALICE, Kind.DEPOSIT)) == Creation(ALICE.address, alice.deposits[0], Kind.DEPOSIT)
+    assert read_submission(a_creation(ALICE, Kind.SAFE)) == Creation(ALICE.address, alice.safe, Kind.SAFE)
+    with pytest.raises(Refusal, match="invalid signature"):
+        read_submission(a_creation(ALICE, Kind.SAFE) | {"signature": "0x" + "11" * 65})
 
 
 @pytest.mark.parametrize("kind", KINDS)

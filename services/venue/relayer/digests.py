@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from services.venue.derive import PROXY_FACTORY
+from services.venue.derive import PROXY_FACTORY, SAFE_FACTORY
 from services.venue.node import addresses
 
 CALL_TYPE = "Call(address target,uint256 value,bytes data)"
@@ -17,9 +17,13 @@ SAFE_TYPE = (
     "SafeTx(address to,uint256 value,bytes data,uint8 operation,uint256 safeTxGas,uint256 baseGas,uint256 gasPrice,"
     "address gasToken,address refundReceiver,uint256 nonce)"
 )
+CREATION_TYPE = "CreateProxy(address paymentToken,uint256 payment,address paymentReceiver)"
+_CREATION_HASH = keccak(text=CREATION_TYPE)
 _CALL_HASH, _BATCH_HASH, _SAFE_HASH = keccak(text=CALL_TYPE), keccak(text=BATCH_TYPE), keccak(text=SAFE_TYPE)
 _NAMED_DOMAIN = keccak(text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 _BARE_DOMAIN = keccak(text="EIP712Domain(uint256 chainId,address verifyingContract)")
+_FACTORY_DOMAIN = keccak(text="EIP712Domain(string name,uint256 chainId,address verifyingContract)")
+_FACTORY_NAME = keccak(text="Polymarket Contract Proxy Factory")
 _DEPOSIT_NAME, _DEPOSIT_VERSION = keccak(text="DepositWallet"), keccak(text="1")
 
 
@@ -88,6 +92,16 @@ def safe_digest(safe: str, nonce: int, wanted: SafeTransaction) -> bytes:
         ],
     )
     return _typed(encode(["bytes32", "uint256", "address"], [_BARE_DOMAIN, addresses.CHAIN_ID, safe]), struct)
+
+
+def creation_digest(payment_token: str, payment: int, payment_receiver: str) -> bytes:
+    """Of a Safe that is to be made for whoever signs, and of what he pays for that."""
+    domain = encode(
+        ["bytes32", "bytes32", "uint256", "address"],
+        [_FACTORY_DOMAIN, _FACTORY_NAME, addresses.CHAIN_ID, SAFE_FACTORY],
+    )
+    paid = [_CREATION_HASH, payment_token, payment, payment_receiver]
+    return _typed(domain, encode(["bytes32", "address", "uint256", "address"], paid))
 
 
 def relay_digest(owner: str, data: bytes, terms: RelayTerms, nonce: int) -> bytes:

@@ -87,15 +87,14 @@ class Relay:
             await self._require_idle(wanted.wallet)
             if await self._deployments.has(wanted.wallet):
                 raise Refusal("wallet is already deployed")
-            await self._node.call("evm_setCode", wanted.wallet, "0x" + artifacts.load(CODE[wanted.kind]).runtime.hex())
-            return await self._send(wanted.owner, wanted.wallet, calldata.write(_INITIALIZE, wanted.owner))
+            return await self._deploy(wanted)
 
     async def submit(self, errand: Errand) -> Relayed:
         """Send what the wallet is to do."""
         async with self._line:
             await self._require_idle(errand.wallet)
             if not await self._deployments.has(errand.wallet):
-                raise Refusal("wallet is not deployed")
+                await self._deploy_first(errand)
             known = await self.nonce(errand.wallet)
             if errand.nonce != known:
                 raise Refusal(f"batch nonce {errand.nonce} does not match on-chain nonce {known}")
@@ -109,6 +108,17 @@ class Relay:
         if found is not None:
             await self._follow(found)
         return found
+
+    async def _deploy_first(self, errand: Errand) -> None:
+        # The proxy factory makes a wallet with its first call; the others are asked for.
+        if errand.kind is not Kind.PROXY:
+            raise Refusal("wallet is not deployed")
+        await self._deploy(Creation(errand.owner, errand.wallet, errand.kind))
+
+    async def _deploy(self, wanted: Creation) -> Relayed:
+        code = "0x" + artifacts.load(CODE[wanted.kind]).runtime.hex()
+        await self._node.call("evm_setCode", wanted.wallet, code)
+        return await self._send(wanted.owner, wanted.wallet, calldata.write(_INITIALIZE, wanted.owner))
 
     async def _require_idle(self, wallet: str) -> None:
         last = self._last.get(wallet)

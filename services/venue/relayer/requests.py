@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.venue.accounts import Account, Kind, account_of
-from services.venue.derive import DEPOSIT_FACTORY, PROXY_FACTORY
+from services.venue.derive import DEPOSIT_FACTORY, PROXY_FACTORY, SAFE_FACTORY
 from services.venue.node import addresses, calldata
 from services.venue.refusals import Refusal
 from services.venue.relayer.digests import (
@@ -13,6 +13,7 @@ from services.venue.relayer.digests import (
     SafeTransaction,
     WalletCall,
     batch_digest,
+    creation_digest,
     relay_digest,
     safe_digest,
     shown,
@@ -68,6 +69,8 @@ def read_submission(body: object) -> Creation | Errand:
         case "WALLET-CREATE":
             _require(fields, "to", DEPOSIT_FACTORY)
             return Creation(account.signer, account.deposits[0], Kind.DEPOSIT)
+        case "SAFE-CREATE":
+            return _safe_creation(fields, account)
         case "WALLET":
             return _batch(fields, account)
         case "SAFE":
@@ -76,6 +79,15 @@ def read_submission(body: object) -> Creation | Errand:
             return _proxied(fields, account)
         case _:
             raise Refusal("invalid transaction type")
+
+
+def _safe_creation(fields: Fields, account: Account) -> Creation:
+    _require(fields, "to", SAFE_FACTORY)
+    terms, signature = fields.inner("signatureParams"), fields.data("signature", MOST_SIGNATURE_BYTES)
+    payment = terms.address("paymentToken"), terms.whole("payment"), terms.address("paymentReceiver")
+    _require_owner(account, fields.address("proxyWallet"), Kind.SAFE)
+    _require_signed(account, creation_digest(*payment), signature)
+    return Creation(account.signer, account.safe, Kind.SAFE)
 
 
 def _batch(fields: Fields, account: Account) -> Errand:
