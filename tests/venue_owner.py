@@ -1,12 +1,12 @@
 """A person with contract wallets at the local venue, through the official clients."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 
 import httpx
 from eth_account.signers.local import LocalAccount
-from polymarket import SecureClient
+from polymarket import AsyncSecureClient, SecureClient
 from polymarket._internal.environment import create_environment, get_environment_config
 from polymarket.auth import ApiKey, RelayerApiKey
 from polymarket.environments import Environment
@@ -49,6 +49,20 @@ class Owner:
             yield made
         finally:
             made.close()
+
+    @asynccontextmanager
+    async def async_client(self) -> AsyncGenerator[AsyncSecureClient]:
+        """The same that does not block."""
+        made = await AsyncSecureClient.create(
+            private_key=self.key.key.hex(),
+            wallet=self.wallet,
+            environment=environment_of(self.venue),
+            api_key=relayer_key(self.venue, self.key.address),
+        )
+        try:
+            yield made
+        finally:
+            await made.close()
 
     def clob(self) -> ClobClient:
         """py-clob-client-v2 for this wallet, with its API key."""

@@ -71,18 +71,22 @@ def test_whoever_names_no_wallet_gets_todays_deposit_wallet(venue):
 
 
 @pytest.mark.parametrize(("kind", "old"), WALLETS, ids=NAMES)
-def test_an_account_is_set_up_without_gas(venue, kind, old):
+async def test_an_account_is_set_up_without_gas(venue, kind, old):
     owner = an_owner(venue, kind, old=old, approved=False)
-    with owner.client() as client:
-        before = client.get_balance_allowance(asset_type="COLLATERAL")
-        client.setup_trading_approvals()
-        after = client.get_balance_allowance(asset_type="COLLATERAL")
-        again = client.approve_erc20(token_address=CASH, spender_address=addresses.EXCHANGE, amount=5).wait()
-        exact = client.get_balance_allowance(asset_type="COLLATERAL")
+    async with owner.async_client() as client:
+        before = await client.get_balance_allowance(asset_type="COLLATERAL")
+        lacking = await client.get_trading_approvals_state()
+        await client.setup_trading_approvals()
+        complete = await client.get_trading_approvals_state()
+        after = await client.get_balance_allowance(asset_type="COLLATERAL")
+        spender = {"token_address": CASH, "spender_address": addresses.EXCHANGE}
+        again = await (await client.approve_erc20(**spender, amount=5)).wait()
+        exact = await client.get_balance_allowance(asset_type="COLLATERAL")
 
     assert before.balance == after.balance == MONEY
     assert set(before.allowances.values()) == {0}
     assert set(after.allowances.values()) == {2**256 - 1}
+    assert (lacking.is_fully_approved, complete.is_fully_approved) == (False, True)
     assert exact.allowances[addresses.EXCHANGE] == 5
     assert again.transaction_hash
 
