@@ -1,15 +1,19 @@
 """The rest of the CLOB's REST surface: what it answers to nonsense, and what a trader may read and set beside his orders."""
 
+import asyncio
 import base64
 import json
 import time
+from typing import Any
 
+import httpx
 import pytest
 
 from services.common.polymarket.auth import Credentials, l2_headers
-from tests.venue_chain import BUY
-from tests.venue_trader import CENT, SHARE, login_headers
-from tests.venue_views import market
+from tests import recordings
+from tests.venue_chain import BUY, SELL
+from tests.venue_trader import CENT, SHARE, Trader, login_headers
+from tests.venue_views import book, lines, market
 
 pytestmark = pytest.mark.xdist_group("venue rest")
 
@@ -159,3 +163,169 @@ async def test_a_builder_key_ends_itself_by_its_own_signature(web, trader):
     assert [answer.status_code for answer in ended] == [200, 401]
     assert ended[0].json() == "OK"
     assert "revokedAt" in (await trader.ask("/auth/builder-api-key"))[0]
+
+
+async def test_a_market_has_the_recorded_fields_and_once_resolved_its_winner_and_prices(web, trader):
+    place = 4
+    listed = await market(web, place)
+    recorded = recordings.load("polymarket/pb_clob/clob_market_resolved.json")["response"]
+    before = (await web.get(f"/clob/markets/{listed['condition_id']}")).json()
+    await web.post("/admin/resolve", json={"market": place, "outcome": 1})
+    after = (await web.get(f"/clob/markets/{listed['condition_id']}")).json()
+    info = (await web.get(f"/clob/clob-markets/{listed['condition_id']}")).json()
+
+    assert list(before) == list(after) == list(recorded)
+    assert [type(one) for one in after["rewards"].values()] == [type(None), int, int]
+    assert [one["winner"] for one in before["tokens"]] == [False, False]
+    assert [(one["price"], one["winner"]) for one in after["tokens"]] == [(0, False), (1, True)]
+    assert (after["enable_order_book"], after["closed"], after["accepting_orders"]) == (False, True, False)
+    assert (before["enable_order_book"], before["closed"], before["accepting_orders"]) == (True, False, True)
+    assert set(info) <= set(recordings.load("polymarket/pb_clob/clob_markets_info_example.json")["response"])
+
+
+async def test_an_order_that_has_ended_is_answered_as_told(web, trader):
+    token = (await market(web))["tokens"][0]
+    order = (await trader.place(token, BUY, 10 * SHARE, CENT, "GTC"))["orderID"]
+    await trader.cancel("/order", {"orderID": order})
+
+    async def found(ended: str, order_hash: str = order) -> tuple[int, Any]:
+        assert (await web.post("/admin/clob", json={"ended": ended})).status_code == 200
+        answer = await trader.send("GET", f"/data/order/{order_hash}")
+        return answer.status_code, answer.json()
+
+    status, written = await found("object")
+    assert (status, written["status"]) == (200, "CANCELED")
+    assert await found("object", "0x" + "ef" * 32) == (404, {"error": "Order not found"})
+    assert await found("not_found") == (404, {"error": "Order not found"})
+    assert await found("empty") == (200, {})
+    assert await found("null") == (200, None)
+
+
+async def test_what_is_open_about_the_real_venue_is_a_switch(web, trader):
+    token = (await market(web))["tokens"][0]
+    _, asks = await book(web, token)
+    switches = {"statuses": "prefixed", "amounts": "micros", "matched_lag_ms": 60_000}
+    assert (await web.post("/admin/clob", json=switches)).json() | switches == (await web.get("/admin/clob")).json()
+    try:
+        resting = (await trader.place(token, BUY, 10 * SHARE, asks[0][0] - CENT, "GTC"))["orderID"]
+        seller = await Trader.join(web)
+        await seller.settled(
+            (await seller.place(token, BUY, 20 * SHARE, asks[0][0]))["orderID"], "TRADE_STATUS_CONFIRMED"
+        )
+        sold = await seller.place(token, SELL, 5 * SHARE, asks[0][0] - CENT)
+        lagging = await trader.ask(f"/data/order/{resting}")
+        await web.post("/admin/clob", json={"matched_lag_ms": 0})
+        true = await trader.ask(f"/data/order/{resting}")
+    finally:
+        await web.post("/admin/clob", json={"statuses": "plain", "amounts": "decimal", "matched_lag_ms": 0})
+
+    assert (sold["makingAmount"], sold["status"]) == ("5000000", "matched")
+    assert (lagging["status"], lagging["size_matched"], true["size_matched"]) == ("ORDER_STATUS_LIVE", "0", "5")
+    assert (await web.post("/admin/clob", json={"statuses": "loud"})).status_code == 400
+
+
+async def test_a_refused_leg_of_a_batch_has_every_field_of_a_taken_one(web, trader):
+    token = (await market(web))["tokens"][0]
+    bodies = [trader.order(token, BUY, 10 * SHARE, price, "GTC") for price in (CENT, 5_000)]
+    taken, refused = (await trader.post(b"[" + b",".join(bodies) + b"]", "/orders")).json()
+
+    assert set(taken) == set(refused)
+    assert (refused["success"], refused["orderID"], refused["makingAmount"], refused["takingAmount"]) == (
+        True,
+        "",
+        "",
+        "",
+    )
+    assert refused["errorMsg"].endswith("breaks minimum tick size rule: 0.01")
+
+
+async def test_orders_of_a_key_whose_heart_has_stopped_are_cancelled_and_nobody_elses(web, trader):
+    token = (await market(web))["tokens"][0]
+    other = await Trader.join(web)
+    mine = (await trader.place(token, BUY, 10 * SHARE, CENT, "GTC"))["orderID"]
+    theirs = (await other.place(token, BUY, 10 * SHARE, CENT, "GTC"))["orderID"]
+
+    async def beat(last: Any) -> httpx.Response:
+        return await trader.send("POST", "/v1/heartbeats", json.dumps({"heartbeat_id": last}).encode())
+
+    first = (await beat("")).json()["heartbeat_id"]
+    wrong = await beat("")
+    second = (await beat(first)).json()["heartbeat_id"]
+    await web.post("/admin/clock", json={"off_ms": 16_000})
+    try:
+        async with asyncio.timeout(10):
+            while True:
+                await asyncio.sleep(0.1)
+                if await trader.ask(f"/data/order/{mine}") is None:
+                    break
+    finally:
+        await web.post("/admin/clock", json={"off_ms": 0})
+
+    assert wrong.json() == {"error_msg": "Invalid Heartbeat ID", "heartbeat_id": first}
+    assert (await other.ask(f"/data/order/{theirs}"))["status"] == "LIVE"
+    assert (await beat(second)).json() == {"error_msg": "Invalid Heartbeat ID", "heartbeat_id": ""}
+    assert (await lines(web, "heartbeats_stopped"))[-1]["cancelled"] == 1
+
+
+async def test_an_owner_is_notified_of_fills_and_cancels_until_he_drops_them(web, trader):
+    token = (await market(web))["tokens"][0]
+    _, asks = await book(web, token)
+    filled = (await trader.place(token, BUY, 10 * SHARE, asks[0][0]))["orderID"]
+    (trade,) = await trader.settled(filled, "CONFIRMED")
+    resting = (await trader.place(token, BUY, 10 * SHARE, CENT, "GTC"))["orderID"]
+    await trader.cancel("/order", {"orderID": resting})
+    told = await trader.ask("/notifications", signature_type="0")
+    await trader.send("DELETE", "/notifications", params={"ids": str(told[0]["id"])})
+
+    assert [(one["type"], one["payload"]["order_id"]) for one in told] == [(2, filled), (1, resting)]
+    assert told[0]["payload"]["transaction_hash"] == trade["transaction_hash"]
+    assert await trader.ask("/notifications", signature_type="0") == told[1:]
+    assert await trader.ask("/notifications", signature_type="1") == []
+    assert (await trader.send("GET", "/notifications", params={"signature_type": "9"})).status_code == 400
+    assert (await trader.send("DELETE", "/notifications")).status_code == 400
+
+
+async def test_prices_of_the_past_are_those_of_the_venues_own_trades(web, trader):
+    token, other = (await market(web, 3))["tokens"]
+    asked = {"interval": "1h", "fidelity": "1"}
+    fresh = (await web.get("/clob/prices-history", params={"market": token, **asked})).json()["history"]
+    _, asks = await book(web, token)
+    await trader.place(token, BUY, 10 * SHARE, asks[0][0])
+    after = (await web.get("/clob/prices-history", params={"market": token, **asked})).json()["history"]
+    mirrored = (await web.get("/clob/prices-history", params={"market": other, **asked})).json()["history"]
+    gone = {"startTs": str(int(time.time()) - 7_200), "endTs": str(int(time.time()) - 3_600)}
+    past = (await web.get("/clob/prices-history", params={"market": token, **gone})).json()["history"]
+    nobodys = (await web.get("/clob/prices-history", params={"market": "1", **asked})).json()
+
+    assert len(after) >= len(fresh) >= 1
+    assert after[-1]["p"] == asks[0][0] / 1_000_000
+    assert [round(one["p"] + mirror["p"], 6) for one, mirror in zip(after, mirrored, strict=True)] == [1] * len(after)
+    assert len(past) == 1
+    assert abs(past[0]["t"] - time.time()) < 5
+    assert nobodys == {"history": []}
+
+
+async def test_a_list_of_last_trades_leaves_out_what_was_never_traded(web, trader):
+    token, never = (await market(web, 1))["tokens"][0], (await market(web, 5))["tokens"][0]
+    _, asks = await book(web, token)
+    await trader.place(token, BUY, 10 * SHARE, asks[0][0])
+    told = (await web.post("/clob/last-trades-prices", json=[{"token_id": token}, {"token_id": never}])).json()
+    sold = (await web.post("/clob/prices", json=[{"token_id": token}])).json()
+
+    assert [one["token_id"] for one in told] == [token]
+    assert list(sold[token]) == ["SELL"]
+    assert (await web.post("/clob/prices", json=[{"token_id": token, "side": "HOLD"}])).status_code == 400
+
+
+async def test_an_order_near_the_middle_of_a_rewarded_market_scores(web, trader):
+    token = (await market(web, 1))["tokens"][0]
+    bids, _ = await book(web, token)
+    near = (await trader.place(token, BUY, 60 * SHARE, bids[0][0], "GTC"))["orderID"]
+    small = (await trader.place(token, BUY, 10 * SHARE, bids[0][0], "GTC"))["orderID"]
+    far = (await trader.place(token, BUY, 60 * SHARE, CENT, "GTC"))["orderID"]
+    scores = (await trader.send("POST", "/orders-scoring", json.dumps([near, small, far]).encode())).json()
+
+    assert scores == {near: True, small: False, far: False}
+    assert await trader.ask("/order-scoring", order_id=near) == {"scoring": True}
+    stranger = await Trader.join(web)
+    assert await stranger.ask("/order-scoring", order_id=near) == {"scoring": False}

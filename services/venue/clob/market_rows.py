@@ -51,8 +51,6 @@ def full(market: Market, worth_micros: Mapping[str, int]) -> Json:
         "neg_risk": market.neg_risk,
         "neg_risk_market_id": _id_of(market, "event") if market.neg_risk else "",
         "neg_risk_request_id": _id_of(market, "request") if market.neg_risk else "",
-        "icon": "",
-        "image": "",
         "rewards": _rewards(market),
         "is_50_50_outcome": len(set(paid)) == 1,
         "tokens": _tokens(market, worth_micros),
