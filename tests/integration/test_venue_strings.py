@@ -279,3 +279,63 @@ async def test_too_many_requests_are_refused_by_address_and_by_signer(web, trade
     assert int(refused.headers["Retry-After"]) == 1
     assert abs(int(refused.headers["Poly-RateLimit-Reset"]) - time.time()) < 10
     assert (await web.get("/clob/ok")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("mode", "status", "body"),
+    [
+        ("restarting", 425, {"error": "the matching engine is restarting"}),
+        (
+            "post_only",
+            503,
+            {
+                "error": "post-only mode: only post-only orders and cancels are allowed",
+                "code": "post_only_mode",
+                "retry_after_seconds": 120,
+            },
+        ),
+        (
+            "cancel_only",
+            503,
+            {"error": "Trading is currently cancel-only. New orders are not accepted, but cancels are allowed."},
+        ),
+        ("disabled", 503, {"error": "Trading is currently disabled. Check polymarket.com for updates"}),
+    ],
+)
+async def test_an_engine_in_another_mode_says_so(web, trader, mode, status, body):
+    order = trader.order((await market(web))["tokens"][0], BUY, TEN, CENT, "GTC")
+    await web.post("/admin/mode", json={"mode": mode})
+    try:
+        answer = await trader.post(order)
+    finally:
+        await web.post("/admin/mode", json={"mode": "normal"})
+
+    assert (answer.status_code, answer.json()) == (status, body)
+    assert answer.headers.get("Retry-After") == ("120" if "code" in body else None)
+    assert (await trader.post(order)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("standing", "text"), [("banned", "address banned"), ("closed_only", "address in closed only mode")]
+)
+async def test_an_account_that_may_not_trade_is_told_by_its_address(web, trader, standing, text):
+    await web.post("/admin/restrict", json={"address": trader.address, "standing": standing})
+    body = trader.order((await market(web))["tokens"][0], BUY, TEN, CENT, "GTC")
+
+    assert await answered(trader, body) == (400, f"'{trader.address}' {text}")
+    assert await trader.ask("/auth/ban-status/closed-only") == {"closed_only": True}
+
+
+async def test_a_market_that_takes_no_orders_and_a_size_of_too_many_decimals_are_refused(web, trader):
+    listed = await market(web, 5)
+    closed = {"condition_id": listed["condition_id"], "accepting_orders": False}
+    await web.post("/admin/market", json=closed)
+    try:
+        early = await trader.refusal(listed["tokens"][0], BUY, TEN, 50 * CENT, "GTC")
+    finally:
+        await web.post("/admin/market", json=closed | {"accepting_orders": True})
+    token = (await market(web))["tokens"][0]
+    fine = await trader.refusal(token, BUY, 10_123_000, 50 * CENT, "GTC")
+
+    assert early == (400, "the market is not yet ready to process new orders")
+    assert fine == (400, "Size 10.123 has 3 decimal places. Maximum lot size is 2")
