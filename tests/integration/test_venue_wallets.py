@@ -184,6 +184,19 @@ def test_nobody_trades_for_anothers_wallet(venue, token):
         thief.clob().create_and_post_order(OrderArgs(token_id=token, price=0.02, size=10, side="BUY"))
 
 
+def test_whoever_is_banned_is_banned_with_every_wallet(venue, token):
+    owner = an_owner(venue, Kind.DEPOSIT)
+    client, order = owner.clob(), OrderArgs(token_id=token, price=0.02, size=10, side="BUY")
+    told = {"address": owner.key.address, "standing": "banned"}
+    httpx.post(venue.url + "/admin/restrict", json=told).raise_for_status()
+
+    assert client.get_closed_only_mode() == {"closed_only": True}
+    with pytest.raises(Exception, match=f"'{owner.wallet}' address banned"):
+        client.create_and_post_order(order)
+    httpx.post(venue.url + "/admin/restrict", json=told | {"standing": "open"}).raise_for_status()
+    assert client.create_and_post_order(order)["status"] == "live"
+
+
 class Desk:
     """The relayer by bare requests."""
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from eth_utils.address import to_checksum_address
+
 from services.venue import refusals
+from services.venue.accounts import account_of
 from services.venue.model import PostedOrder, Side
 
 
@@ -17,15 +20,16 @@ class Standing(StrEnum):
 
 
 class Restrictions:
-    """By address; whoever is not named may trade."""
+    """By address, that of a signer for all of his wallets; whoever is not named may trade."""
 
     def __init__(self) -> None:
         self._standings: dict[str, Standing] = {}
 
     def restrict(self, address: str, standing: Standing) -> None:
-        self._standings[address.lower()] = standing
-        if standing is Standing.OPEN:
-            del self._standings[address.lower()]
+        for one in account_of(to_checksum_address(address)).lower:
+            self._standings[one] = standing
+            if standing is Standing.OPEN:
+                del self._standings[one]
 
     def standing(self, address: str) -> Standing:
         return self._standings.get(address.lower(), Standing.OPEN)
