@@ -13,7 +13,7 @@ import structlog
 import typer
 import uvicorn
 
-from services.venue.app import FAULTS, Options, open_venue
+from services.venue.app import CHANNELS, FAULTS, Options, open_venue
 from services.venue.clock import Clock, VirtualClock
 from services.venue.faults.file import BadFile, read_file
 from services.venue.limits import Mode
@@ -60,7 +60,7 @@ def main(
     if script != "none" and script not in SCRIPTS:
         raise typer.BadParameter(f"expected none, {', '.join(SCRIPTS)}", param_hint="--script")
     try:
-        wrong = read_file(faults, FAULTS) if faults else []
+        wrong = read_file(faults, FAULTS, CHANNELS) if faults else []
     except BadFile as error:
         raise typer.BadParameter("; ".join(error.problems), param_hint="--faults") from error
     if clock not in ("machine", "virtual"):

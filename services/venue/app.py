@@ -27,6 +27,7 @@ from services.venue.engine.admin import LifeAdmin
 from services.venue.exchange import Exchange
 from services.venue.expiry import Expiry
 from services.venue.faults.admin import FaultAdmin
+from services.venue.faults.clock import ClockFaults
 from services.venue.faults.commit import CommitFaults
 from services.venue.faults.http import HttpFaults
 from services.venue.faults.kinds import Family
@@ -54,7 +55,8 @@ from services.venue.wallets import Wallets
 EXPIRY_S = 1.0
 # How closely it is looked while time jumps; orders with a date end at their second all the same.
 JUMP_S = 30.0
-FAULTS = frozenset({Family.HTTP, Family.SOCKET, Family.COMMIT})
+FAULTS = frozenset({Family.HTTP, Family.SOCKET, Family.COMMIT, Family.CLOCK})
+CHANNELS = ("market", "user", "rtds")
 
 log = structlog.get_logger(__name__)
 
@@ -123,7 +125,8 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
     node = Node(options.node_url)
     bank = Bank(node)
     journal = Journal(now_ms, options.journal)
-    faults = Registry(journal.note, options.seed, FAULTS)
+    faults = Registry(journal.note, options.seed, FAULTS, CHANNELS)
+    ClockFaults(faults, clock)
     for fault in options.faults:
         faults.add(fault)
     markets = await listed(bank, options.seed, now_ms() // 1000)

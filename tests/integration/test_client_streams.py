@@ -88,6 +88,19 @@ async def test_a_market_is_followed_from_its_books_to_its_resolution(web, client
     assert handle.dropped == 0
 
 
+async def test_a_market_that_is_listed_is_told_to_those_who_ask_for_such_news(web, client):
+    token = (await market(web, 1))["tokens"][0]
+    handle = await client.subscribe(MarketSpec(token_ids=[token], custom_feature_enabled=True))
+    await until(handle, kind("book"))
+    listed = await web.post("/admin/markets", json={"question": "Will a stream tell of it?"})
+    assert listed.status_code == 200, listed.text
+    (*_, news) = await until(handle, kind("new_market"))
+
+    assert news.payload.condition_id == listed.json()["condition_id"]
+    assert list(news.payload.token_ids) == listed.json()["tokens"]
+    assert news.payload.question == "Will a stream tell of it?"
+
+
 async def test_best_prices_come_to_those_who_ask_for_them_also_when_they_ask_later(web, client, trader):
     token = (await market(web, 1))["tokens"][0]
     plain = await client.subscribe(MarketSpec(token_ids=[token]))

@@ -153,6 +153,20 @@ async def test_a_stale_answer_is_an_earlier_one_of_the_same_url_only(web, trader
     assert len([one for one in await lines(web, "fault") if one["fault"] == "stale"]) == 1
 
 
+async def test_the_clock_is_off_for_as_long_as_its_fault_is_there(web, trader):
+    token = (await market(web))["tokens"][0]
+    fault = (await web.post("/admin/faults", json={"kind": "clock_off", "ms": -3_600_000})).json()
+    behind = time.time() - (await web.get("/clob/time")).json()
+    with pytest.raises(AssertionError, match="Unauthorized"):
+        await trader.place(token, BUY, 10 * SHARE, CENT, "GTC")
+    await web.delete("/admin/faults", params={"id": fault["id"]})
+    again = time.time() - (await web.get("/clob/time")).json()
+
+    assert abs(behind - 3_600) < 5
+    assert abs(again) < 5
+    assert [one["fault_id"] for one in await lines(web, "fault") if one["fault"] == "clock_off"] == [fault["id"]]
+
+
 @pytest.mark.parametrize(
     "fault",
     [

@@ -220,10 +220,29 @@ async def test_what_is_pushed_comes_late_or_not_at_all(world: World) -> None:
     assert await world.strikes() == [(kind, "eth_subscription") for kind in ("rpc_lag", "rpc_lag", "rpc_silent")]
 
 
+async def test_frames_of_a_subscription_are_doubled_and_end_their_socket(url: str, world: World) -> None:
+    ours = {"channel": "node", "containing": "eth_subscription"}
+    async with websockets.connect(url.replace("http", "ws")) as socket, asyncio.timeout(20):
+        await socket.send(orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]}))
+        await socket.recv()
+        await world.node.call("evm_addFault", {"kind": "frame_double", **ours})
+        mined = await world.node.call("evm_mine")
+        twice = [orjson.loads(await socket.recv())["params"]["result"]["number"] for _ in range(2)]
+        await world.node.call("evm_addFault", {"kind": "socket_close", "code": 1012, **ours})
+        await world.node.call("evm_mine")
+        with pytest.raises(websockets.ConnectionClosed, match="1012"):
+            await socket.recv()
+    struck = (await world.node.call("evm_faults"))["lines"][-2:]
+
+    assert twice == [mined, mined]
+    assert [(line["fault"], line["channel"]) for line in struck] == [("frame_double", "node"), ("socket_close", "node")]
+
+
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [
-        ({"kind": "delay"}, "kind: expected one of rpc_"),
+        ({"kind": "delay"}, "kind: expected one of socket_refuse"),
+        ({"kind": "frame_drop", "channel": "user"}, "channel: expected one of node"),
         ({"kind": "rpc_lag", "blocks": 0}, "blocks: expected a whole number from 1 to 200"),
         ({"kind": "rpc_error", "rpc": "evm_mine"}, "rpc: expected the name of a method"),
         ({"kind": "rpc_delay", "rate_bps": 10_001}, "rate_bps: expected"),

@@ -149,6 +149,16 @@ def test_a_file_gives_each_process_its_own_faults(tmp_path: Path, registry: Regi
     assert [fault.kind for fault in registry.active] == ["error_before", "commit_fail"]
 
 
+def test_a_file_that_two_processes_share_gives_each_the_sockets_of_its_own(tmp_path: Path):
+    path = tmp_path / "faults.toml"
+    path.write_text("".join(f'[[fault]]\nkind = "frame_drop"\nchannel = "{name}"\n' for name in ("node", "user")))
+    sockets = frozenset({Family.SOCKET})
+
+    assert [one["channel"] for one in read_file(path, sockets, ("node",))] == ["node"]
+    with pytest.raises(BadFault, match="channel: expected one of node"):
+        Registry(Lines().note, 1, sockets, ("node",)).add({"kind": "frame_drop", "channel": "user"})
+
+
 def test_a_file_names_everything_that_is_wrong_with_it(tmp_path: Path):
     path = tmp_path / "faults.toml"
     path.write_text('note = 1\n[[fault]]\nkind = "explode"\n[[fault]]\nkind = "delay"\npath = "/"\nms = -1\n')

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from services.venue.faults.fault import Fault
 from services.venue.faults.fields import BadFault
 from services.venue.faults.kinds import KINDS, Family
+from services.venue.faults.target import CHANNELS
 
 
 class BadFile(ValueError):
@@ -19,8 +21,8 @@ class BadFile(ValueError):
         self.problems = problems
 
 
-def read_file(path: Path, families: frozenset[Family]) -> list[dict[str, object]]:
-    """The faults of these families; those of others are checked too, so that venue and node can share one file. Raises `BadFile`."""
+def read_file(path: Path, families: frozenset[Family], channels: Sequence[str] = CHANNELS) -> list[dict[str, object]]:
+    """The faults of these families and channels; others are checked too, so that venue and node can share one file. Raises `BadFile`."""
     try:
         found = tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -36,7 +38,7 @@ def read_file(path: Path, families: frozenset[Family]) -> list[dict[str, object]
         except BadFault as error:
             problems.append(f"fault {number}: {error}")
         else:
-            wanted += [body] if family in families else []
+            wanted += [body] if family in families and body.get("channel", channels[0]) in channels else []
     if problems:
         raise BadFile(problems)
     return wanted

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from services.venue.faults.fields import Choice, CloseCode, Field, Headers, Text, Whole
-from services.venue.faults.target import Body, ChannelTarget, CommitTarget, MethodTarget, PathTarget, Target
+from services.venue.faults.target import Body, ChannelTarget, CommitTarget, Everything, MethodTarget, PathTarget, Target
 
 STATUSES = (400, 599)
 
@@ -19,6 +19,7 @@ class Family(StrEnum):
     SOCKET = "socket"
     COMMIT = "commit"
     CHAIN = "chain"
+    CLOCK = "clock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,10 @@ TARGETS: Mapping[Family, tuple[Callable[[Body], Target], tuple[str, ...]]] = {
     Family.SOCKET: (ChannelTarget.read, ChannelTarget.NAMES),
     Family.COMMIT: (CommitTarget.read, CommitTarget.NAMES),
     Family.CHAIN: (MethodTarget.read, MethodTarget.NAMES),
+    Family.CLOCK: (Everything.read, Everything.NAMES),
 }
 
+DAY_MS = 86_400_000
 JSON_FORMS = ("object", "list", "null", "text", "number", "cut")
 
 _ANSWER: Mapping[str, Field] = {"ms": Whole(), "status": Whole(502, *STATUSES)}
@@ -87,6 +90,8 @@ KINDS: Mapping[str, Kind] = {
     "commit_retry": Kind(Family.COMMIT, {"ms": Whole(200), "tries": Whole(1, 1, 100)}),
     # RETRYING `tries` times, `ms` apart; then FAILED, and the fill undone.
     "commit_fail": Kind(Family.COMMIT, {"ms": Whole(200), "tries": Whole(1, 0, 100)}),
+    # The venue's clock goes so much ahead, or behind, for as long as the fault is there: `/time`, frames, expiry, what keys expect.
+    "clock_off": Kind(Family.CLOCK, {"ms": Whole(30_000, -DAY_MS, DAY_MS)}),
     # The chain's JSON-RPC, but for the venue's own use of it. The answer comes `ms` late.
     "rpc_delay": Kind(Family.CHAIN, {"ms": Whole(1_000)}),
     # An error in place of the answer, such as that of a node whose sibling was asked before.

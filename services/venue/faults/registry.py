@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from typing import Any, Protocol
 
 from services.venue.faults.fault import Fault
+from services.venue.faults.fields import BadFault
 from services.venue.faults.kinds import Family, of
-from services.venue.faults.target import Facts
+from services.venue.faults.target import CHANNELS, Facts
 
 
 class Note(Protocol):
@@ -17,10 +18,14 @@ class Note(Protocol):
 
 
 class Registry:
-    """Takes faults of `families` only; draws by `seed` and the fault's number where a fault has no seed of its own."""
+    """Takes faults of `families` and `channels` only; draws by `seed` and the fault's number where a fault has no seed of its own."""
 
-    def __init__(self, note: Note, seed: int, families: frozenset[Family]) -> None:
+    def __init__(
+        self, note: Note, seed: int, families: frozenset[Family], channels: Collection[str] = CHANNELS
+    ) -> None:
         self._note = note
+        self._channels = channels
+        self._watching: list[Callable[[], None]] = []
         self._seed = seed
         self._kinds = of(families)
         self._added = 0
@@ -29,13 +34,26 @@ class Registry:
     def add(self, body: Mapping[str, object]) -> Fault:
         """Strike from now on. Raises `BadFault`."""
         fault = Fault.read(body, self._kinds, self._added + 1, self._seed * 1_000_003 + self._added)
+        channel = fault.target.told().get("channel")
+        if channel is not None and channel not in self._channels:
+            raise BadFault(f"channel: expected one of {', '.join(self._channels)}")
         self._added += 1
         self.active.append(fault)
+        self._changed()
         return fault
 
     def remove(self, number: int | None = None) -> None:
         """Take one away, or all."""
         self.active = [fault for fault in self.active if number not in (None, fault.number)]
+        self._changed()
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call this whenever faults come or go."""
+        self._watching.append(changed)
+
+    def _changed(self) -> None:
+        for changed in self._watching:
+            changed()
 
     def any_of(self, family: Family) -> bool:
         """Whether something of this family may still strike; cheap, for those who ask for each frame."""
@@ -52,7 +70,10 @@ class Registry:
         chosen = [fault for fault in met if fault.drawn()]
         if not chosen:
             return None
-        fault = chosen[0]
+        self.begin(chosen[0], **noted)
+        return chosen[0]
+
+    def begin(self, fault: Fault, **noted: str) -> None:
+        """Note a strike of this one."""
         fault.struck += 1
         self._note("fault", fault=fault.kind, **{**fault.target.told(), **noted}, fault_id=fault.number)
-        return fault

@@ -140,3 +140,22 @@ class CommitTarget:
 
     def told(self) -> dict[str, str]:
         return {"market": self.market}
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """The venue as a whole."""
+
+    NAMES = ()
+
+    @classmethod
+    def read(cls, body: Body) -> Everything:
+        del body
+        return cls()
+
+    def meets(self, facts: Facts) -> bool:
+        del facts
+        return True
+
+    def told(self) -> dict[str, str]:
+        return {}

@@ -19,10 +19,9 @@ import uvicorn
 from structlog.typing import Processor
 
 from services.venue.faults.file import BadFile, read_file
-from services.venue.faults.kinds import Family
 from services.venue.node import genesis
 from services.venue.node.evm import DEEPEST, KEPT_BLOCKS, KEPT_TRANSACTIONS, Chain, Retention
-from services.venue.node.faults import RpcFaults
+from services.venue.node.faults import CHANNELS, FAMILIES, RpcFaults
 from services.venue.node.miner import Miner
 from services.venue.node.server import application
 
@@ -55,7 +54,8 @@ def main(
     ] = 2000,
     finality: Annotated[int, typer.Option(min=0, help="How many blocks `finalized` lies behind `latest`.")] = 2,
     faults: Annotated[
-        Path | None, typer.Option(help="A TOML file of [[fault]] tables; those of the chain strike from the start.")
+        Path | None,
+        typer.Option(help="A TOML file of [[fault]] tables; those of the chain and its sockets strike from the start."),
     ] = None,
     keep_blocks: Annotated[
         int, typer.Option(min=DEEPEST, help="Blocks to keep with their states; older ones are forgotten.")
@@ -79,7 +79,7 @@ def main(
 def _faults(path: Path | None) -> RpcFaults:
     found = RpcFaults()
     try:
-        for fault in read_file(path, frozenset({Family.CHAIN})) if path else ():
+        for fault in read_file(path, FAMILIES, CHANNELS) if path else ():
             found.add(fault)
     except BadFile as error:
         raise typer.BadParameter("\n".join(error.problems), param_hint="--faults") from error

@@ -13,6 +13,8 @@ from services.venue.faults.kinds import Family
 from services.venue.faults.registry import Registry
 from services.venue.node.errors import InvalidParams
 
+FAMILIES = frozenset({Family.CHAIN, Family.SOCKET})
+CHANNELS = ("node",)
 PUSHES = "eth_subscription"
 REMEMBERED = 20_000
 
@@ -30,20 +32,20 @@ class RpcFaults:
         self._now_ms = now_ms
         self._lines: deque[Line] = deque(maxlen=REMEMBERED)
         self._written = 0
-        self._registry = Registry(self._note, seed, frozenset({Family.CHAIN}))
+        self.registry = Registry(self._note, seed, FAMILIES, CHANNELS)
 
     def add(self, fault: Mapping[str, object]) -> Line:
         """Strike from now on; the fault as it was understood. Raises InvalidParams."""
         try:
-            return self._registry.add(fault).told()
+            return self.registry.add(fault).told()
         except BadFault as error:
             raise InvalidParams(str(error)) from error
 
     def clear(self) -> None:
-        self._registry.remove()
+        self.registry.remove()
 
     def told(self) -> list[Line]:
-        return [fault.told() for fault in self._registry.active]
+        return [fault.told() for fault in self.registry.active]
 
     def after(self, seq: int) -> list[Line]:
         """Every kept line behind `seq`, oldest first."""
@@ -51,9 +53,9 @@ class RpcFaults:
 
     def strike(self, method: str, door: str) -> Fault | None:
         """What strikes one call, if anything; `door` is http or ws."""
-        if not self._registry.active:
+        if not self.registry.active:
             return None
-        return self._registry.strike(Family.CHAIN, {"rpc": method}, called=method, door=door)
+        return self.registry.strike(Family.CHAIN, {"rpc": method}, called=method, door=door)
 
     def _note(self, kind: str, **fields: Any) -> None:
         self._written += 1

@@ -16,6 +16,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from services.venue.faults.sockets import SocketFaults
 from services.venue.node.admin import Admin
 from services.venue.node.door import Door
 from services.venue.node.errors import ConnectionCut, TooManyRequests
@@ -72,7 +73,7 @@ def application(miner: Miner, finality: int, faults: RpcFaults | None = None) ->
         WebSocketRoute("/", socket),
         WebSocketRoute("/venue", socket_own),
     ]
-    return _Cuttable(Starlette(routes=routes, lifespan=lifespan))
+    return _Cuttable(SocketFaults(Starlette(routes=routes, lifespan=lifespan), struck.registry))
 
 
 def _stop_without_mining(mining: asyncio.Task[None]) -> None:
