@@ -23,7 +23,7 @@ from services.venue.data.v1 import VersionOne
 from services.venue.data.v1_markets import MarketsOne
 from services.venue.data.v2 import VersionTwo
 from services.venue.exchange import Exchange
-from services.venue.gamma import Gamma
+from services.venue.gamma.routes import Gamma
 from services.venue.model import Event, MinedEvent
 from services.venue.node import addresses
 from services.venue.node.client import Node
@@ -78,7 +78,15 @@ class Surfaces:
         more = MarketsOne(self.feed, portfolio, exchange.markets, analytics, people, self._answers)
         self._more = [*analytics.routes(), *people.routes(), *more.routes()]
         self._admin = DataAdmin(self.feed, self._answers)
-        self._gamma = Gamma(exchange.markets, prices, now_ms)
+        self._gamma = Gamma(
+            exchange.markets,
+            prices,
+            exchange.book,
+            lambda condition: ledger.questions.get(condition, ""),
+            self.feed.names(),
+            portfolio.refresh,
+            now_ms,
+        )
         self.rtds = Rtds(exchange.markets, self.feed.name, to_checksum_address, now_ms)
         exchange.subscribe(self._hear)
 
@@ -87,9 +95,10 @@ class Surfaces:
         nowhere = self._answers.nowhere(frozenset(route.path for route in data))
         return [
             Mount("/data", routes=[*data, Route("/{rest:path}", nowhere, methods=METHODS)]),
-            Mount("/gamma", routes=self._gamma.routes()),
+            self._gamma.mount(),
             *self.rtds.routes(),
             *self._admin.routes(),
+            *self._gamma.admin(),
         ]
 
     def _hear(self, event: Event) -> None:

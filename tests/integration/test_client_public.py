@@ -13,6 +13,7 @@ import httpx
 import pytest
 from polymarket import AsyncPublicClient, PublicClient
 from polymarket.errors import RequestRejectedError
+from polymarket.models.clob.requests import PriceRequest
 
 from services.common.polymarket.environment import PRODUCTION
 from services.common.polymarket.sdk import sdk_environment
@@ -186,3 +187,82 @@ async def test_what_is_refused_is_said_in_the_venues_words(ask):
     with pytest.raises(RequestRejectedError) as refused:
         await ask("list_activity", user="nobody")
     assert (refused.value.status, "invalid user" in str(refused.value)) == (400, True)
+
+
+async def test_markets_events_tags_and_series_can_be_browsed(ask):
+    markets = await ask("list_markets", closed=False, page_size=2)
+    first = markets[0]
+    events = await ask("list_events", page_size=2, order="volume")
+    tags = await ask("list_tags")
+    series = await ask("list_series")
+
+    assert (await ask("get_market", id=first.id)).condition_id == first.condition_id
+    assert (await ask("get_market", slug=first.slug, include_tag=True)).tags
+    assert {one.condition_id for event in events for one in event.markets} >= {one.condition_id for one in markets}
+    assert (await ask("get_event", id=events[0].id)).slug == events[0].slug
+    assert (await ask("get_event", slug=events[0].slug)).id == events[0].id
+    assert {one.id for one in await ask("get_market_tags", id=first.id)} <= {one.id for one in tags}
+    assert {one.id for one in await ask("get_event_tags", id=events[0].id)} <= {one.id for one in tags}
+    assert (await ask("get_tag", slug=tags[1].slug)).id == (await ask("get_tag", id=tags[1].id)).id == tags[1].id
+    assert len(await ask("get_related_tags", id=tags[1].id)) == len(
+        await ask("get_related_tag_resources", id=tags[1].id)
+    )
+    assert (await ask("get_series", id=series[0].id)).slug == series[0].slug
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"version": "v1"},
+        {"version": "v2"},
+        {"tag_id": 21, "related_tags": True},
+        {"end_date_min": datetime(2001, 1, 1, tzinfo=UTC), "end_date_max": datetime(2101, 1, 1, tzinfo=UTC)},
+        {"volume_num_min": 0.5, "liquidity_num_min": 1, "order": "volume", "ascending": True},
+        {"uma_resolution_status": "resolved", "closed": True},
+        {"slug": ["none"], "question_ids": ["0x" + "12" * 32]},
+    ],
+    ids="+".join,
+)
+async def test_markets_can_be_narrowed_in_every_way(ask, wish):
+    found = await ask("list_markets", **wish)
+
+    assert all(one.version is None or str(one.version) == wish.get("version", str(one.version)) for one in found)
+    assert all("bitcoin" in one.slug for one in found) or "tag_id" not in wish
+    assert not found or "slug" not in wish
+
+
+async def test_people_sports_comments_and_search(ask, leader):
+    profile = await ask("get_public_profile", address=leader)
+    nobody = await ask("get_public_profile", address="0x" + "d1" * 20)
+    found = await ask("search", q="bitcoin", search_tags=True, search_profiles=True)
+    (event,) = await ask("list_events", title_search="bitcoin")
+
+    assert (profile.name, nobody) == ("leader-1", None)
+    assert found[0].events[0].id == event.id
+    assert await ask("get_sports")
+    assert (await ask("get_sports_market_types")).market_types
+    assert len(await ask("list_teams", league=["local"])) == 2
+    assert await ask("list_comments", parent_entity_id=event.id, parent_entity_type="Event") == []
+    assert await ask("list_comments_by_user_address", address="0x" + "d1" * 20) == []
+
+
+async def test_books_prices_and_what_an_order_would_cost(ask, fill):
+    (market,) = await ask("list_markets", condition_ids=[fill["condition_id"]], closed=False)
+    yes, no = market.outcomes.yes.token_id, market.outcomes.no.token_id
+    book, books = await ask("get_order_book", token_id=yes), await ask("get_order_books", token_ids=[yes, no])
+    buy, sell = await ask("get_price", token_id=yes, side="BUY"), await ask("get_price", token_id=yes, side="SELL")
+    prices = await ask("get_prices", requests=[PriceRequest(token_id=yes, side="BUY")])
+    middle, spread = await ask("get_midpoint", token_id=yes), await ask("get_spread", token_id=yes)
+    last = await ask("get_last_trade_price", token_id=fill["token"])
+    cost = await ask("estimate_market_price", token_id=yes, side="BUY", amount=10)
+
+    assert {one.asset_id for one in books} == {yes, no}
+    assert buy == max(one.price for one in book.bids)
+    assert sell == min(one.price for one in book.asks)
+    assert prices[yes]["BUY"] == buy
+    assert (middle, spread) == ((buy + sell) / 2, sell - buy)
+    assert (await ask("get_midpoints", token_ids=[yes]))[yes] == middle
+    assert (await ask("get_spreads", token_ids=[yes]))[yes] == spread
+    assert last.price > 0
+    assert cost == sell
+    assert fill["token"] in {one.asset_id for one in await ask("get_last_trade_prices", token_ids=[fill["token"]])}

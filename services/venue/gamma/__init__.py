@@ -1,0 +1,1 @@
+"""Gamma: what markets, events and people say of themselves (venue.md 2)."""

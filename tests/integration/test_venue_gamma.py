@@ -1,0 +1,172 @@
+"""The venue's Gamma: every filter narrows or is refused, pages are whole, and what is not there is said to be absent."""
+
+import json
+
+import httpx
+import pytest
+
+from tests.venue_process import Venue
+from tests.venue_web import mined, rows, trade, traders
+
+pytestmark = pytest.mark.xdist_group("watched venue")
+
+LONG_AGO, FAR_OFF = "2001-01-01T00:00:00Z", "2101-01-01T00:00:00Z"
+
+
+@pytest.fixture
+def venue(watched_venue: Venue):
+    return watched_venue
+
+
+@pytest.fixture
+async def everything(web: httpx.AsyncClient):
+    return (await rows(web, "/gamma/markets/keyset", limit=100))["markets"]
+
+
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [
+        ("version=v1", lambda row: row["version"] == "v1"),
+        ("version=v2", lambda row: row["version"] == "v2"),
+        (f"end_date_min={FAR_OFF}", lambda row: False),
+        (f"end_date_max={FAR_OFF}", lambda row: True),
+        (f"end_date_max={LONG_AGO}", lambda row: False),
+        ("volume_num_min=0.000001", lambda row: row["volumeNum"] > 0),
+        ("volume_num_min=1000000000", lambda row: False),
+        ("liquidity_num_max=1000000000000", lambda row: True),
+        ("uma_resolution_status=resolved", lambda row: False),
+        ("position_ids=1", lambda row: False),
+        ("clob_token_ids=1", lambda row: False),
+        ("question_ids=0x12", lambda row: False),
+        ("request_ids=0x12", lambda row: False),
+        ("rfq_enabled=true", lambda row: False),
+        ("tag_id=21", lambda row: "bitcoin" in row["slug"]),
+        ("tag_id=1,21&tag_match=all", lambda row: "bitcoin" in row["slug"]),
+        ("active=true&archived=false", lambda row: True),
+    ],
+)
+async def test_a_filter_of_markets_narrows_what_is_listed(web, everything, query, kept):
+    found = (await web.get(f"/gamma/markets/keyset?limit=100&{query}")).json()["markets"]
+
+    assert [row["id"] for row in found] == [row["id"] for row in everything if kept(row)]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "colour=red",
+        "version=v9",
+        "closed=perhaps",
+        "end_date_min=soon",
+        "volume_num_min=lots",
+        "limit=²",
+        "order=colour",
+        "uma_resolution_status=guessed",
+        "tag_id=1&tag_match=some",
+        "after_cursor=e30",
+    ],
+)
+async def test_a_filter_that_gamma_does_not_understand_is_refused(web, query):
+    answer = await web.get(f"/gamma/markets/keyset?{query}")
+
+    assert (answer.status_code, answer.json()["type"]) == (422, "validation error")
+
+
+async def test_markets_are_listed_in_the_order_that_is_asked_for(web, everything):
+    by_volume = (await rows(web, "/gamma/markets/keyset", limit=100, order="volume_num"))["markets"]
+    rising = (await rows(web, "/gamma/markets/keyset", limit=100, order="id", ascending="true"))["markets"]
+
+    assert [row["volumeNum"] for row in by_volume] == sorted((row["volumeNum"] for row in everything), reverse=True)
+    assert [row["id"] for row in rising] == sorted((row["id"] for row in everything), key=int)
+
+
+async def test_pages_of_gamma_hold_every_market_once_and_a_limit_is_clamped(web, everything):
+    paged, cursor = [], {}
+    while True:
+        page = await rows(web, "/gamma/markets/keyset", limit=2, **cursor)
+        paged += page["markets"]
+        if "next_cursor" not in page:
+            break
+        cursor = {"after_cursor": page["next_cursor"]}
+    elsewhere = await web.get("/gamma/markets/keyset", params={"limit": 2, "version": "v1", **cursor})
+
+    assert [row["id"] for row in paged] == [row["id"] for row in everything]
+    assert elsewhere.status_code == 422
+    assert len((await rows(web, "/gamma/markets/keyset", limit=100_000))["markets"]) == len(everything)
+    old = await web.get("/gamma/markets", params={"limit": 2, "offset": 2})
+    assert [row["id"] for row in old.json()] == [row["id"] for row in everything[2:4]]
+    assert old.headers["deprecation"] == "true"
+
+
+async def test_a_market_says_the_same_inside_its_event_and_alone(web, everything):
+    row = everything[2]
+    (head,) = row["events"]
+    event = await rows(web, f"/gamma/events/{head['id']}")
+    (inside,) = [one for one in event["markets"] if one["id"] == row["id"]]
+    moving = {"updatedAt", "events"}
+
+    assert {key: value for key, value in inside.items() if key not in moving} == {
+        key: value for key, value in row.items() if key not in moving
+    }
+    assert row["questionID"].startswith("0x")
+    assert len(json.loads(row["outcomePrices"])) == len(json.loads(row["clobTokenIds"])) == 2
+    assert (await rows(web, f"/gamma/markets/slug/{row['slug']}"))["id"] == row["id"]
+    assert (await rows(web, f"/gamma/events/slug/{event['slug']}"))["id"] == event["id"]
+
+
+async def test_events_are_found_by_title_tag_series_and_search(web):
+    every = (await rows(web, "/gamma/events/keyset", limit=100))["events"]
+    titled = (await rows(web, "/gamma/events/keyset", title_search="BITCOIN"))["events"]
+    tagged = (await rows(web, "/gamma/events/keyset", tag_slug="crypto"))["events"]
+    serial = (await rows(web, "/gamma/events/keyset", recurrence="daily"))["events"]
+    rest = (await rows(web, "/gamma/events/keyset", limit=100, exclude_tag_id="21"))["events"]
+    found = await rows(web, "/gamma/public-search", q="bitcoin today", search_profiles="true")
+    people = await rows(web, "/gamma/public-search", q="leader", search_profiles="true", limit_per_type=2)
+
+    ids = [[one["id"] for one in events] for events in (titled, tagged, serial, found["events"])]
+    assert ids == [ids[0]] * 4
+    assert len(ids[0]) == 1
+    assert len(rest) == len(every) - 1
+    assert [one["name"] for one in people["profiles"]] == ["leader-1", "leader-2"]
+    assert people["pagination"]["hasMore"]
+    assert (await web.get("/gamma/public-search")).status_code == 422
+
+
+async def test_comments_come_with_their_answers_and_their_authors(web):
+    leader = (await traders(web))["leader-1"]
+    (event, *_) = await rows(web, "/gamma/events", limit=1)
+    said = {"user": leader, "entity_type": "Event", "entity_id": event["id"]}
+    first = (await web.post("/admin/gamma/comment", json={**said, "body": "It will."})).json()["id"]
+    await web.post("/admin/gamma/comment", json={**said, "body": "It will not.", "parent_id": first})
+    asked = {"parent_entity_type": "Event", "parent_entity_id": event["id"]}
+    page = (await rows(web, "/gamma/comments/keyset", **asked))["comments"]
+
+    assert [one["body"] for one in page] == ["It will.", "It will not."]
+    assert (await rows(web, "/gamma/comments", **asked))[0]["body"] == "It will not."
+    assert [one["id"] for one in await rows(web, f"/gamma/comments/{first}")] == [one["id"] for one in page]
+    assert len(await rows(web, f"/gamma/comments/user_address/{leader}")) == 2
+    assert (await web.post("/admin/gamma/comment", json={"body": "?"})).status_code == 400
+
+
+async def test_what_gamma_does_not_have_is_absent(web):
+    for path in (
+        "/markets/1",
+        "/events/slug/none",
+        "/tags/9",
+        "/series/9",
+        "/public-profile?address=0x" + "d1" * 20,
+        "/x",
+    ):
+        answer = await web.get("/gamma" + path)
+        assert (answer.status_code, answer.json()["type"]) == (404, "not found error"), path
+    assert (await web.post("/gamma/markets")).status_code == 405
+
+
+async def test_a_trade_moves_the_volume_of_its_market(web, everything):
+    fill = await mined(web, await trade(web, market=3, side="BUY"))
+    (row,) = (await rows(web, "/gamma/markets/keyset", condition_ids=fill["condition_id"]))["markets"]
+    (before,) = [one for one in everything if one["id"] == row["id"]]
+
+    assert row["volumeNum"] == pytest.approx(before["volumeNum"] + fill["usdc_micros"] / 1_000_000)
+    assert float(row["volume"]) == row["volumeNum"]
+    assert row["liquidityNum"] > 0
