@@ -38,6 +38,7 @@ INTERVALS: dict[str, tuple[int | None, int]] = {
     "1h": (3_600, 60),
 }
 UNSET = "69"
+_STAGES = {"proposed": "proposed", "disputed": "disputed", "resolved": "proposed"}
 
 
 class Analytics:
@@ -266,9 +267,9 @@ class Analytics:
         row: Row = {
             "question_id": self._feed.ledger.questions.get(market.condition_id),
             "condition_id": market.condition_id,
-            "status": "resolved" if payout else "posed",
+            "status": "resolved" if payout else _STAGES.get(str(market.uma), "posed"),
             "extended_review": False,
-            "was_disputed": False,
+            "was_disputed": str(market.uma) == "disputed",
             "new_version_q": False,
             "proposed_price": UNSET,
             "reproposed_price": UNSET,

@@ -81,7 +81,7 @@ class Shapes:
             "volume": volume,
             "openInterest": volume,
             "createdAt": start,
-            "updatedAt": self._now(),
+            "updatedAt": stamp(max(self._changed_at(one) for one in event.markets)),
             "competitive": 0.0,
             **{f"volume{span}": volume for span in ("24hr", "1wk", "1mo", "1yr")},
             "enableOrderBook": True,
@@ -122,7 +122,7 @@ class Shapes:
             "closed": market.closed,
             "marketMakerAddress": "",
             "createdAt": start,
-            "updatedAt": self._now(),
+            "updatedAt": stamp(self._changed_at(market)),
             "new": False,
             "featured": False,
             "archived": False,
@@ -193,11 +193,14 @@ class Shapes:
         row: Row = {
             "acceptingOrders": market.accepting_orders,
             "umaResolutionStatus": uma_status(market),
-            "umaResolutionStatuses": json.dumps([status] if (status := uma_status(market)) == "proposed" else []),
+            "umaResolutionStatuses": json.dumps(["proposed"] if str(market.uma) in ("proposed", "disputed") else []),
             "automaticallyResolved": market.closed,
-            "clearBookOnStart": False,
-            "secondsDelay": 0,
+            "clearBookOnStart": market.clear_on_start,
+            "secondsDelay": market.delay_ms // 1_000,
         }
+        if market.game_start_at:
+            at = datetime.fromtimestamp(market.game_start_at, UTC)
+            row |= {"gameStartTime": at.strftime("%Y-%m-%d %H:%M:%S+00"), "eventStartTime": stamp(market.game_start_at)}
         if market.closed:
             at = datetime.fromtimestamp(self._when_closed(market), UTC)
             row |= {"closedTime": at.strftime("%Y-%m-%d %H:%M:%S+00"), "umaEndDate": at.strftime("%Y-%m-%dT%H:%M:%SZ")}
@@ -215,8 +218,9 @@ class Shapes:
         levels = [*view.bids, *view.asks] if view else []
         return sum(price * size // MICRO for price, size in levels)
 
-    def _now(self) -> str:
-        return stamp(self._now_ms() // 1_000)
+    def _changed_at(self, market: Market) -> int:
+        """When what it says of itself has changed; prices do not count."""
+        return self._when_closed(market) if market.closed else self._started_at
 
 
 def tag_row(tag: Tag, since_s: int) -> Row:
@@ -253,7 +257,7 @@ def series_row(series: Series, since_s: int) -> Row:
 
 def uma_status(market: Market) -> str:
     """Where the resolution stands with the oracle: nothing, proposed, disputed or resolved."""
-    return "resolved" if market.closed else ""
+    return "resolved" if market.closed else str(market.uma)
 
 
 def stamp(seconds: int) -> str:
