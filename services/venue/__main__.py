@@ -18,6 +18,7 @@ from services.venue.clock import Clock, VirtualClock
 from services.venue.faults.file import BadFile, read_file
 from services.venue.limits import Mode
 from services.venue.node.__main__ import logs_to_stderr
+from services.venue.tape.format import BadTape, read_tape
 from services.venue.traders.runner import SCRIPTS
 
 log = structlog.get_logger(__name__)
@@ -47,6 +48,13 @@ def main(
     script: Annotated[str, typer.Option(help=f"Played from the start: none, {', '.join(SCRIPTS)}.")] = "none",
     data_lag_ms: Annotated[int, typer.Option(min=0, help="How late the Data API shows a mined fill.")] = 0,
     limits: Annotated[Mode, typer.Option(help="Whether limits on requests are kept to: off, warn or on.")] = Mode.OFF,
+    tape: Annotated[
+        Path | None,
+        typer.Option(help="Played from the start, beside makers and leaders; docs/tape.md says how it is written."),
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(min=0.001, help="How many times as fast the tape is played as it was recorded.")
+    ] = 1.0,
     clock: Annotated[
         str, typer.Option(help="machine, or virtual: time that jumps and runs as /admin/clock says.")
     ] = "machine",
@@ -63,10 +71,14 @@ def main(
         wrong = read_file(faults, FAULTS, CHANNELS) if faults else []
     except BadFile as error:
         raise typer.BadParameter("; ".join(error.problems), param_hint="--faults") from error
+    try:
+        played = read_tape(tape) if tape else None
+    except (BadTape, OSError) as error:
+        raise typer.BadParameter(str(error), param_hint="--tape") from error
     if clock not in ("machine", "virtual"):
         raise typer.BadParameter("expected machine or virtual", param_hint="--clock")
     logs_to_stderr()
-    options = Options(node, seed, journal, history, script, data_lag_ms, limits, wrong)
+    options = Options(node, seed, journal, history, script, data_lag_ms, limits, wrong, played, speed)
     asyncio.run(_serve(options, host, port, _clock(clock, clock_speed, start_at)))
 
 
@@ -90,7 +102,7 @@ async def _serve(options: Options, host: str, port: int, clock: Clock) -> None:
         timeout_graceful_shutdown=2,
     )
     async with venue.running():
-        await venue.company.prepare(history=options.history)
+        await venue.prepare(history=options.history)
         if options.script != "none":
             venue.company.runner.start(options.script)
         log.info("venue listening", host=host, port=port, markets=len(venue.exchange.markets))

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from services.venue.admin import Admin
 from services.venue.bank import Bank
-from services.venue.blocks import Blocks
+from services.venue.blocks import Blocks, tell_time
 from services.venue.builder_keys import BuilderKeys
 from services.venue.clob.door import Clob
 from services.venue.clob.gate import Gate
@@ -49,6 +49,8 @@ from services.venue.sockets.admin import SocketAdmin
 from services.venue.sockets.market import MarketChannel
 from services.venue.sockets.user import UserChannel
 from services.venue.surfaces import Surfaces
+from services.venue.tape.format import Tape
+from services.venue.tape.stage import Stage, listed_markets
 from services.venue.traders.company import Company
 from services.venue.wallets import Wallets
 
@@ -73,6 +75,8 @@ class Options:
     data_lag_ms: int = 0
     limits: Mode = Mode.OFF
     faults: Sequence[Mapping[str, object]] = ()
+    tape: Tape | None = None
+    tape_speed: float = 1.0
 
 
 @dataclass(slots=True)
@@ -84,6 +88,7 @@ class Venue:
     expiry: Expiry
     blocks: Blocks | None
     company: Company
+    stage: Stage | None
     exchange: Exchange
     settlement: Settlement
     journal: Journal
@@ -105,6 +110,8 @@ class Venue:
             yield
         finally:
             await self.company.close()
+            if self.stage:
+                await self.stage.player.close()
             await self.settlement.close()
             for task in work[1:]:
                 task.cancel()
@@ -118,6 +125,13 @@ class Venue:
             self.exchange.expire()
             self.clob.lapse()
 
+    async def prepare(self, *, history: int = 0) -> None:
+        """Everybody is funded and quotes; then the tape begins."""
+        await self.company.prepare(history=history)
+        if self.stage:
+            await self.stage.prepare()
+            self.stage.player.start()
+
 
 async def open_venue(options: Options, clock: Clock) -> Venue:
     """List the markets and put everything together; nobody trades before `prepare` of its company."""
@@ -129,7 +143,11 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
     ClockFaults(faults, clock)
     for fault in options.faults:
         faults.add(fault)
+    if isinstance(clock, VirtualClock):
+        await tell_time(node, clock)
     markets = await listed(bank, options.seed, now_ms() // 1000)
+    taped = await listed_markets(options.tape, bank, options.seed, now_ms() // 1000) if options.tape else []
+    markets += taped
     settlement = Settlement(node, addresses.OPERATOR)
     wallets = Wallets(bank, [token for market in markets for token in market.tokens], settlement.through)
     exchange = Exchange(markets, wallets, settlement, CommitFaults(faults), clock)
@@ -140,8 +158,12 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
     if blocks:
         exchange.subscribe(blocks.hear)
     company = Company(exchange, bank, journal, options.seed, clock)
+    stage, names = None, dict(company.names)
+    if options.tape:
+        stage = Stage(options.tape, taped, exchange, bank, journal, clock, options.seed, options.tape_speed)
+        names |= stage.names()
     credentials = Credentials(options.seed)
-    surfaces = Surfaces(exchange, node, company.names, now_ms, data_lag_ms=options.data_lag_ms)
+    surfaces = Surfaces(exchange, node, names, now_ms, data_lag_ms=options.data_lag_ms)
     gate, limits = Gate(credentials, BuilderKeys(options.seed, now_ms), now_ms), Limits(now_ms, options.limits)
     deployments = Deployments(node)
     clob = Clob(exchange, gate, journal, Prices(exchange, node), clock, limits, company.names, deployments)
@@ -159,8 +181,9 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
         *LifeAdmin(exchange, Lister(bank, options.seed, now_ms).list, now_ms).routes(),
         *FaultAdmin(faults).routes(),
         *company.routes(),
+        *(stage.routes() if stage else []),
         *Relayer(relay, RelayerKeys(options.seed, gate.builders), deployments).routes(),
     ]
     limited = Throttle(Starlette(routes=[*routes, directory(routes)]), limits)
     app = SocketFaults(HttpFaults(limited, faults, now_ms), faults)
-    return Venue(app, clock, expiry, blocks, company, exchange, settlement, journal, node, clob)
+    return Venue(app, clock, expiry, blocks, company, stage, exchange, settlement, journal, node, clob)

@@ -67,7 +67,7 @@ class Blocks:
     async def _seal(self) -> None:
         try:
             await self._until_sent()
-            await self._node.call("evm_setTime", hex(self._clock.now_ms() // 1_000))
+            await tell_time(self._node, self._clock)
             await self._node.call("evm_mine")
             block = int(await self._node.call("eth_blockNumber"), 16)
             async with asyncio.timeout(SENT_WITHIN_S):
@@ -81,3 +81,8 @@ class Blocks:
             if all(trade.tx_hash for trade in self._open.values()):
                 return
             await asyncio.sleep(LOOK_S)  # clock: the chain is reached in the machine's time
+
+
+async def tell_time(node: Node, clock: VirtualClock) -> None:
+    """Tell the chain what time it is: what it executes from now on, and its blocks, go by it."""
+    await node.call("evm_setTime", hex(clock.now_ms() // 1_000))

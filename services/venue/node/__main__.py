@@ -63,13 +63,16 @@ def main(
     keep_transactions: Annotated[
         int, typer.Option(min=1, help="Transactions to keep in them, at the least those of the newest 64 blocks.")
     ] = KEPT_TRANSACTIONS,
+    start_at: Annotated[int, typer.Option(min=0, help="The first block's time, in seconds since 1970; 0: now.")] = 0,
     extra_data_bytes: Annotated[int, typer.Option(min=0, help="Length of extraData; Polygon's is 97 and more.")] = 97,
 ) -> None:
     """Run a local Polygon (chain id 137) with the venue's contracts, over JSON-RPC."""
     logs_to_stderr()
-    now = int(time.time())  # clock: the first block's
+    now = start_at or int(time.time())  # clock: the first block's
     chain = Chain(genesis.accounts(), now, bytes(extra_data_bytes), Retention(keep_blocks, keep_transactions))
-    app = application(Miner(chain, block_ms), finality, _faults(faults))
+    miner = Miner(chain, block_ms)
+    miner.clock.set(now)
+    app = application(miner, finality, _faults(faults))
     config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=2)
     log.info("node starting", block_ms=block_ms, finality=finality)
     _Server(config).run()
