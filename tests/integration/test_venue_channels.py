@@ -16,6 +16,8 @@ from tests.venue_chain import BUY
 from tests.venue_trader import CENT, SHARE, USDC, Trader, listening
 from tests.venue_views import FINE, PLAIN, book, market
 
+pytestmark = pytest.mark.xdist_group("venue channels")
+
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 SIDES = ("BUY", "SELL")
 

@@ -10,6 +10,8 @@ from tests.venue_chain import BUY
 from tests.venue_trader import CENT, SHARE, id_of
 from tests.venue_views import book, lines, market
 
+pytestmark = pytest.mark.xdist_group("venue faults")
+
 
 @pytest.fixture(autouse=True)
 async def no_faults_after(web):

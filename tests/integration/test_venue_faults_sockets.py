@@ -17,6 +17,8 @@ from tests.venue_process import Venue, venue_process
 from tests.venue_trader import CENT, SHARE, Heard, Trader, listening
 from tests.venue_views import lines, market
 
+pytestmark = pytest.mark.xdist_group("venue faults sockets")
+
 
 @pytest.fixture(scope="module")
 def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
