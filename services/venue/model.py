@@ -119,7 +119,8 @@ class Market:
 
 @dataclass(frozen=True, slots=True)
 class PostedOrder:
-    """An order as it was sent; `owner` is the API key that sent it, `expiration` in seconds (0: none)."""
+    """An order as it was sent; `owner` is the API key that sent it, `expiration` in seconds (0: none). `wallet` is the maker in
+    lower case, `shares_micros` what it asks for or gives, `usdc_micros` what it pays at most or wants at least."""
 
     order_hash: str
     signed: SignedOrder
@@ -127,33 +128,28 @@ class PostedOrder:
     owner: str
     expiration: int = 0
     post_only: bool = False
+    wallet: str = field(init=False)
+    token_id: str = field(init=False)
+    side: Side = field(init=False)
+    shares_micros: int = field(init=False)
+    usdc_micros: int = field(init=False)
 
-    @property
-    def wallet(self) -> str:
-        return self.signed.maker.lower()
-
-    @property
-    def token_id(self) -> str:
-        return str(self.signed.token_id)
-
-    @property
-    def side(self) -> Side:
-        return Side.BUY if self.signed.side == 0 else Side.SELL
-
-    @property
-    def shares_micros(self) -> int:
-        """What it asks for, or gives."""
-        return self.signed.taker_amount if self.side is Side.BUY else self.signed.maker_amount
+    def __post_init__(self) -> None:
+        signed, buys = self.signed, self.signed.side == 0
+        found = {
+            "wallet": signed.maker.lower(),
+            "token_id": str(signed.token_id),
+            "side": Side.BUY if buys else Side.SELL,
+            "shares_micros": signed.taker_amount if buys else signed.maker_amount,
+            "usdc_micros": signed.maker_amount if buys else signed.taker_amount,
+        }
+        for name, value in found.items():
+            object.__setattr__(self, name, value)
 
     @property
     def price_micros(self) -> int:
         """What it says of a share, to the nearest millionth."""
         return (self.usdc_micros * MICRO + self.shares_micros // 2) // self.shares_micros if self.shares_micros else 0
-
-    @property
-    def usdc_micros(self) -> int:
-        """What it pays at most, or wants at least."""
-        return self.signed.maker_amount if self.side is Side.BUY else self.signed.taker_amount
 
 
 @dataclass(slots=True, eq=False)

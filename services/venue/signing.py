@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Iterator
+from functools import cache, lru_cache
 
 from coincurve import PublicKey
 from eth_abi.abi import encode
@@ -20,13 +21,10 @@ ORDER_TYPE = (
 AUTH_TYPE = "ClobAuth(address address,string timestamp,uint256 nonce,string message)"
 AUTH_MESSAGE = "This message attests that I control the given wallet"
 SIGNATURE_BYTES = 65
+REMEMBERED_ADDRESSES = 16_384
 
 _ORDER_HASH = keccak(text=ORDER_TYPE)
 _AUTH_HASH = keccak(text=AUTH_TYPE)
-_FIELDS = (
-    *("bytes32", "uint256", "address", "address", "uint256", "uint256", "uint256"),
-    *("uint8", "uint8", "uint256", "bytes32", "bytes32"),
-)
 _AUTH_DOMAIN = keccak(
     encode(
         ["bytes32", "bytes32", "bytes32", "uint256"],
@@ -38,6 +36,12 @@ _AUTH_DOMAIN = keccak(
         ],
     )
 )
+
+
+@lru_cache(maxsize=REMEMBERED_ADDRESSES)
+def checksummed(address: str) -> str:
+    """An address as it is written with its checksum; whoever trades once trades often. Raises ValueError for what is none."""
+    return to_checksum_address(address)
 
 
 @cache
@@ -59,11 +63,19 @@ def exchange_domain(contract: Contract) -> bytes:
 
 def order_hash(order: SignedOrder, contract: Contract = STANDARD) -> bytes:
     """The order's id: its hash under the domain of the exchange that settles it."""
-    values = (
-        *(_ORDER_HASH, order.salt, order.maker, order.signer, order.token_id, order.maker_amount, order.taker_amount),
-        *(order.side, order.signature_type, order.timestamp, order.metadata, order.builder),
-    )
-    return keccak(b"\x19\x01" + exchange_domain(contract) + keccak(encode(_FIELDS, values)))
+    return keccak(b"\x19\x01" + exchange_domain(contract) + keccak(_ORDER_HASH + b"".join(_words(order))))
+
+
+def _words(order: SignedOrder) -> Iterator[bytes]:
+    """The signed fields as the ABI writes them: a word each, since none is of changing length."""
+    yield order.salt.to_bytes(32, "big")
+    for address in (order.maker, order.signer):
+        yield bytes.fromhex(address[2:]).rjust(32, b"\0")
+    amounts = (order.token_id, order.maker_amount, order.taker_amount)
+    for number in (*amounts, order.side, order.signature_type, order.timestamp):
+        yield number.to_bytes(32, "big")
+    for text in (order.metadata, order.builder):
+        yield text.ljust(32, b"\0")
 
 
 def auth_hash(address: str, timestamp: str, nonce: int) -> bytes:
@@ -84,4 +96,4 @@ def signer(digest: bytes, signature: bytes) -> str | None:
         key = PublicKey.from_signature_and_message(recoverable, digest, hasher=None)
     except Exception:  # noqa: BLE001  coincurve raises bare exceptions for signatures of no key
         return None
-    return to_checksum_address(keccak(key.format(compressed=False)[1:])[-20:])
+    return checksummed("0x" + keccak(key.format(compressed=False)[1:])[-20:].hex())

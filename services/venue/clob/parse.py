@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import orjson
-from eth_utils.address import is_address, to_checksum_address
 
 from services.venue.accounts import Kind, account_of
 from services.venue.contracts import Contract
@@ -17,13 +16,14 @@ from services.venue.model import OrderType, PostedOrder
 from services.venue.refusals import Refusal
 from services.venue.settlement import SignedOrder
 from services.venue.signatures import order_signer
-from services.venue.signing import SIGNATURE_BYTES, order_hash
+from services.venue.signing import SIGNATURE_BYTES, checksummed, order_hash
 
 SIDES = {"BUY": 0, "SELL": 1}
 LARGEST = 2**256 - 1
 INVALID = "Invalid order payload"
 # A contract wallet's signature is as long as its wallet likes.
 LONGEST_SIGNATURE = 1_024
+_ADDRESS = re.compile(r"(?:0x)?[0-9a-fA-F]{40}")
 _HEX = re.compile(r"(?:0x)?(?:[0-9a-fA-F]{2})*")
 
 
@@ -96,9 +96,13 @@ def _whole(fields: Mapping[str, Any], name: str, most: int) -> int:
 
 def _address(fields: Mapping[str, Any], name: str) -> str:
     value = fields.get(name)
-    if not isinstance(value, str) or not is_address(value):
+    if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
         raise _invalid()
-    return to_checksum_address(value)
+    digits, written = value[-40:], checksummed("0x" + value[-40:].lower())
+    # Letters of both cases are a checksum.
+    if digits not in (digits.lower(), digits.upper(), written[2:]):
+        raise _invalid()
+    return written
 
 
 def _bytes(fields: Mapping[str, Any], name: str, size: int) -> bytes:
