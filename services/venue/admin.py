@@ -82,7 +82,7 @@ class Admin:
             "hash": order_hash,
             "attempts": self._intake.attempts(order_hash),
             "order": _order(order) if order else None,
-            "trades": [_trade(self._exchange.trades[one]) for one in order.trade_ids] if order else [],
+            "trades": [_trade(one) for one in map(self._exchange.trades.get, order.trade_ids if order else ()) if one],
         }
 
     async def fund(self, request: Request) -> Any:

@@ -22,7 +22,6 @@ from services.venue.matching import Take, fills_whole, marketable_by_dollars, ta
 from services.venue.model import (
     MICRO,
     BookView,
-    Fill,
     Market,
     MarketNews,
     Order,
@@ -68,17 +67,13 @@ class Exchange:
 
     @property
     def orders(self) -> dict[str, Order]:
-        """Every order that was taken, by its hash."""
+        """The orders that were taken, by their hash, but for those that ended long ago."""
         return self._orders.known
 
     @property
     def trades(self) -> dict[str, Trade]:
+        """By their id, but for those that ended long ago."""
         return self._commits.trades
-
-    @property
-    def fills(self) -> list[Fill]:
-        """What was mined, in chain order; only ever longer."""
-        return self._commits.fills
 
     @property
     def waiting(self) -> int:
@@ -170,7 +165,7 @@ class Exchange:
     def _place(self, posted: PostedOrder) -> Placement:
         self.modes.check_order(posted)
         market = self._of_token.get(posted.token_id)
-        if posted.order_hash in self.orders:
+        if self._orders.has_had(posted.order_hash):
             raise refusals.duplicated(posted.order_hash)
         if market is None:
             raise refusals.no_book()

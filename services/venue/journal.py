@@ -2,40 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO, cast
 
 import orjson
 
 Line = dict[str, Any]
 
+# The latest lines are answered from memory, older ones from the file.
+KEPT_LINES = 20_000
+# One line of so many has its place in the file remembered.
+MARK_EVERY = 1_000
+
 
 class Journal:
-    """Lines with a sequence number and the time in milliseconds, in memory and, with a path, in a file (JSON lines)."""
+    """Lines with a sequence number and the time in milliseconds, in a file (JSON lines), which without a path is nobody else's."""
 
-    def __init__(self, now_ms: Callable[[], int], path: Path | None = None) -> None:
+    def __init__(self, now_ms: Callable[[], int], path: Path | None = None, *, kept: int = KEPT_LINES) -> None:
         self._now_ms = now_ms
-        self._lines: list[Line] = []
-        self._file = path.open("ab", buffering=0) if path else None
+        # A file that others read has every line at once; our own is written as it comes.
+        file = path.open("a+b", buffering=0) if path else TemporaryFile("a+b")  # noqa: SIM115  open as long as the journal
+        self._file = cast(BinaryIO, file)
+        self._end = self._file.seek(0, 2)
+        self._marks: list[int] = []
+        self._count = 0
+        self._latest: deque[Line] = deque(maxlen=kept)
 
     def note(self, kind: str, *, at_ms: int | None = None, **fields: Any) -> Line:
         """Append one line; `at_ms` where it happened earlier than now."""
         line = {
-            "seq": len(self._lines) + 1,
+            "seq": self._count + 1,
             "at_ms": self._now_ms() if at_ms is None else at_ms,
             "kind": kind,
             **fields,
         }
-        self._lines.append(line)
-        if self._file:
-            self._file.write(orjson.dumps(line) + b"\n")
+        written = orjson.dumps(line) + b"\n"
+        if self._count % MARK_EVERY == 0:
+            self._marks.append(self._end)
+        self._file.write(written)
+        self._end += len(written)
+        self._count += 1
+        self._latest.append(line)
         return line
 
     def after(self, seq: int) -> list[Line]:
         """Every line behind `seq`, oldest first."""
-        return self._lines[max(seq, 0) :]
+        first, oldest = max(seq, 0), self._count - len(self._latest)
+        if first >= oldest:
+            return list(self._latest)[first - oldest :]
+        return [*self._filed(first, oldest), *self._latest]
 
     def close(self) -> None:
-        if self._file:
-            self._file.close()
+        self._file.close()
+
+    def _filed(self, first: int, until: int) -> Iterator[Line]:
+        """The lines behind `first` up to `until`, from the file."""
+        self._file.flush()
+        mark = first // MARK_EVERY
+        self._file.seek(self._marks[mark])
+        for number, written in enumerate(self._file, mark * MARK_EVERY + 1):
+            if number > until:
+                break
+            if number > first:
+                yield orjson.loads(written)
+        self._file.seek(0, 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.venue.exchange import Exchange
-from services.venue.model import MICRO, Market
+from services.venue.model import MICRO, Event, Market, MinedEvent, Role, UnminedEvent
 from services.venue.node import calldata
 from services.venue.node.calldata import Signature
 from services.venue.node.client import Node
@@ -33,7 +33,7 @@ class Prices:
         self._node = node
         self._paid: dict[str, int] = {}
         self._volumes: dict[str, int] = {}
-        self._counted = 0
+        exchange.subscribe(self._hear)
 
     async def refresh(self) -> None:
         """Reads the payouts of markets that were closed since the last time."""
@@ -67,9 +67,11 @@ class Prices:
         if denominator:
             self._paid[market.condition_id] = numerator * MICRO // denominator
 
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, (MinedEvent, UnminedEvent)):
+            condition, times = event.trade.market.condition_id, 1 if isinstance(event, MinedEvent) else -1
+            traded = sum(fill.usdc_micros for fill in event.fills if fill.role is Role.TAKER)
+            self._volumes[condition] = self._volumes.get(condition, 0) + times * traded
+
     def _volume(self, market: Market) -> int:
-        for fill in self._exchange.fills[self._counted :]:
-            if str(fill.role) == "TAKER":
-                self._volumes[fill.condition_id] = self._volumes.get(fill.condition_id, 0) + fill.usdc_micros
-        self._counted = len(self._exchange.fills)
         return self._volumes.get(market.condition_id, 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import OrderedDict
 
 from services.venue.accounts import Kind
 from services.venue.clob.parse import read_order
@@ -14,6 +14,9 @@ from services.venue.exchange import Exchange
 from services.venue.journal import Journal
 from services.venue.model import Placement, PostedOrder
 from services.venue.refusals import Refusal
+
+# Orders whose number of attempts is known.
+REMEMBERED = 100_000
 
 
 class Intake:
@@ -26,7 +29,7 @@ class Intake:
         self._journal = journal
         self._deployments = deployments
         self._vouching: set[str] = set()
-        self._received: Counter[str] = Counter()
+        self._received: OrderedDict[str, int] = OrderedDict()
 
     async def post(self, payload: object, raw: bytes, key: ApiKey, at_ms: int) -> Placement:
         """Place one order of this key."""
@@ -61,10 +64,12 @@ class Intake:
 
     def attempts(self, order_hash: str) -> int:
         """How often this order was sent."""
-        return self._received[order_hash]
+        return self._received.get(order_hash, 0)
 
     def _note(self, posted: PostedOrder, made: Placement, raw: bytes, at_ms: int) -> None:
-        self._received[posted.order_hash] += 1
+        self._received[posted.order_hash] = self._received.pop(posted.order_hash, 0) + 1
+        if len(self._received) > REMEMBERED:
+            self._received.popitem(last=False)
         self._journal.note(
             "order_received",
             at_ms=at_ms,

@@ -12,6 +12,7 @@ import structlog
 from services.venue.clearing import Clearing
 from services.venue.clock import Clock
 from services.venue.engine.bulletin import Bulletin
+from services.venue.engine.memory import KEPT_TRADES, Memory
 from services.venue.engine.orders import Orders
 from services.venue.engine.undoing import Undoing
 from services.venue.faults.commit import CommitFaults, Ending, Fate
@@ -41,7 +42,7 @@ log = structlog.get_logger(__name__)
 
 
 class Commits:
-    """Every trade, and the fills of those that were mined, in chain order."""
+    """The trades by their id, but for those that ended long ago."""
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class Commits:
         bulletin: Bulletin,
     ) -> None:
         self.trades: dict[str, Trade] = {}
-        self.fills: list[Fill] = []
+        self._memory = Memory(KEPT_TRADES, self._forget)
         self._orders = orders
         self._wallets = wallets
         self._undoing = undoing
@@ -147,7 +148,9 @@ class Commits:
             self._clearing.add(trade)
 
     def _mined(self, settled: Settled) -> None:
-        trade = self.trades[settled.match_id]
+        trade = self.trades.get(settled.match_id)
+        if trade is None:
+            return
         trade.tx_hash = settled.tx_hash
         if not settled.ok:
             self._turned_down(trade, settled.reason)
@@ -156,7 +159,6 @@ class Commits:
         self._wallets.mined(trade, settled.block_number)
         now_ms = self._bulletin.now_ms()
         trade.fills = tuple(_fill(trade, part, settled, now_ms) for part in trade.parts)
-        self.fills.extend(trade.fills)
         if trade.status is not TradeStatus.CONFIRMED:
             self._move(trade, TradeStatus.MINED)
         self._bulletin.tell(MinedEvent(trade, trade.fills, now_ms))
@@ -165,7 +167,9 @@ class Commits:
         """The chain took the block back. What was confirmed stays so: the exchange's word is not taken back with it."""
         if not settled.ok:
             return
-        trade = self.trades[settled.match_id]
+        trade = self.trades.get(settled.match_id)
+        if trade is None:
+            return
         self._waiting.add(trade.trade_id)
         self._wallets.unmined(trade)
         fills, trade.fills = trade.fills, ()
@@ -174,9 +178,12 @@ class Commits:
             self._move(trade, TradeStatus.RETRYING)
 
     def _confirmed(self, settled: Settled) -> None:
-        trade = self.trades[settled.match_id]
-        if settled.ok and trade.status is not TradeStatus.CONFIRMED:
+        trade = self.trades.get(settled.match_id)
+        if trade and settled.ok and trade.status is not TradeStatus.CONFIRMED:
             self._move(trade, TradeStatus.CONFIRMED)
+
+    def _forget(self, trade_id: str) -> None:
+        self.trades.pop(trade_id, None)
 
     def _turned_down(self, trade: Trade, reason: str) -> None:
         trade.reverts += 1
@@ -196,6 +203,8 @@ class Commits:
 
     def _move(self, trade: Trade, status: TradeStatus) -> None:
         trade.status, trade.updated_at_ms = status, self._bulletin.now_ms()
+        if status in (TradeStatus.CONFIRMED, TradeStatus.FAILED):
+            self._memory.ended(trade.trade_id)
         self._bulletin.tell(TradeEvent(trade, trade.updated_at_ms))
 
     def _start(self, work: Coroutine[None, None, None]) -> None:

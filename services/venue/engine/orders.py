@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from services.venue.book import Book
 from services.venue.engine.bulletin import Bulletin
+from services.venue.engine.memory import KEPT_HASHES, KEPT_ORDERS, Hashes, Memory
 from services.venue.model import MICRO, BookEvent, LevelChange, Market, Order, OrderEvent, OrderStatus, Side
 
 
@@ -15,6 +16,8 @@ class Orders:
 
     def __init__(self, markets: Iterable[Market], bulletin: Bulletin) -> None:
         self.known: dict[str, Order] = {}
+        self._memory = Memory(KEPT_ORDERS, self._forget)
+        self._forgotten = Hashes(KEPT_HASHES)
         self._books = {market.condition_id: Book(market) for market in markets}
         self._open: defaultdict[str, dict[str, Order]] = defaultdict(dict)
         self._kept: defaultdict[tuple[str, str], int] = defaultdict(int)
@@ -33,7 +36,7 @@ class Orders:
 
     def open_of(self, wallet: str) -> list[Order]:
         """The wallet's open orders, oldest first."""
-        return list(self._open[wallet.lower()].values())
+        return list(self._open.get(wallet.lower(), {}).values())
 
     def open(self) -> list[Order]:
         """Everybody's open orders."""
@@ -42,6 +45,10 @@ class Orders:
     def open_in(self, market: Market) -> list[Order]:
         """The open orders of a market."""
         return [order for order in self.open() if order.market is market]
+
+    def has_had(self, order_hash: str) -> bool:
+        """Whether an order of this hash was taken before."""
+        return order_hash in self.known or order_hash in self._forgotten
 
     def rest(self, order: Order) -> None:
         """Put an order behind those of its price."""
@@ -57,7 +64,7 @@ class Orders:
     def recount(self, order: Order) -> None:
         """Take note that an order is filled further, or less far."""
         self.book(order.market).recount(order)
-        if order.status.open and order.order_hash in self._open[order.posted.wallet]:
+        if order.status.open and order.order_hash in self._open.get(order.posted.wallet, {}):
             self._keep_aside(order, _promise(order))
 
     def kept(self, wallet: str, purpose: str) -> int:
@@ -67,8 +74,12 @@ class Orders:
     def leave(self, order: Order) -> None:
         """Take an order out of its book and of those that are open, without a word."""
         self.book(order.market).remove(order)
-        self._open[order.posted.wallet].pop(order.order_hash, None)
+        mine = self._open[order.posted.wallet]
+        mine.pop(order.order_hash, None)
+        if not mine:
+            del self._open[order.posted.wallet]
         self._keep_aside(order, 0)
+        self._memory.ended(order.order_hash)
 
     def suspend(self, order: Order) -> None:
         """Nobody meets an open order for a while."""
@@ -99,6 +110,12 @@ class Orders:
             changes.append(LevelChange(market.tokens[1], side.other, MICRO - price, size))
         if changes:
             self._bulletin.tell(BookEvent(market, tuple(changes), self._bulletin.now_ms()))
+
+    def _forget(self, order_hash: str) -> None:
+        order = self.known.get(order_hash)
+        if order is not None and not order.status.open:
+            del self.known[order_hash]
+            self._forgotten.add(order_hash)
 
     def _keep(self, order: Order) -> None:
         self._open[order.posted.wallet][order.order_hash] = order

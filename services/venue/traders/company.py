@@ -44,7 +44,7 @@ class Company:
         self._makers = Makers(
             exchange, [one for one in self.everyone.values() if one.role == "maker"], pen, seed, clock
         )
-        summary = Summary(exchange.fills, lambda: journal.after(0), names)
+        summary = Summary(lambda: journal.after(0), names)
         self._admin = TradersAdmin(self.desk, self.runner, summary, Resolution(exchange, bank, journal))
         self._refilling: asyncio.Task[None] | None = None
         exchange.subscribe(self.desk.hear)

@@ -52,6 +52,7 @@ class Desk:
         self._held: dict[tuple[str, str], int] = defaultdict(int)
         self._mined: dict[str, int] = defaultdict(int)
         self._taken_back: set[str] = set()
+        self._placed: set[str] = set()
         self._more = asyncio.Event()
 
     def hear(self, event: Event) -> None:
@@ -73,7 +74,8 @@ class Desk:
 
     def _book(self, fills: Sequence[Fill], times: int) -> None:
         for fill in fills:
-            self._mined[fill.order_hash] += times * fill.size_micros
+            if fill.order_hash in self._placed:
+                self._mined[fill.order_hash] += times * fill.size_micros
             sign = times if fill.side is Side.BUY else -times
             self._held[(fill.wallet.lower(), fill.token_id)] += sign * fill.size_micros
 
@@ -137,6 +139,7 @@ class Desk:
 
     def _place(self, trader: Trader, token: str, side: Side, shares: int, limit: int, kind: OrderType) -> Placed:
         posted = self._pen.order(trader, token, side, shares, limit, kind)
+        self._placed.add(posted.order_hash)
         placement = self._exchange.place(posted)
         return Placed(trader.name, posted.order_hash, _matched(placement, side), placement.error)
 

@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from services.venue.journal import Line
-from services.venue.model import Fill, Side
+
+# What is mined counts, what is taken back no more.
+FILLS = {"wallet_fill": 1, "wallet_fill_undone": -1}
 
 
 class Summary:
     """Adds up fills and the journal's lines when asked."""
 
-    def __init__(self, fills: Sequence[Fill], lines: Callable[[], Sequence[Line]], names: Mapping[str, str]) -> None:
-        self._fills = fills
+    def __init__(self, lines: Callable[[], Sequence[Line]], names: Mapping[str, str]) -> None:
         self._lines = lines
         self._names = {address.lower(): name for address, name in names.items()}
 
@@ -25,8 +26,8 @@ class Summary:
                 wallet = self._wallet(wallets, str(line["maker"]))
                 wallet["orders_received"] += 1
                 wallet["orders_accepted"] += line["outcome"] == "accepted"
-        for fill in self._fills:
-            _add(self._wallet(wallets, fill.wallet), fill)
+            elif line["kind"] in FILLS:
+                _add(self._wallet(wallets, str(line["wallet"])), line, FILLS[line["kind"]])
         return {"wallets": wallets}
 
     def _wallet(self, wallets: dict[str, dict[str, Any]], address: str) -> dict[str, Any]:
@@ -46,13 +47,13 @@ class Summary:
         return wallets.setdefault(wallet, empty)
 
 
-def _add(wallet: dict[str, Any], fill: Fill) -> None:
-    buys = fill.side is Side.BUY
-    wallet["fills"] += 1
-    wallet["fees_micros"] += fill.fee_micros
-    wallet["spent_micros" if buys else "earned_micros"] += fill.usdc_micros
-    held = wallet["shares"].get(fill.token_id, 0)
-    wallet["shares"][fill.token_id] = held + (fill.size_micros if buys else -fill.size_micros)
-    if fill.order_hash not in wallet["order_hashes"]:
-        wallet["order_hashes"].append(fill.order_hash)
+def _add(wallet: dict[str, Any], fill: Line, times: int) -> None:
+    buys = fill["side"] == "BUY"
+    wallet["fills"] += times
+    wallet["fees_micros"] += times * fill["fee_micros"]
+    wallet["spent_micros" if buys else "earned_micros"] += times * fill["usdc_micros"]
+    held = wallet["shares"].get(fill["token"], 0)
+    wallet["shares"][fill["token"]] = held + times * (fill["size_micros"] if buys else -fill["size_micros"])
+    if fill["order_hash"] not in wallet["order_hashes"]:
+        wallet["order_hashes"].append(fill["order_hash"])
     wallet["orders_filled"] = len(wallet["order_hashes"])
