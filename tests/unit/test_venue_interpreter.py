@@ -6,6 +6,7 @@ import pytest
 from eth.vm import opcode_values as op
 from eth.vm.forks.cancun.computation import CancunComputation
 from eth.vm.message import Message
+from eth_bloom import BloomFilter
 from hypothesis import example, given, seed, settings
 from hypothesis import strategies as st
 
@@ -98,3 +99,17 @@ def test_a_settlement_uses_the_same_gas_and_leaves_the_same_state(monkeypatch):
     monkeypatch.setattr(State, "computation_class", CancunComputation)
 
     assert settled() == fast
+
+
+def test_a_log_is_found_by_the_bits_that_everyone_looks_for():
+    contracts = Contracts()
+    mined = contracts.settle(
+        a_match(an_order(ALICE, BUY, YES, 100 * USDC, 500_000), an_order(BOB, SELL, YES, 100 * USDC, 500_000))
+    )
+    expected = BloomFilter()
+    for log in mined.logs:
+        for value in (log.address, *log.topics):
+            expected.add(value)
+
+    assert len(mined.logs) > 3
+    assert mined.bloom == int(expected)

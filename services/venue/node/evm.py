@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any, cast
 
 from eth.abc import ComputationAPI
@@ -23,7 +22,7 @@ from services.venue.node.errors import Refused, Reverted
 from services.venue.node.genesis import Account
 from services.venue.node.ledger import Holder, Ledger
 from services.venue.node.reasons import reason
-from services.venue.node.sealing import BASE_FEE, BLOCK_GAS, COINBASE, Executed, sealed
+from services.venue.node.sealing import BASE_FEE, BLOCK_GAS, COINBASE, bloom_of, sealed
 from services.venue.node.state import State, View
 from services.venue.node.transactions import Admitted
 
@@ -80,7 +79,7 @@ class Chain:
         self._forks = 0
         self.by_hash: dict[bytes, Block] = {}
         self.mined: dict[bytes, tuple[Block, Mined]] = {}
-        self._open: list[Executed] = []
+        self._open: list[Mined] = []
         self._logs_in_open = 0
         self._steps: list[Step] = []
         self._history: deque[tuple[Step, ...]] = deque(maxlen=DEEPEST)
@@ -146,8 +145,8 @@ class Chain:
         except BaseException:
             state.undo(begun)
             raise
-        mined, receipt = self._include(admitted, computation)
-        self._open.append(Executed(mined, admitted.raw, receipt))
+        mined = self._include(admitted, computation)
+        self._open.append(mined)
         self._logs_in_open += len(mined.logs)
         self._steps.append(admitted)
         return mined
@@ -263,21 +262,20 @@ class Chain:
         if self.spendable(admitted.shown.sender) < needed:
             self._state.set_balance(cast("Any", admitted.shown.sender), needed)
 
-    def _include(self, admitted: Admitted, computation: ComputationAPI) -> tuple[Mined, bytes]:
-        index, cumulative = len(self._open), self._open[-1].mined.cumulative_gas if self._open else 0
-        header = cast("Any", SimpleNamespace(gas_used=cumulative))
-        receipt = CancunVM.make_receipt(header, admitted.executable, computation, self._state)
-        mined = Mined(
+    def _include(self, admitted: Admitted, computation: ComputationAPI) -> Mined:
+        used = CancunVM.finalize_gas_used(admitted.executable, computation)
+        index, cumulative = len(self._open), self._open[-1].cumulative_gas if self._open else 0
+        logs = _logs(computation, admitted.shown.hash, index, first=self._logs_in_open)
+        return Mined(
             transaction=admitted.shown,
             index=index,
             ok=not computation.is_error,
-            gas_used=receipt.gas_used - cumulative,
-            cumulative_gas=receipt.gas_used,
-            logs=_logs(computation, admitted.shown.hash, index, first=self._logs_in_open),
-            bloom=receipt.bloom,
+            gas_used=used,
+            cumulative_gas=cumulative + used,
+            logs=logs,
+            bloom=bloom_of(logs),
             output=computation.output if computation.is_error else b"",
         )
-        return mined, receipt.encode()
 
     def _sealed(self, timestamp: int, parent: Block | None) -> Block:
         number = parent.number + 1 if parent else 0

@@ -23,7 +23,7 @@ Stack = list[int]
 Step = tuple[int, Any, int, int]
 Opcodes = dict[int, Any]
 
-PUSH, PURE, DUP, SWAP, POP, JUMP, JUMPI, JUMPDEST, MLOAD, MSTORE, SHA3, CALLDATALOAD, OTHER = range(13)
+PUSH, PURE, DUP, SWAP, POP, JUMP, JUMPI, JUMPDEST, MLOAD, MSTORE, MCOPY, SHA3, CALLDATALOAD, OTHER = range(14)
 
 
 def _add(stack: Stack) -> None:
@@ -123,10 +123,12 @@ _KINDS = {
     op.JUMPDEST: JUMPDEST,
     op.MLOAD: MLOAD,
     op.MSTORE: MSTORE,
+    op.MCOPY: MCOPY,
     op.SHA3: SHA3,
     op.CALLDATALOAD: CALLDATALOAD,
 }
 _SHA3_WORD_GAS = 6
+_COPY_WORD_GAS = 3
 
 
 # What stands at places that no instruction begins at; no way leads there.
@@ -259,27 +261,47 @@ def _run(computation: Any, program: Program) -> None:  # noqa: PLR0912, PLR0915 
                 raise InvalidJumpDestination("Invalid Jump Destination")
         elif kind == POP:
             pop()
-        elif kind == MLOAD and stack[-1] + 32 <= len(memory):
+        elif kind == MLOAD:
             start = stack[-1]
+            if start + 32 > len(memory):
+                gas -= _growth_gas(memory, start + 32)
+                memory = _grown(computation, gas, start + 32)
             stack[-1] = int.from_bytes(memory[start : start + 32], "big")
-        elif kind == MSTORE and stack[-1] + 32 <= len(memory):
+        elif kind == MSTORE:
             start = pop()
-            memory[start : start + 32] = pop().to_bytes(32, "big")
+            word = pop().to_bytes(32, "big")
+            if start + 32 > len(memory):
+                gas -= _growth_gas(memory, start + 32)
+                memory = _grown(computation, gas, start + 32)
+            memory[start : start + 32] = word
+        elif kind == MCOPY:
+            target, start, size = pop(), pop(), pop()
+            gas -= _COPY_WORD_GAS * ((size + 31) // 32)
+            if size and max(start, target) + size > len(memory):
+                gas -= _growth_gas(memory, max(start, target) + size)
+                memory = _grown(computation, gas, max(start, target) + size)
+            if gas < 0:
+                raise OutOfGas(f"out of gas at {place}")
+            memory[target : target + size] = memory[start : start + size]
         elif kind == CALLDATALOAD:
             start = stack[-1]
             stack[-1] = int.from_bytes(calldata[start : start + 32].ljust(32, b"\0"), "big")
-        elif kind == SHA3 and stack[-2] <= HASHED and stack[-1] + stack[-2] <= len(memory):
-            start = pop()
-            gas -= _SHA3_WORD_GAS * ((stack[-1] + 31) // 32)
+        elif kind == SHA3:
+            start, size = pop(), stack[-1]
+            gas -= _SHA3_WORD_GAS * ((size + 31) // 32)
+            if size and start + size > len(memory):
+                gas -= _growth_gas(memory, start + size)
+                memory = _grown(computation, gas, start + size)
             if gas < 0:
                 raise OutOfGas(f"out of gas at {place}")
-            stack[-1] = _hash(bytes(memory[start : start + stack[-1]]))
+            hashed = bytes(memory[start : start + size])
+            stack[-1] = _hash(hashed) if size <= HASHED else int.from_bytes(keccak(hashed), "big")
         elif kind != JUMPDEST:
             # py-evm charges for the instruction itself, and may look at the meter, the counter and the memory.
             meter.gas_remaining = gas + cost
             code.program_counter = following
             try:
-                (argument or Computation.opcodes[code[place]])(computation)
+                argument(computation)
             except Halt:
                 return
             gas = meter.gas_remaining
@@ -287,3 +309,17 @@ def _run(computation: Any, program: Program) -> None:  # noqa: PLR0912, PLR0915 
             if stack and type(stack[-1]) is not int:
                 stack[-1] = int.from_bytes(cast("bytes", stack[-1]), "big")
         place = following
+
+
+def _growth_gas(memory: bytearray, end: int) -> int:
+    """What it costs to make the memory reach so far: three a word, and dearer the more there is."""
+    before, after = len(memory) // 32, (end + 31) // 32
+    return 3 * (after - before) + after * after // 512 - before * before // 512
+
+
+def _grown(computation: Any, gas: int, end: int) -> bytearray:
+    """The memory, made to reach `end` with `gas` left after paying for it."""
+    if gas < 0:
+        raise OutOfGas("out of gas for memory")
+    computation._memory.extend(0, end)
+    return computation._memory._bytes

@@ -25,7 +25,6 @@ class Admitted:
 
     shown: Transaction
     executable: SignedTransactionAPI
-    raw: bytes
     impersonated: bool
 
 
@@ -53,7 +52,7 @@ def decode_raw(raw: bytes) -> Admitted:
         raise Refused(f"invalid transaction: {error}") from error
     if transaction.chain_id != CHAIN_ID:
         raise Refused(f"invalid chain id for signer: have {transaction.chain_id} want {CHAIN_ID}")
-    return Admitted(_shown(transaction, sender), transaction, transaction.encode(), impersonated=False)
+    return Admitted(_shown(transaction, sender), transaction, impersonated=False)
 
 
 def impersonate(request: Request, nonce: int, gas_price: int) -> Admitted:
@@ -77,7 +76,7 @@ def impersonate(request: Request, nonce: int, gas_price: int) -> Admitted:
         "validate": lambda: None,
     }
     executable = cast("SignedTransactionAPI", SpoofTransaction(unsigned, **overrides))
-    return Admitted(_shown(unsigned, request.sender), executable, unsigned.encode(), impersonated=True)
+    return Admitted(_shown(unsigned, request.sender), executable, impersonated=True)
 
 
 def repriced(admitted: Admitted) -> Admitted:
