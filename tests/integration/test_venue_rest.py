@@ -183,6 +183,24 @@ async def test_a_market_has_the_recorded_fields_and_once_resolved_its_winner_and
     assert set(info) <= set(recordings.load("polymarket/pb_clob/clob_markets_info_example.json")["response"])
 
 
+async def test_a_market_tells_of_its_delay_its_game_and_its_lost_book(web):
+    listed = await market(web, 5)
+    condition = {"condition_id": listed["condition_id"]}
+    await web.post("/admin/market", json=condition | {"delay_ms": 3_000, "game_in_ms": 3_600_000})
+    info = (await web.get(f"/clob/clob-markets/{listed['condition_id']}")).json()
+    row = (await web.get(f"/clob/markets/{listed['condition_id']}")).json()
+    await web.post("/admin/market", json=condition | {"delay_ms": 0, "uma": "proposed"})
+    proposed = (await web.get(f"/clob/markets/{listed['condition_id']}")).json()
+    book = await web.get("/clob/book", params={"token_id": listed["tokens"][0]})
+    books = await web.post("/clob/books", json=[{"token_id": listed["tokens"][0]}])
+    await web.post("/admin/market", json=condition | {"uma": ""})
+
+    assert (info["itode"], info["sd"], info["gst"]) == (True, 3, row["game_start_time"])
+    assert (row["seconds_delay"], row["enable_order_book"]) == (3, True)
+    assert (proposed["enable_order_book"], proposed["closed"]) == (False, False)
+    assert (book.status_code, books.json()) == (404, [])
+
+
 async def test_an_order_that_has_ended_is_answered_as_told(web, trader):
     token = (await market(web))["tokens"][0]
     order = (await trader.place(token, BUY, 10 * SHARE, CENT, "GTC"))["orderID"]

@@ -20,20 +20,20 @@ TAGS = ("All", "Local")
 
 
 def rewarded(market: Market) -> bool:
-    """Whether makers of this market are sampled for rewards: those of an open one that charges its takers."""
-    return market.fee_rate > 0 and not market.closed
+    """Whether makers of this market are sampled for rewards: those of a traded one that charges its takers."""
+    return market.fee_rate > 0 and market.has_book
 
 
 def full(market: Market, worth_micros: Mapping[str, int]) -> Json:
     """`/markets/{condition}`; what each token is worth is its price, and after the resolution its payout."""
     paid = [worth_micros[token] for token in market.tokens] if market.closed else []
     return {
-        "enable_order_book": not market.closed,
+        "enable_order_book": market.has_book,
         "active": market.active,
         "closed": market.closed,
         "archived": False,
         "accepting_orders": market.accepting_orders,
-        "accepting_order_timestamp": SINCE,
+        "accepting_order_timestamp": _since(market),
         "minimum_order_size": number(market.min_size_micros),
         "minimum_tick_size": number(market.tick_micros),
         "condition_id": market.condition_id,
@@ -41,9 +41,9 @@ def full(market: Market, worth_micros: Mapping[str, int]) -> Json:
         "question": market.question,
         "description": market.question,
         "market_slug": market.slug,
-        "end_date_iso": datetime.fromtimestamp(market.end_at, UTC).strftime("%Y-%m-%dT00:00:00Z"),
-        "game_start_time": None,
-        "seconds_delay": 0,
+        "end_date_iso": stamp(market.end_at)[:10] + "T00:00:00Z",
+        "game_start_time": stamp(market.game_start_at) if market.game_start_at else None,
+        "seconds_delay": _delay_s(market),
         "fpmm": "",
         "maker_base_fee": LEGACY_FEE_BPS if market.fee_rate else 0,
         "taker_base_fee": LEGACY_FEE_BPS if market.fee_rate else 0,
@@ -72,7 +72,9 @@ def simplified(market: Market, worth_micros: Mapping[str, int]) -> Json:
 
 
 def short(market: Market) -> Json:
-    """`/clob-markets/{condition}`: without fees there is no `fd`, and `nr` is named only where it is true."""
+    """`/clob-markets/{condition}`: without fees there is no `fd`, and a delay, a game and a negative risk are named only where
+    there are such."""
+    delayed = {"itode": True} | ({"sd": _delay_s(market)} if _delay_s(market) else {}) if market.delay_ms else {}
     return {
         "r": {"mi": REWARDED_SIZE, "ma": REWARDED_SPREAD, "e": rewarded(market), "moas": 4},
         "t": [{"t": token, "o": outcome} for token, outcome in zip(market.tokens, market.outcomes, strict=True)],
@@ -82,11 +84,13 @@ def short(market: Market) -> Json:
         "mbf": LEGACY_FEE_BPS,
         "tbf": LEGACY_FEE_BPS,
         "ao": market.accepting_orders,
-        "cbos": False,
-        "aot": SINCE,
+        "cbos": market.clear_on_start,
+        "aot": _since(market),
         "ibce": True,
         **({"fd": {"r": float(market.fee_rate), "e": 1, "to": True}} if market.fee_rate else {}),
         **({"nr": True} if market.neg_risk else {}),
+        **delayed,
+        **({"gst": stamp(market.game_start_at)} if market.game_start_at else {}),
         "v": market.version,
     }
 
@@ -101,6 +105,20 @@ def by_token(market: Market) -> Json:
 def number(micros: int) -> int | float:
     """Whole numbers without their point, as the CLOB writes them here."""
     return micros // MICRO if micros % MICRO == 0 else micros / MICRO
+
+
+def stamp(second: int) -> str:
+    """A second since 1970 as the CLOB writes instants."""
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _delay_s(market: Market) -> int:
+    """Whole seconds that takers wait; shorter delays are not said in seconds."""
+    return market.delay_ms // 1_000
+
+
+def _since(market: Market) -> str:
+    return stamp(market.created_at) if market.created_at else SINCE
 
 
 def _tokens(market: Market, worth_micros: Mapping[str, int]) -> list[Json]:
