@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from services.common.domain.account import Account, ExposureChange
-from services.common.domain.copy import Copy, CopyKind
+from services.common.domain.copy import Copy, CopyKind, CopyRef
 from services.common.domain.exposure import applied
 from services.common.ports.clock import Clock
 
@@ -36,7 +36,7 @@ class Line:
         self.claiming = False
         self._clock = clock
         self._turn = asyncio.Lock()
-        self._in_hand: dict[str, InHand] = {}
+        self._in_hand: dict[CopyRef, InHand] = {}
         self._left: tuple[float, Account] | None = None
 
     @property
@@ -53,21 +53,26 @@ class Line:
 
     def take(self, copy: Copy) -> None:
         """This copy has been claimed, to be decided after those of its token that are in hand."""
-        same = [one for one in self._in_hand.values() if one.copy.trade.token_id == copy.trade.token_id]
-        self._in_hand[copy.copy_id] = InHand(copy, same[-1] if same else None)
+        # A process that was frozen may claim a copy again that it has in hand already, under an older fence.
+        same = [
+            one
+            for one in self._in_hand.values()
+            if one.copy.trade.token_id == copy.trade.token_id and one.copy.copy_id != copy.copy_id
+        ]
+        self._in_hand[copy.ref] = InHand(copy, same[-1] if same else None)
 
-    def leave(self, copy_id: str, *, decided: bool) -> bool:
+    def leave(self, claim: CopyRef, *, decided: bool) -> bool:
         """Past its decision, or put back; False where it had left before."""
-        one = self._in_hand.pop(copy_id, None)
+        one = self._in_hand.pop(claim, None)
         if one is None:
             return False
         one.decided, one.before = decided, None
         one.left.set()
         return True
 
-    async def reached(self, copy_id: str) -> bool:
+    async def reached(self, claim: CopyRef) -> bool:
         """Wait for the one before it; False where that was put back, and this one must not overtake it."""
-        before = self._in_hand[copy_id].before
+        before = self._in_hand[claim].before
         if before is None:
             return True
         await before.left.wait()

@@ -172,7 +172,7 @@ class Worker:
             async with held(self._stores.copies, copy, since, self._clock, self._timing) as claim:
                 if copy.state is CopyState.EXECUTING:
                     await self.desk.resolver.resume(claim, copy)
-                elif not await self.desk.line.reached(copy.copy_id):
+                elif not await self.desk.line.reached(copy.ref):
                     await self._give_back(claim, "order")
                 elif self._stopping:
                     await self._give_back(claim, "shutdown")
@@ -198,7 +198,7 @@ class Worker:
             await self.desk.executor.send(claim, chosen, chosen.intent)
 
     def _leave(self, copy: Copy, *, decided: bool) -> None:
-        if self.desk.line.leave(copy.copy_id, decided=decided) and self._left_out:
+        if self.desk.line.leave(copy.ref, decided=decided) and self._left_out:
             self.wake()
 
     async def _give_back(self, claim: Claim, reason: str) -> None:

@@ -1,6 +1,7 @@
 """The order of copies in one process: the next of a token is ready while one is decided, and never overtakes it."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -26,14 +27,26 @@ def line(clock: TestClock) -> Line:
 async def test_the_next_copy_follows_the_one_before_only_if_that_was_decided(line: Line, decided: bool):
     line.take(FIRST)
     line.take(SECOND)
-    waiting = asyncio.ensure_future(line.reached(SECOND.copy_id))
+    waiting = asyncio.ensure_future(line.reached(SECOND.ref))
     await settle()
     waited = not waiting.done()
 
-    left = line.leave(FIRST.copy_id, decided=decided)
+    left = line.leave(FIRST.ref, decided=decided)
 
-    assert (await line.reached(SECOND.copy_id), await waiting) == (decided, decided)
-    assert (waited, left, line.leave(FIRST.copy_id, decided=True)) == (True, True, False)
+    assert (await line.reached(SECOND.ref), await waiting) == (decided, decided)
+    assert (waited, left, line.leave(FIRST.ref, decided=True)) == (True, True, False)
+
+
+async def test_a_copy_that_a_frozen_process_claims_again_waits_for_nobody_who_is_gone(line: Line):
+    again = replace(FIRST, fence=FIRST.fence + 1)
+    line.take(FIRST)
+    line.take(again)
+
+    line.leave(FIRST.ref, decided=False)
+
+    async with asyncio.timeout(1):
+        assert await line.reached(again.ref)
+    assert line.leave(again.ref, decided=True)
 
 
 async def test_one_copy_of_a_token_is_claimed_ahead_and_none_beside_a_sale(line: Line):
@@ -42,8 +55,8 @@ async def test_one_copy_of_a_token_is_claimed_ahead_and_none_beside_a_sale(line:
     one = (line.busy_tokens, line.entries)
     line.take(SECOND)
     two = line.busy_tokens
-    line.leave(FIRST.copy_id, decided=True)
-    line.leave(SECOND.copy_id, decided=True)
+    line.leave(FIRST.ref, decided=True)
+    line.leave(SECOND.ref, decided=True)
     line.take(DEBT)
 
     assert (alone, one, two) == ((), ((), (FIRST.copy_id,)), (TOKEN,))
