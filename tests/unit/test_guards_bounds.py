@@ -491,6 +491,21 @@ ROWS: list[Row] = [
     ),
     (
         "self_trade",
+        "one that is a minute past its deadline",
+        lambda: a_case(
+            account=an_account(
+                open={"other": an_open_intent(side=Side.SELL, price_micros=500_000, at=NOON - seconds(75) - MS)}
+            )
+        ),
+        lambda: a_case(
+            account=an_account(
+                open={"other": an_open_intent(side=Side.SELL, price_micros=500_000, at=NOON - seconds(75))}
+            )
+        ),
+        "own_order",
+    ),
+    (
+        "self_trade",
         "one that has matched",
         lambda: a_case(
             account=an_account(open={"other": an_open_intent(side=Side.SELL, price_micros=500_000, matched=True)})

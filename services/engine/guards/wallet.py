@@ -8,6 +8,9 @@ from services.engine.at_risk import promised_micros
 from services.engine.case import Case, Draft, age_ms
 from services.engine.guards.answer import at_most, guard, missing, unless
 
+MOST_LATE_MS = 60_000
+"""How long after its deadline an order may still be on its way (orders.md 5.9)."""
+
 
 @guard
 def credit(case: Case) -> Verdict:
@@ -41,9 +44,14 @@ def self_trade(case: Case) -> Verdict:
     complement = market.complement(case.trade.token_id) if market else None
     if draft is None or complement is None:
         return missing("complement")
-    met = [i for i in case.in_flight() if not i.matched and _meets(draft, i, complement)]
+    met = [i for i in case.in_flight() if not i.matched and not _is_over(case, i) and _meets(draft, i, complement)]
     observed = {"own_orders": str(len(met)), "limit_price": text(draft.limit_micros)}
     return unless({"own_order": bool(met)}, observed, {"own_orders": "0"})
+
+
+def _is_over(case: Case, other: OpenIntent) -> bool:
+    """It is long past its deadline: none of our orders rests, so it meets nobody, even where its cash is set aside for a day."""
+    return age_ms(case.now, other.at) > case.account.limits.intent_lifetime_ms + MOST_LATE_MS
 
 
 def _meets(draft: Draft, other: OpenIntent, complement: str) -> bool:
