@@ -52,7 +52,9 @@ class Settler:
         Nothing settles before a further block is final, so a copy is looked at once for each; `anew` looks at all of them now.
         """
         copies = await self._stores.copies.unsettled(self._account.account_id, AT_ONCE)
-        if not copies or (finalized := await self._finalized()) is None:
+        finalized = await self._finalized() if copies else None
+        if finalized is None:
+            await self._end_watches(still_mine)
             return 0
         self._seen_at = {copy.copy_id: self._seen_at.get(copy.copy_id, -1) for copy in copies}
         settled = failures = 0
@@ -69,7 +71,23 @@ class Settler:
             except (VenueUnavailable, ChainUnavailable) as error:
                 failures += 1
                 log.warning("look_failed", copy=copy.copy_id, error=type(error).__name__, text=str(error)[:200])
+        await self._end_watches(still_mine)
         return settled
+
+    async def _end_watches(self, still_mine: StillMine) -> None:
+        """What was presumed dead and never filled while it was watched is dead: its cash is free again."""
+        for copy in await self._stores.copies.unwatched(self._account.account_id, AT_ONCE):
+            try:
+                trades = await self._trades(copy)
+            except VenueUnavailable:
+                return
+            if not await still_mine():
+                return
+            if not await self._revive(copy, trades):
+                now = self._clock.now()
+                dropped = ExposureChange(now, drop=copy.copy_id)
+                await self._stores.copies.close_watch(copy.copy_id, copy.fence, dropped, now)
+                log.warning("watch_over", copy=copy.copy_id)
 
     async def _finalized(self) -> int | None:
         try:

@@ -7,6 +7,7 @@ from services.common.domain.lifecycle import CopyState
 from tests.reconciler_world import SHARE, Sums, World
 
 FILL = Sums(10 * SHARE, 5 * SHARE)
+DAY_S = 86_400
 
 
 @pytest.fixture
@@ -72,3 +73,35 @@ async def test_nothing_is_asked_while_the_chain_is_away(world: World):
     await world.start().turn()
 
     assert world.venue.asked == []
+
+
+async def test_the_end_of_a_watch_sets_the_cash_free(world: World):
+    copy = await world.given_up()
+    reconciler = world.start()
+    await reconciler.turn()
+    kept = set((await world.exposure()).open)
+
+    world.clock.jump(DAY_S + 1)
+    await reconciler.turn()
+
+    assert (kept, (await world.exposure()).open) == ({copy.copy_id}, {})
+
+
+async def test_a_watch_does_not_end_unseen_while_the_venue_is_away(world: World):
+    copy = await world.given_up()
+    world.clock.jump(DAY_S + 1)
+    world.venue.away = True
+
+    await world.start().turn()
+
+    assert set((await world.exposure()).open) == {copy.copy_id}
+
+
+async def test_a_fill_that_shows_at_the_very_end_of_a_watch_is_executed(world: World):
+    copy = await world.given_up()
+    world.trades(copy, FILL)
+    world.clock.jump(DAY_S + 1)
+
+    await world.start().turn()
+
+    assert (await world.copy(copy)).state is CopyState.EXECUTED

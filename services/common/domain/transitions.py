@@ -160,6 +160,15 @@ def settled(copy: Copy, state: CopyState, sums: tuple[int, int, int], review: bo
     )
 
 
+def forgotten(copy: Copy, now: datetime) -> Copy:
+    """A copy presumed dead whose watch has ended without a fill."""
+    intent = _intent(copy)
+    if copy.state is not CopyState.FAILED or intent.state is not IntentState.PRESUMED_DEAD:
+        raise ForbiddenTransition(f"copy {copy.copy_id} is not watched")
+    after = noted(replace(copy, fence=copy.fence + 1), Actor.RECONCILER, "watch_over", now)
+    return _with_intent(after, replace(intent, state=IntentState.FINAL))
+
+
 def followed(member: Copy, leader_state: CopyState, now: datetime) -> Copy | None:
     """A debt that shares the fate of an attempt; None where it already has. A failed attempt leaves it waiting: its exit still owes."""
     path = {

@@ -194,6 +194,14 @@ class Copies(Protocol):
         """Copies with an intent in `executed`, and those presumed dead whose watch is not over, least recently looked at first."""
         ...
 
+    async def unwatched(self, account_id: str, limit: int) -> tuple[Copy, ...]:
+        """Copies presumed dead whose watch is over, and whose cash is still set aside."""
+        ...
+
+    async def close_watch(self, copy_id: str, fence: int, change: ExposureChange, now: datetime) -> bool:
+        """The watch of a copy presumed dead ends without a fill: its intent is final, with the account's change. Fence + 1."""
+        ...
+
     async def touch(self, copy_id: str, now: datetime) -> None:
         """Note that the reconciler has looked at a copy."""
         ...

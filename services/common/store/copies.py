@@ -227,6 +227,23 @@ class MongoCopies(MongoClaims):
         wanted["$or"] = [{"state": "executed"}, {"intent.watchUntil": {"$gt": self._clock()}}]
         return await self._find(wanted, [("lookedAt", ASCENDING)], limit)
 
+    async def unwatched(self, account_id: str, limit: int) -> tuple[Copy, ...]:
+        over = {"state": "failed", "intent.state": "presumed_dead", "intent.watchUntil": {"$lte": self._clock()}}
+        return await self._find({"account": account_id, "unsettled": True, **over}, [("lookedAt", ASCENDING)], limit)
+
+    async def close_watch(self, copy_id: str, fence: int, change: ExposureChange, now: datetime) -> bool:
+        async def work(session: Session) -> bool:
+            found = await self._read(copy_id, session)
+            if found is None or found[0].fence != fence:
+                return False
+            after = transitions.forgotten(found[0], now)
+            if not await self._replace(after, found[1], session):
+                raise Conflict
+            await exposures.move(self._database, after.account_id, change, session)
+            return True
+
+        return await transact(self._client, work)
+
     async def touch(self, copy_id: str, now: datetime) -> None:
         async with guarded():
             await self._copies.update_one({"_id": copy_id}, {"$set": {"lookedAt": now}})

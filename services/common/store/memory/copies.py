@@ -245,6 +245,21 @@ class MemoryCopies:
         never = datetime.min.replace(tzinfo=now.tzinfo)
         return tuple(sorted(found, key=lambda copy: self._db.touched.get(copy.copy_id, never))[:limit])
 
+    async def unwatched(self, account_id: str, limit: int) -> tuple[Copy, ...]:
+        await self._db.turn()
+        now = self._db.now()
+        given_up = map(self._db.copies.__getitem__, self._db.index.unsettled(account_id))
+        return tuple(copy for copy in given_up if _is_forgotten(copy, now))[:limit]
+
+    async def close_watch(self, copy_id: str, fence: int, change: ExposureChange, now: datetime) -> bool:
+        await self._db.turn()
+        copy = self._db.copies.get(copy_id)
+        if copy is None or copy.fence != fence:
+            return False
+        self._db.put(transitions.forgotten(copy, now))
+        self._db.expose(copy.account_id, change)
+        return True
+
     async def touch(self, copy_id: str, now: datetime) -> None:
         await self._db.turn()
         self._db.touched[copy_id] = now
@@ -353,6 +368,11 @@ def _stopped(database: MemoryDatabase, copy: Copy) -> bool:
     if account.state is AccountState.HALTED:
         return True
     return any(pause.scope is PauseScope.ALL for pause in account.pauses)
+
+
+def _is_forgotten(copy: Copy, now: datetime) -> bool:
+    until = copy.intent.watch_until if copy.intent and copy.state is CopyState.FAILED else None
+    return until is not None and until <= now
 
 
 def _unsettled(copy: Copy, intent: Intent, now: datetime) -> bool:
