@@ -74,15 +74,15 @@ class Debts:
         if exit_.state is not ExitState.OPEN or not await self._touches(debt):
             if await self._stores.copies.skip(claim.ref, NOTHING_HELD, None, now):
                 metrics.ENDS.labels(NOTHING_HELD).inc()
-        elif await self._stores.copies.park(claim.ref, exit_.exit_id, now):
-            await self._follow_the_exit(debt, exit_.exit_id)
+        elif not await self._stores.copies.park(claim.ref, exit_.exit_id, now):
+            await self._with_its_exit(claim, exit_.exit_id)
 
-    async def _follow_the_exit(self, debt: Copy, exit_id_: str) -> None:
-        # The exit may have ended, here or elsewhere, between its step and the parking.
+    async def _with_its_exit(self, claim: Claim, exit_id_: str) -> None:
+        # The exit has ended, here or elsewhere, between its step and the parking.
         exit_ = await self._stores.exits.get(exit_id_)
         if exit_ is not None and exit_.state is not ExitState.OPEN:
             name = REFUSED_BY.get(_REASONS.get(exit_.state, ""), NOTHING_HELD)
-            await self._stores.copies.close_member(debt.copy_id, CopyState.SKIPPED, name, self._lookout.now())
+            await self._stores.copies.skip(claim.ref, name, None, self._lookout.now())
 
     async def _touches(self, debt: Copy) -> bool:
         """Whether the follow has bought, or may yet buy, any of the token before this SELL."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.common.domain.account import ExposureChange, Holding
 from services.common.domain.copy import Copy, CopyRef
+from services.common.domain.exit import Place, Step, exit_id
 from services.common.domain.fill import Fill, LedgerLine, Position, TradeStatus
 from services.common.domain.intent import Attempt, Outcome
 from services.common.domain.lifecycle import CopyState
@@ -153,6 +154,18 @@ async def _begin(stores: Stores, copy: Copy, ref: CopyRef, now: datetime) -> boo
     return done is Begun.DONE
 
 
+async def owed(stores: Stores, debt: Copy, now: datetime) -> str:
+    """The open exit, with the debt's step, that a debt may be parked in."""
+    known = exit_id(debt.follow_id, debt.trade.token_id)
+    step = Step(f"step {debt.copy_id}", Place(debt.trade.block_number, debt.trade.log_index), 1, 2)
+    await stores.exits.owe(known, debt.account_id, debt.follow_id, debt.trade.token_id, step, now)
+    return known
+
+
+async def _park(stores: Stores, copy: Copy, ref: CopyRef, now: datetime) -> bool:
+    return await stores.copies.park(ref, await owed(stores, copy, now), now)
+
+
 def _hash(copy: Copy) -> str:
     return copy.intent.order_hash if copy.intent else an_intent(1).order_hash
 
@@ -160,7 +173,7 @@ def _hash(copy: Copy) -> str:
 ENGINE: Mapping[str, Move] = {
     "renew": lambda s, _, ref, now: s.copies.renew(ref, LEASE * 2),
     "release": lambda s, _, ref, now: s.copies.release(ref, timedelta(seconds=9), now),
-    "park": lambda s, _, ref, now: s.copies.park(ref, "an exit", now),
+    "park": _park,
     "skip": lambda s, _, ref, now: s.copies.skip(ref, "edge", a_decision(now), now),
     "refuse": lambda s, _, ref, now: s.copies.refuse(ref, "unknown_market", now),
     "begin": _begin,

@@ -9,13 +9,13 @@ import pytest
 
 from services.common.domain.account import AccountState, ExposureChange, Holding, Pause, PauseScope
 from services.common.domain.copy import Copy, CopyKind
-from services.common.domain.exit import exit_id
 from services.common.domain.fill import Fill, LedgerLine, Position, TradeStatus
 from services.common.domain.intent import Attempt, IntentState, Outcome
 from services.common.domain.lifecycle import CopyState, ForbiddenTransition
 from services.common.domain.market import Side
 from services.common.ports.stores import Begun
 from tests.builders import ACCOUNT, CONDITION, TOKEN, a_copy, a_decision, a_trade, an_account, an_exposure, an_intent
+from tests.contract import lifecycle_world
 
 LEASE = timedelta(seconds=5)
 SHORT = timedelta(milliseconds=60)
@@ -328,7 +328,7 @@ async def test_debts_share_the_fate_of_the_attempt_that_takes_them(stores: Any, 
     debt = a_copy(1, kind=CopyKind.DEBT, now=now, trade=sell)
     await stores.copies.insert([debt])
     taken = await stores.copies.claim(ACCOUNT, "w", LEASE, fresh=True)
-    owed = exit_id(debt.follow_id, TOKEN)
+    owed = await lifecycle_world.owed(stores, debt, now)
     assert await stores.copies.park(taken.ref, owed, now)
     assert await stores.copies.claim(ACCOUNT, "w", LEASE, fresh=True) is None
     attempt = a_copy(2, kind=CopyKind.EXIT, now=now, trade=sell, exit_id=owed, attempt_number=1)

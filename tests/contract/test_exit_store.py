@@ -10,9 +10,11 @@ import pytest
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.exit import Exit, ExitState, Place, Step, exit_id
 from services.common.domain.follow import follow_id
+from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Side
 from services.common.ports.stores import Stores
 from tests.builders import ACCOUNT, LEADER, TOKEN, a_copy, a_trade
+from tests.contract.lifecycle_world import claimed, owed
 
 FOLLOW = follow_id(ACCOUNT, LEADER)
 EXIT = exit_id(FOLLOW, TOKEN)
@@ -179,3 +181,27 @@ async def test_attempts_and_debts_of_an_exit_are_listed_debts_first(stores: Stor
     found = [copy.copy_id for copy in await stores.copies.of_exit(EXIT)]
 
     assert found == [copy.copy_id for copy in (debts[1], debts[0], attempts[1], attempts[0])]
+
+
+async def test_a_debt_is_parked_in_an_open_exit_and_seen_by_whoever_ends_it(stores: Stores, now: datetime) -> None:
+    debt = await claimed(stores, a_copy(1, kind=CopyKind.DEBT, now=now))
+    known = await owed(stores, debt, now)
+    before = await stores.exits.get(known)
+    assert before is not None
+
+    assert await stores.copies.park(debt.ref, known, now)
+
+    assert not await stores.exits.end(known, before.version, ExitState.MET, now)
+    assert await stores.exits.end(known, before.version + 1, ExitState.MET, now)
+
+
+async def test_no_debt_is_parked_in_an_exit_that_is_over(stores: Stores, now: datetime) -> None:
+    debt = await claimed(stores, a_copy(1, kind=CopyKind.DEBT, now=now))
+    known = await owed(stores, debt, now)
+    opened = await stores.exits.get(known)
+    assert opened is not None
+    assert await stores.exits.end(known, opened.version, ExitState.MET, now)
+
+    assert not await stores.copies.park(debt.ref, known, now)
+
+    assert (await stores.copies.get(debt.copy_id)).state is CopyState.CLAIMED

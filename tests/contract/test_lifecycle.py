@@ -8,11 +8,10 @@ import pytest
 
 from services.common.domain.account import ExposureChange
 from services.common.domain.copy import Copy, CopyKind
-from services.common.domain.exit import exit_id
 from services.common.domain.lifecycle import TRANSITIONS, CopyState, ForbiddenTransition
 from services.common.domain.market import Side
 from services.common.ports.stores import Stores, StoreUnavailable
-from tests.builders import ACCOUNT, TOKEN, a_copy, a_decision, a_trade, an_account, an_intent
+from tests.builders import ACCOUNT, a_copy, a_decision, a_trade, an_account, an_intent
 from tests.contract.lifecycle_world import (
     ALLOWED,
     ENGINE,
@@ -25,6 +24,7 @@ from tests.contract.lifecycle_world import (
     in_state,
     kept,
     other_fences,
+    owed,
     settled,
 )
 
@@ -140,7 +140,7 @@ async def test_a_resend_that_is_journaled_is_not_confirmed_to_a_lapsed_lease(sto
 
 async def a_parked_debt(stores: Stores, now: datetime) -> Copy:
     debt = await claimed(stores, a_copy(1, kind=CopyKind.DEBT, now=now))
-    assert await stores.copies.park(debt.ref, exit_id(debt.follow_id, TOKEN), now)
+    assert await stores.copies.park(debt.ref, await owed(stores, debt, now), now)
     return await kept(stores, debt)
 
 

@@ -92,7 +92,8 @@ class Copies(Protocol):
         ...
 
     async def park(self, ref: CopyRef, exit_id: str, now: datetime) -> bool:
-        """claimed → detected, claimable no more: a debt whose step is in the exit `exit_id`."""
+        """claimed → detected, claimable no more: a debt whose step is in the exit `exit_id`. That is still open, and its version
+        advances in the same transaction: whoever ends it has seen the debt. False where the exit is over, or the claim is lost."""
         ...
 
     async def skip(self, ref: CopyRef, reason: str, decision: Decision | None, now: datetime) -> bool:

@@ -37,6 +37,7 @@ class MongoCopies(MongoClaims):
         super().__init__(database["user_activities"], clock)
         self._client = client
         self._database = database
+        self._exits = database["exits"]
 
     async def insert(self, copies: Sequence[Copy]) -> tuple[str, ...]:
         made = [activities.write(transitions.detected(copy), 1) for copy in copies]
@@ -53,7 +54,18 @@ class MongoCopies(MongoClaims):
         return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.released(copy, self._clock() + after))
 
     async def park(self, ref: CopyRef, exit_id: str, now: datetime) -> bool:
-        return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.parked(copy, exit_id, now))
+        async def work(session: Session) -> bool:
+            found = await self._read(ref.copy_id, session)
+            if found is None or found[0].fence != ref.fence or found[0].state is not CopyState.CLAIMED:
+                return False
+            still_open = {"_id": exit_id, "state": "open"}
+            if not (await self._exits.update_one(still_open, {"$inc": {"version": 1}}, session=session)).matched_count:
+                return False
+            if not await self._replace(transitions.parked(found[0], exit_id, now), found[1], session):
+                raise Conflict
+            return True
+
+        return await transact(self._client, work)
 
     async def skip(self, ref: CopyRef, reason: str, decision: Decision | None, now: datetime) -> bool:
         return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.skipped(copy, reason, decision, now))

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from services.common.domain import transitions
 from services.common.domain.account import AccountState, ExposureChange, PauseScope
 from services.common.domain.copy import Copy, CopyKind, CopyRef
+from services.common.domain.exit import ExitState
 from services.common.domain.fill import Fill, LedgerLine, Position, continues
 from services.common.domain.intent import Attempt, Intent, IntentState
 from services.common.domain.lifecycle import Actor, CopyState
@@ -77,7 +78,13 @@ class MemoryCopies:
         return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.released(copy, self._db.later(after)))
 
     async def park(self, ref: CopyRef, exit_id: str, now: datetime) -> bool:
-        return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.parked(copy, exit_id, now))
+        await self._db.turn()
+        held, known = self._held(ref), self._db.exits.get(exit_id)
+        if held is None or held.state is not CopyState.CLAIMED or known is None or known.state is not ExitState.OPEN:
+            return False
+        self._db.exits[exit_id] = replace(known, version=known.version + 1)
+        self._db.put(transitions.parked(held, exit_id, now))
+        return True
 
     async def skip(self, ref: CopyRef, reason: str, decision: Decision | None, now: datetime) -> bool:
         return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.skipped(copy, reason, decision, now))
