@@ -83,6 +83,12 @@ def sold_micros(copies: Sequence[Copy]) -> int:
     return sum(c.filled_micros for c in copies if c.kind is CopyKind.EXIT and c.state in MATCHED)
 
 
+def watched_micros(copies: Sequence[Copy]) -> int:
+    """What those of these attempts that were given up may yet turn out to have sold: it is not sold again while they are watched."""
+    failed = (c.intent for c in copies if c.kind is CopyKind.EXIT and c.state is CopyState.FAILED)
+    return sum(one.shares_micros for one in failed if one is not None and one.state is IntentState.PRESUMED_DEAD)
+
+
 def holding_micros(entries: Sequence[Copy], attempts: Sequence[Copy]) -> int:
     """What a follow holds of a token by its own copies; for the exits of others, which never sell it."""
     return max(sum(lot.shares_micros for lot in lots(entries)) - sold_micros(attempts), 0)
@@ -110,9 +116,9 @@ def due(
 def _next(
     exit_: Exit, entries: Sequence[Copy], attempts: Sequence[Copy], stock: Stock, market: Market | None, now: datetime
 ) -> Due:
-    held = lots(entries)
-    owed = owed_micros(held, exit_.steps) - sold_micros(attempts)
-    waiting = _overtaken(exit_, entries, now)
+    held, watched = lots(entries), watched_micros(attempts)
+    owed = owed_micros(held, exit_.steps) - sold_micros(attempts) - watched
+    waiting = "attempt_watched" if watched else _overtaken(exit_, entries, now)
     if owed < LOT_MICROS:
         return Due(DueKind.WAIT, waiting) if waiting else _met(held)
     if market is None:

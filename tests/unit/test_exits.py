@@ -126,6 +126,20 @@ def test_what_never_filled_or_never_settled_is_no_lot(state):
     assert lots([an_entry(10, 100, state)]) == ()
 
 
+def test_what_a_sale_that_was_given_up_may_have_sold_is_not_sold_again_while_it_is_watched():
+    lost = an_attempt(0, CopyState.FAILED, Outcome.UNKNOWN, asked=30)
+    assert lost.intent is not None
+    watched = replace(lost, intent=replace(lost.intent, state=IntentState.PRESUMED_DEAD))
+    over = replace(lost, intent=replace(lost.intent, state=IntentState.FINAL))
+    settled_long_ago = an_entry(5, 100)
+
+    whole = next_of(an_exit((10, 30, 100)), [settled_long_ago], [watched])
+    rest = next_of(an_exit((10, 50, 100)), [settled_long_ago], [watched])
+    again = next_of(an_exit((10, 30, 100)), [settled_long_ago], [over])
+
+    assert (whole, rest.shares_micros, again.shares_micros) == (wait("attempt_watched"), 20 * SHARE, 30 * SHARE)
+
+
 def test_a_sale_that_never_settled_is_owed_again():
     attempts = [an_attempt(0, CopyState.FAILED, Outcome.ACKED), an_attempt(10)]
 
