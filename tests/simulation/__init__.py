@@ -1,0 +1,1 @@
+"""Seeded simulation of the production monitor, engine and reconciler: virtual time, in-memory ports, every effect may fail."""

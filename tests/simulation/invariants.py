@@ -1,0 +1,110 @@
+"""What must hold of a world that has come to rest (orders.md 9)."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from services.common.domain.amounts import LOT_MICROS
+from services.common.domain.copy import Copy, CopyKind
+from services.common.domain.exit import ExitState, Lot, owed_micros
+from services.common.domain.fill import TradeStatus
+from services.common.domain.intent import IntentState
+from services.common.domain.lifecycle import CopyState
+from services.common.domain.market import Side
+from services.common.domain.money import MICRO, mul_div
+from services.engine.exits import place
+from tests.simulation.world import ACCOUNT, ENDED, World
+
+
+def broken(world: World) -> list[str]:
+    """Every invariant that does not hold, in words; empty where all do."""
+    checks = (
+        _no_exit_beyond_its_debt,
+        _no_order_twice,
+        _no_trade_lost,
+        _every_fill_booked,
+        _everything_ends,
+        _exposure_is_the_sum,
+    )
+    return [*world.violations, *(line for check in checks for line in check(world))]
+
+
+def _given(world: World, order_hash: str) -> int:
+    """What an order gave away in the end, in units of its maker amount."""
+    alive = [t for t in world.venue.trades.get(order_hash, ()) if t.status is not TradeStatus.FAILED]
+    return sum(
+        mul_div(t.shares_micros, t.price_micros, MICRO) if t.side is Side.BUY else t.shares_micros for t in alive
+    )
+
+
+def _no_order_twice(world: World) -> Iterator[str]:
+    for copy in world.copies:
+        intents = [*copy.past_intents, *([copy.intent] if copy.intent else [])]
+        given = sum(_given(world, intent.order_hash) for intent in intents)
+        if intents and given > max(intent.fields.maker_amount for intent in intents):
+            yield f"I1: copy {copy.copy_id} gave {given}, more than any of its intents"
+
+
+def _no_exit_beyond_its_debt(world: World) -> Iterator[str]:
+    """By everything that ever matched: a purchase may have failed to settle after its share of it was sold."""
+    for exit_ in world.stores.database.exits.values():
+        mine = [c for c in world.copies if c.follow_id == exit_.follow_id and c.trade.token_id == exit_.token_id]
+        bought = [Lot(c.copy_id, place(c), _matched(world, c)) for c in mine if c.kind is CopyKind.ENTRY]
+        sold = sum(_filled(world, copy) for copy in mine if copy.kind is CopyKind.EXIT)
+        owed = owed_micros(bought, exit_.steps)
+        if sold > owed + LOT_MICROS:
+            yield f"EXIT: {sold} sold of the {owed} that were owed"
+
+
+def _matched(world: World, copy: Copy) -> int:
+    return sum(trade.shares_micros for known in copy.order_hashes for trade in world.venue.trades.get(known, ()))
+
+
+def _no_trade_lost(world: World) -> Iterator[str]:
+    known = [(copy.trade.tx_hash, copy.trade.order_hash) for copy in world.copies if copy.kind is not CopyKind.EXIT]
+    for fill in world.leader_fills:
+        times = known.count(fill)
+        if times != 1:
+            yield f"I2: {times} copies of the leader's fill {fill}"
+
+
+def _filled(world: World, copy: Copy) -> int:
+    trades = (trade for known in copy.order_hashes for trade in world.venue.trades.get(known, ()))
+    return sum(trade.shares_micros for trade in trades if trade.status is TradeStatus.CONFIRMED)
+
+
+def _every_fill_booked(world: World) -> Iterator[str]:
+    held: defaultdict[str, int] = defaultdict(int)
+    for copy in world.copies:
+        if copy.kind is CopyKind.DEBT:
+            continue
+        real = _filled(world, copy)
+        held[copy.trade.token_id] += real if copy.side is Side.BUY else -real
+        if copy.filled_micros != real and copy.state in ENDED:
+            yield f"{'I3' if copy.filled_micros < real else 'I4'}: copy {copy.copy_id} has {copy.filled_micros}, the venue {real}"
+    booked = world.stores.database.accounts[ACCOUNT].exposure.held
+    for token, real in held.items():
+        ours = booked[token].shares_micros if token in booked else 0
+        if ours != real:
+            yield f"{'I3' if ours < real else 'I4'}: {ours} of {token[:4]} are booked, {real} are held"
+
+
+def _everything_ends(world: World) -> Iterator[str]:
+    for copy in world.copies:
+        if copy.state not in ENDED:
+            yield f"I5: copy {copy.copy_id} ({copy.kind}) is still {copy.state}"
+    for exit_ in world.stores.database.exits.values():
+        if exit_.state is ExitState.OPEN:
+            yield f"I5: exit {exit_.exit_id[-20:]} is still open"
+
+
+def _exposure_is_the_sum(world: World) -> Iterator[str]:
+    exposure = world.stores.database.accounts[ACCOUNT].exposure
+    aside = {
+        copy.copy_id
+        for copy in world.copies
+        if copy.state is CopyState.FAILED and copy.intent is not None and copy.intent.state is IntentState.PRESUMED_DEAD
+    }
+    under_way = {copy.copy_id for copy in world.copies if copy.state in {CopyState.EXECUTING, CopyState.EXECUTED}}
+    expected = aside | {known for known in under_way if world.stores.database.copies[known].kind is not CopyKind.DEBT}
+    if exposure.open.keys() != expected:
+        yield f"I8: open {sorted(exposure.open)} but under way or set aside {sorted(expected)}"

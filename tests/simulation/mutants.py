@@ -1,0 +1,280 @@
+"""The protocol with one rule taken away. Each has to break an invariant on some seed, or the simulation proves nothing."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.common.domain import transitions
+from services.common.domain.copy import Copy, CopyRef
+from services.common.domain.fill import TradeStatus
+from services.common.domain.intent import Attempt, Intent, Outcome
+from services.common.domain.lifecycle import CopyState
+from services.common.polymarket.order import order_hash
+from services.common.ports.stores import Begun
+from services.common.ports.venue import Answer, VenueTrade
+from services.common.store.memory.copies import MemoryCopies
+from services.common.store.memory.database import MemoryDatabase
+from services.common.store.memory.exits import MemoryExits
+from services.engine import exits
+from services.engine.claims import Claim
+from services.engine.executor import Executor
+from services.engine.resolve import Resolver
+from services.monitor.sources.chain import ChainSource, hint
+from services.reconciler import evidence, settle
+from services.reconciler.evidence import Settled
+from tests.simulation import venue, world
+
+Patch = pytest.MonkeyPatch
+Mutant = Callable[[Patch], None]
+
+MUTANTS: dict[str, Mutant] = {}
+
+
+def mutant(apply: Mutant) -> Mutant:
+    MUTANTS[apply.__name__] = apply
+    return apply
+
+
+async def _sign_anew(executor: Executor, claim: Claim, copy: Copy, intent: Intent) -> None:
+    """A new order for the same copy, three times at most: what no rule of ours allows."""
+    database: MemoryDatabase = executor._stores.copies._port._db  # type: ignore[attr-defined]
+    stored = database.copies[copy.copy_id]
+    if stored.fence != claim.ref.fence or stored.state is not CopyState.EXECUTING or len(stored.past_intents) >= 3:
+        return
+    fields = replace(intent.fields, salt=intent.fields.salt + 1)
+    attempts = (Attempt(1, executor._lookout.now()),)
+    fresh = replace(intent, fields=fields, order_hash=order_hash(fields), signature="", attempts=attempts)
+    again = replace(stored, intent=fresh, past_intents=(*stored.past_intents, intent))
+    database.take_hash(again, fresh.order_hash)
+    database.put(again)
+    await executor.send(claim, again, fresh)
+
+
+@mutant
+def a_timeout_is_signed_anew(patch: Patch) -> None:
+    answered = Executor._answered
+
+    async def mutated(self: Executor, claim: Claim, copy: Copy, intent: Intent, answer: Answer) -> None:
+        if answer.outcome is Outcome.UNKNOWN:
+            await _sign_anew(self, claim, copy, intent)
+        await answered(self, claim, copy, intent, answer)
+
+    patch.setattr(Executor, "_answered", mutated)
+
+
+@mutant
+def an_order_is_sent_before_its_intent_is_stored(patch: Patch) -> None:
+    begin = Executor.begin
+
+    async def mutated(self: Executor, claim: Claim, approved: Any, plan: Any, members: Sequence[str]) -> Any:
+        await self._clob.post(plan.intent)
+        return await begin(self, claim, approved, plan, members)
+
+    patch.setattr(Executor, "begin", mutated)
+
+
+@mutant
+def not_found_is_dead_and_signed_anew(patch: Patch) -> None:
+    async def mutated(self: Resolver, claim: Claim, copy: Copy, intent: Intent) -> None:
+        await _sign_anew(self._executor, claim, copy, intent)
+
+    patch.setattr(Resolver, "_nothing", mutated)
+
+
+def _impatient(patch: Patch, watch_for: timedelta) -> None:
+    patient = replace(world.TIMING, give_up_after=timedelta(0), look_again=timedelta(seconds=1), watch_for=watch_for)
+    patch.setattr(world, "TIMING", patient)
+
+
+def _gives_up_and_signs_anew(patch: Patch) -> None:
+    async def mutated(self: Resolver, claim: Claim, copy: Copy) -> None:
+        assert copy.intent is not None
+        await _sign_anew(self._executor, claim, copy, copy.intent)
+
+    patch.setattr(Resolver, "_give_up", mutated)
+
+
+@mutant
+def an_impatient_timer_gives_up_and_signs_anew(patch: Patch) -> None:
+    _impatient(patch, world.TIMING.watch_for)
+    _gives_up_and_signs_anew(patch)
+
+
+@mutant
+def an_impatient_timer_gives_up_and_nobody_watches(patch: Patch) -> None:
+    _impatient(patch, timedelta(0))
+
+
+@mutant
+def a_patient_timer_gives_up_and_signs_anew(patch: Patch) -> None:
+    _gives_up_and_signs_anew(patch)
+
+
+@mutant
+def a_patient_timer_gives_up_and_nobody_watches(patch: Patch) -> None:
+    patch.setattr(world, "TIMING", replace(world.TIMING, watch_for=timedelta(0)))
+
+
+@mutant
+def a_server_error_is_a_rejection(patch: Patch) -> None:
+    patch.setattr(venue, "BROKEN", Answer(Outcome.REJECTED, 502, code="bad gateway"))
+
+
+@mutant
+def a_duplicate_is_a_rejection(patch: Patch) -> None:
+    answered = Executor._answered
+
+    async def mutated(self: Executor, claim: Claim, copy: Copy, intent: Intent, answer: Answer) -> None:
+        if answer.outcome is Outcome.DUPLICATED:
+            attempt = replace(intent.attempts[-1], outcome=Outcome.REJECTED)
+            await self.fail(claim, copy, attempt, "rejected")
+        else:
+            await answered(self, claim, copy, intent, answer)
+
+    patch.setattr(Executor, "_answered", mutated)
+
+
+@mutant
+def matched_is_final(patch: Patch) -> None:
+    def believed(copy: Copy, trades: Sequence[VenueTrade], logs: Any, finalized: int) -> Settled:
+        from services.common.domain.fill import Fill
+
+        return Settled(
+            tuple(
+                Fill(
+                    copy.account_id,
+                    trade.trade_id,
+                    trade.order_hash,
+                    copy.copy_id,
+                    trade.condition_id,
+                    trade.token_id,
+                    trade.side,
+                    trade.shares_micros,
+                    trade.shares_micros * trade.price_micros // 1_000_000,
+                    0,
+                    TradeStatus.CONFIRMED,
+                    trade.matched_at,
+                    booked=True,
+                )
+                for trade in trades
+            )
+        )
+
+    patch.setattr(settle, "are_over", lambda trades: True)
+    patch.setattr(settle, "weigh", believed)
+
+
+@mutant
+def keys_are_not_unique(patch: Patch) -> None:
+    add = MemoryDatabase.add
+
+    def mutated(self: MemoryDatabase, copy: Copy) -> bool:
+        name = f"{copy.copy_id}#{len(self.copies)}" if copy.copy_id in self.copies else copy.copy_id
+        return add(self, replace(copy, copy_id=name, idempotency_key=name))
+
+    patch.setattr(MemoryDatabase, "add", mutated)
+
+
+@mutant
+def the_cursor_moves_before_the_copies_exist(patch: Patch) -> None:
+    async def sweep(self: ChainSource) -> int:
+        leaders = self._roster.leaders
+        cursors = [leader for leader in await self._stores.leaders.all() if leader.address in leaders]
+        last = (await self._chain.head()).number
+        first = min((cursor.cursor_block for cursor in cursors), default=last) + 1
+        await self._advance(cursors, last)
+        for fill in await self._chain.fills_of(leaders, first, last):
+            await self._watch.see(hint(fill, self._clock, "sweep"))
+        return last
+
+    patch.setattr(ChainSource, "sweep", sweep)
+
+
+def _ends_it_all(patch: Patch, ending: str) -> None:
+    original = Executor._came_to_nothing
+
+    async def mutated(self: Executor, claim: Claim, copy: Copy, intent: Intent, attempt: Attempt, failure: str) -> None:
+        if failure == ending:
+            await self.fail(claim, copy, attempt, failure)
+        else:
+            await original(self, claim, copy, intent, attempt, failure)
+
+    patch.setattr(Executor, "_came_to_nothing", mutated)
+
+
+@mutant
+def one_rejection_ends_the_order(patch: Patch) -> None:
+    _ends_it_all(patch, "rejected")
+
+
+@mutant
+def a_zero_fill_is_final_while_an_attempt_is_unanswered(patch: Patch) -> None:
+    _ends_it_all(patch, "unmatched")
+
+
+@mutant
+def writes_carry_no_fence(patch: Patch) -> None:
+    def held(self: MemoryCopies, ref: CopyRef) -> Copy | None:
+        stored = self._db.copies.get(ref.copy_id)
+        return None if stored is None else replace(stored, fence=ref.fence)
+
+    patch.setattr(MemoryCopies, "_held", held)
+    patch.setattr(MemoryCopies, "_alive", lambda self, copy: True)
+
+
+@mutant
+def nothing_is_ever_given_up(patch: Patch) -> None:
+    patch.setattr(Resolver, "_is_hopeless", lambda self, intent: False)
+
+
+@mutant
+def the_accounts_line_is_not_compared(patch: Patch) -> None:
+    begin = MemoryCopies.begin
+
+    async def mutated(self: MemoryCopies, copy: Copy, account_seq: int, *rest: Any) -> Begun:
+        await self._db.turn()
+        return await begin(self, copy, self._db.accounts[copy.account_id].seq, *rest)
+
+    patch.setattr(MemoryCopies, "begin", mutated)
+
+
+@mutant
+def a_resend_does_not_look_at_the_stop(patch: Patch) -> None:
+    patch.setattr("services.common.store.memory.copies._stopped", lambda database, copy: False)
+    patch.setattr("services.engine.gatekeeper.Gatekeeper.may_resend", _always)
+
+
+async def _always(*_: Any) -> bool:
+    return True
+
+
+@mutant
+def an_exit_forgets_what_it_sold(patch: Patch) -> None:
+    patch.setattr(exits, "sold_micros", lambda copies: 0)
+
+
+@mutant
+def attempts_of_an_exit_are_opened_side_by_side(patch: Patch) -> None:
+    async def open_attempt(self: MemoryExits, exit_id: str, version: int, attempt: Copy) -> bool:
+        await self._db.turn()
+        fresh = replace(attempt, copy_id=f"{attempt.copy_id}#{len(self._db.copies)}")
+        return self._db.add(transitions.detected(replace(fresh, idempotency_key=fresh.copy_id)))
+
+    patch.setattr(MemoryExits, "open_attempt", open_attempt)
+
+
+@mutant
+def a_failed_settlement_is_believed(patch: Patch) -> None:
+    weigh = evidence.weigh
+
+    def mutated(copy: Copy, trades: Sequence[VenueTrade], logs: Any, finalized: int) -> Any:
+        found = weigh(copy, trades, logs, finalized)
+        if isinstance(found, Settled):
+            believed = (replace(fill, status=TradeStatus.CONFIRMED, booked=True) for fill in found.fills)
+            return Settled(tuple(believed))
+        return found
+
+    patch.setattr(settle, "weigh", mutated)

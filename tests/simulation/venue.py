@@ -1,0 +1,234 @@
+"""The venue's truth in a simulated world: what arrived, what matched, and what the chain made of it."""
+
+import asyncio
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from random import Random
+
+from services.common.chain.memory import MemoryChain, block_of
+from services.common.domain.fill import TRADE_TERMINAL, TradeStatus
+from services.common.domain.intent import Intent, Outcome
+from services.common.domain.market import Side
+from services.common.domain.money import MICRO, mul_div
+from services.common.ports.chain import Head, OrderFilled, Receipt, Transfer
+from services.common.ports.venue import Answer, OpenOrder, VenueTrade, Wallet
+from tests.builders import CONDITION
+from tests.simulation.process import Process, Wire
+from tests.simulation.virtual_time import SimClock
+from tests.simulation.weather import Weather
+
+LOT = 10_000
+TIMEOUT_S = 5.0
+LATEST_S = 45.0
+FINALITY = 2
+LOST = Answer(Outcome.UNKNOWN, code="timeout")
+BROKEN = Answer(Outcome.UNKNOWN, 502, code="bad gateway")
+
+
+class SimChain(MemoryChain):
+    """Blocks are final two later."""
+
+    async def head(self) -> Head:
+        head = await super().head()
+        return replace(head, finalized=head.number - FINALITY)
+
+
+@dataclass
+class Arrived:
+    """An order that reached the venue. It never rests: what it did not match at once it never will."""
+
+    wallet: str
+    intent: Intent
+    matched: int
+    seen_from_s: float
+
+
+class SimVenue:
+    """`arrived` by order hash, `trades` by order hash; `heard` is told of every order before it has any effect."""
+
+    def __init__(
+        self, chain: SimChain, clock: SimClock, weather: Weather, heard: Callable[[str, Intent], None]
+    ) -> None:
+        self.arrived: dict[str, Arrived] = {}
+        self.trades: defaultdict[str, list[VenueTrade]] = defaultdict(list)
+        self._chain = chain
+        self._clock = clock
+        self._weather = weather
+        self._heard = heard
+        self._forgets = weather.random.random() < 0.5
+        self._reads_late = weather.random.choice([0.05, 0.05, 8.0])
+        self._settling: set[asyncio.Task[None]] = set()
+        self._numbers = 0
+
+    @property
+    def random(self) -> Random:
+        return self._weather.random
+
+    @property
+    def is_at_rest(self) -> bool:
+        return all(trade.status in TRADE_TERMINAL for trades in self.trades.values() for trade in trades)
+
+    def arrive(self, wallet: str, intent: Intent) -> Answer:
+        """An order comes in: the exchange fills one hash once at most."""
+        self._heard(wallet, intent)
+        known = self.arrived.get(intent.order_hash)
+        if known is not None and not (self._forgets and not known.matched):
+            return Answer(Outcome.DUPLICATED, 400, code="Duplicated")
+        if self._weather.strikes(0.15):
+            return Answer(Outcome.REJECTED, 400, code="not enough balance / allowance")
+        shares = intent.shares_micros * self.random.choice([0, 0, 1, 2, 2, 2]) // 2 // LOT * LOT
+        now_s = self._clock.monotonic()
+        self.arrived[intent.order_hash] = Arrived(
+            wallet, intent, shares, now_s + self.random.uniform(0, self._reads_late)
+        )
+        if not shares:
+            return Answer(Outcome.ACKED, 200, "unmatched", shares_micros=0, usdc_micros=0)
+        trade = self._match(wallet, intent, shares)
+        if self._weather.strikes(0.1):
+            return Answer(Outcome.ACKED, 200, "delayed")
+        return Answer(
+            Outcome.ACKED,
+            200,
+            "matched",
+            shares_micros=shares,
+            usdc_micros=mul_div(shares, trade.price_micros, MICRO),
+            trade_ids=(trade.trade_id,),
+        )
+
+    def _match(self, wallet: str, intent: Intent, shares: int) -> VenueTrade:
+        self._numbers += 1
+        trade = VenueTrade(
+            f"t{self._numbers}",
+            intent.order_hash,
+            CONDITION,
+            intent.fields.token_id,
+            intent.fields.side,
+            shares,
+            intent.limit_micros,
+            TradeStatus.MATCHED,
+            "",
+            self._clock.now(),
+            True,
+        )
+        self.trades[intent.order_hash].append(trade)
+        task = asyncio.create_task(self._settle(wallet, intent, trade))
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+        return trade
+
+    async def _settle(self, wallet: str, intent: Intent, trade: VenueTrade) -> None:
+        await asyncio.sleep(self.random.uniform(0.5, 9))
+        while self.random.random() < 0.12:
+            trade = self._becomes(trade, TradeStatus.RETRYING)
+            await asyncio.sleep(self.random.uniform(0.5, 20))
+        if self.random.random() < 0.13:
+            self._becomes(trade, TradeStatus.FAILED)
+            return
+        trade = self._becomes(replace(trade, tx_hash=_digest(trade.trade_id)), TradeStatus.MINED)
+        self._mine(wallet, intent, trade)
+        await asyncio.sleep(self.random.uniform(1, 6))
+        self._becomes(trade, TradeStatus.CONFIRMED)
+
+    def _becomes(self, trade: VenueTrade, status: TradeStatus) -> VenueTrade:
+        after, ours = replace(trade, status=status), self.trades[trade.order_hash]
+        ours[:] = [after if one.trade_id == trade.trade_id else one for one in ours]
+        return after
+
+    def _mine(self, wallet: str, intent: Intent, trade: VenueTrade) -> None:
+        fields, buys = intent.fields, trade.side is Side.BUY
+        usdc, block = mul_div(trade.shares_micros, trade.price_micros, MICRO), block_of(self._clock.now())
+        amounts = (usdc, trade.shares_micros) if buys else (trade.shares_micros, usdc)
+        fill = OrderFilled(
+            trade.order_hash, wallet, fields.exchange, fields.exchange, trade.side, trade.token_id, *amounts, 0, 1
+        )
+        ends = (fields.exchange, wallet) if buys else (wallet, fields.exchange)
+        move = Transfer(*ends, trade.token_id, trade.shares_micros, trade.tx_hash, block, 0)
+        at = datetime.fromtimestamp(block, UTC)
+        receipt = Receipt(trade.tx_hash, block, _digest(f"block {block}"), at, True, (fill,), (move,))
+        self._chain.mine(receipt, {wallet: -usdc if buys else usdc})
+
+    def cash_micros(self, wallet: str) -> int:
+        """What the matches that are not settled leave of nothing: to be added to the chain's balance."""
+        mine = (
+            trade
+            for known, trades in self.trades.items()
+            if self.arrived[known].wallet == wallet
+            for trade in trades
+            if trade.side is Side.BUY and trade.status in {TradeStatus.MATCHED, TradeStatus.RETRYING}
+        )
+        return -sum(mul_div(trade.shares_micros, trade.price_micros, MICRO) for trade in mine)
+
+
+class Reads:
+    """What one wallet may ask of the venue; rows are seen some seconds late."""
+
+    def __init__(self, venue: SimVenue, chain: SimChain, clock: SimClock, wallet: str) -> None:
+        self._venue = venue
+        self._chain = chain
+        self._clock = clock
+        self._wallet = wallet
+
+    async def order(self, order_hash: str) -> OpenOrder | None:
+        return None
+
+    async def trades(self, order_hash: str, token_id: str, after: datetime) -> tuple[VenueTrade, ...]:
+        known = self._venue.arrived.get(order_hash)
+        if known is None or known.seen_from_s > self._clock.monotonic():
+            return ()
+        return tuple(self._venue.trades[order_hash])
+
+    async def wallet(self) -> Wallet:
+        cash = await self._chain.collateral_balance(self._wallet) + self._venue.cash_micros(self._wallet)
+        return Wallet(cash, 10**18, self._clock.now())
+
+    async def server_time(self) -> datetime:
+        return self._clock.now()
+
+
+class SimClob:
+    """`Clob` as one process reaches it. What it has sent arrives whether the process still lives or not."""
+
+    def __init__(self, process: Process, venue: SimVenue, reads: Reads, wallet: str) -> None:
+        self._process = process
+        self._venue = venue
+        self._wallet = wallet
+        self._under_way: set[asyncio.Task[None]] = set()
+        wire = Wire(process, reads, "venue", process.weather.reads)
+        self.order, self.trades = wire.order, wire.trades
+        self.wallet, self.server_time = wire.wallet, wire.server_time
+
+    async def post(self, intent: Intent) -> Answer:
+        await self._process.risk()
+        answer = await self._send(self._process.weather.network_kind(), intent)
+        await self._process.risk()
+        return answer
+
+    async def _send(self, kind: str, intent: Intent) -> Answer:
+        random = self._process.weather.random
+        if kind == "refused":
+            return Answer(Outcome.NOT_SENT, code="connection refused")
+        await asyncio.sleep(random.uniform(0.005, 0.08))
+        if kind == "5xx_before":
+            return BROKEN
+        if kind == "late":
+            task = asyncio.create_task(self._arrive_late(random.uniform(TIMEOUT_S, LATEST_S), intent))
+            self._under_way.add(task)
+        if kind in {"lost", "late"}:
+            await asyncio.sleep(TIMEOUT_S)
+            return LOST
+        answer = self._venue.arrive(self._wallet, intent)
+        if kind == "5xx_after":
+            return BROKEN
+        await asyncio.sleep(TIMEOUT_S if kind == "answer_lost" else random.uniform(0.001, 0.06))
+        return LOST if kind == "answer_lost" else answer
+
+    async def _arrive_late(self, after_s: float, intent: Intent) -> None:
+        await asyncio.sleep(after_s)
+        self._venue.arrive(self._wallet, intent)
+
+
+def _digest(name: str) -> str:
+    return "0x" + hashlib.sha256(name.encode()).hexdigest()

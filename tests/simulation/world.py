@@ -1,0 +1,289 @@
+"""One simulated run: leaders trade, processes live and die, and in the end everything has to come to rest."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from services.common.chain.memory import block_of
+from services.common.domain.account import AccountState, ExposureChange, Limits
+from services.common.domain.copy import Copy
+from services.common.domain.exit import ExitState
+from services.common.domain.follow import Policy
+from services.common.domain.intent import Intent
+from services.common.domain.lifecycle import CopyState
+from services.common.domain.market import Book, Fee, Level, Side, Token
+from services.common.loop import forever, until_done
+from services.common.polymarket.environment import PRODUCTION
+from services.common.polymarket.memory import MemoryActivity, MemoryMarkets
+from services.common.ports.chain import OrderFilled, Receipt, Transfer
+from services.common.signing.key_file import KeyFileSigner
+from services.common.store.memory import MemoryStores
+from services.engine.assembly import Ports, assemble
+from services.engine.process_facts import GateLimits
+from services.engine.timing import Timing
+from services.engine.worker import Worker
+from services.monitor.roster import Roster
+from services.monitor.sources.chain import ChainSource
+from services.monitor.watch import Watch
+from services.reconciler.compare import Comparison
+from services.reconciler.loop import Reconciliation
+from services.reconciler.settle import Settler
+from tests.builders import CONDITION, LEADER, NOON, TOKEN, a_follow, an_account
+from tests.builders_case import a_market
+from tests.simulation.process import Process, ProcessClock, Wire, WiredStores
+from tests.simulation.venue import LATEST_S, Reads, SimChain, SimClob, SimVenue
+from tests.simulation.virtual_time import SimClock
+from tests.simulation.weather import FAULTS_END_S, Weather
+
+SIGNER = KeyFileSigner(bytes.fromhex("11" * 32), 137)
+WALLET = SIGNER.address
+ACCOUNT = WALLET.lower()
+OTHER_TOKEN = "8" * 70
+EXCHANGE = "0x" + "e" * 40
+SHARE = 1_000_000
+FUNDS = 1_000_000_000
+LAST_TRADE_S = 30.0
+END_S = 360.0
+QUIET_S = 15.0
+SECOND = timedelta(seconds=1)
+TIMING = Timing(
+    sweep=1.5 * SECOND, put_back=2 * SECOND, look_again=10 * SECOND, give_up_after=20 * SECOND, watch_for=60 * SECOND
+)
+"""Shorter than in production where nothing but waiting is lost; an order may still arrive after it was given up."""
+ENDED = frozenset({CopyState.SKIPPED, CopyState.FAILED, CopyState.RECONCILED})
+
+
+@dataclass
+class World:
+    """Everything outside of our processes, and what was seen to be wrong while it ran."""
+
+    seed: int
+    random: Random = field(init=False)
+    weather: Weather = field(init=False)
+    engines: list[tuple[Process, Worker]] = field(default_factory=list)
+    leader_fills: list[tuple[str, str]] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.random = Random(self.seed)
+        self.weather = Weather.drawn(self.random)
+        self.clock = SimClock(self.random)
+        self.stores = MemoryStores(self.clock.now)
+        self.chain = SimChain(self.clock, 137)
+        self.venue = SimVenue(self.chain, self.clock, self.weather, self._heard)
+        self.reads = Reads(self.venue, self.chain, self.clock, WALLET)
+        self.markets = MemoryMarkets(self.clock)
+        self.limits = Limits(
+            max_order_micros=10**12, max_market_micros=self.random.choice([1_000_000_000, 1_000_000_000, 40_000_000])
+        )
+        self.account = an_account(ACCOUNT, wallet=WALLET, signer=WALLET, owner=ACCOUNT, limits=self.limits)
+        self._supervisors: list[asyncio.Task[None]] = []
+        self._logs = 0
+        self._held: dict[str, int] = {}
+
+    # what happens outside
+
+    async def open(self) -> None:
+        self._watch_fences()
+        self._watch_line()
+        tokens = (Token(TOKEN, "Yes"), Token(OTHER_TOKEN, "No"))
+        self.markets.list(a_market(condition_id=CONDITION, tokens=tokens, fee=Fee(0), ends_at=NOON + timedelta(days=2)))
+        for token in (TOKEN, OTHER_TOKEN):
+            levels = ((Level(490_000, 10**12),), (Level(500_000, 10**12),))
+            self.markets.show(Book(token, *levels, self.clock.now(), mid_then_micros=None))
+        self.chain.mine(self._receipt("0xfunds", -60, (), ()), {WALLET: FUNDS})
+        await self.stores.accounts.create(self.account)
+        await self.stores.follows.create(a_follow(ACCOUNT, policy=Policy(ratio_bps=10_000)))
+        self._leaders_trade()
+
+    def _leaders_trade(self) -> None:
+        self._trade(-30.0, OTHER_TOKEN, Side.BUY, 50, follows=False)
+        at = 2.0
+        for number in range(self.random.randint(1, 6)):
+            at += self.random.choice([0.2, 1.0, 3.0, 6.0])
+            token = self.random.choice([TOKEN, TOKEN, OTHER_TOKEN])
+            sells = number > 0 and self._held.get(token, 0) > 0 and self.random.random() < 0.4
+            if sells:
+                held = self._held[token]
+                self._trade(at, token, Side.SELL, max(held * self.random.choice([1, 5, 10]) // 10, 1))
+            else:
+                self._trade(at, token, Side.BUY, self.random.randint(10, 60))
+
+    def _trade(self, at_s: float, token: str, side: Side, shares: int, *, follows: bool = True) -> None:
+        self._logs += 1
+        self._held[token] = self._held.get(token, 0) + (shares if side is Side.BUY else -shares)
+        order, tx = f"0x{self._logs:064x}", f"0x{self._logs + 9_000:064x}"
+        usdc = shares * 500_000
+        amounts = (usdc, shares * SHARE) if side is Side.BUY else (shares * SHARE, usdc)
+        fill = OrderFilled(order, LEADER, EXCHANGE, EXCHANGE, side, token, *amounts, 0, self._logs)
+        ends = (EXCHANGE, LEADER) if side is Side.BUY else (LEADER, EXCHANGE)
+        receipt = self._receipt(tx, at_s, (fill,), ())
+        move = Transfer(*ends, token, shares * SHARE, tx, receipt.block_number, self._logs)
+        self.chain.mine(self._receipt(tx, at_s, (fill,), (move,)))
+        if follows:
+            self.leader_fills.append((tx, order))
+
+    def _receipt(self, tx: str, at_s: float, fills: tuple[OrderFilled, ...], moves: tuple[Transfer, ...]) -> Receipt:
+        block = block_of(NOON + timedelta(seconds=at_s))
+        return Receipt(tx, block, f"0x{block:064x}", datetime.fromtimestamp(block, UTC), True, fills, moves)
+
+    def _heard(self, wallet: str, intent: Intent) -> None:
+        """I6: every order that the venue hears of is in our journal."""
+        ours = (copy for copy in self.stores.database.copies.values() if intent.order_hash in copy.order_hashes)
+        if next(ours, None) is None:
+            self.violations.append(f"I6: order {intent.order_hash} reached the venue without an intent")
+
+    def _watch_line(self) -> None:
+        """I8: no limit is exceeded by what commits, and nothing is journaled while the account is halted."""
+        database, expose = self.stores.database, self.stores.database.expose
+
+        def watched(account_id: str, change: ExposureChange) -> None:
+            account = database.accounts[account_id]
+            expose(account_id, change)
+            if change == ExposureChange(change.at) and account.state is AccountState.HALTED:
+                self.violations.append("STOP: an attempt was journaled while the account was halted")
+            bought = change.put is not None and change.put.side is Side.BUY and not change.put.matched
+            if not bought:
+                return
+            if account.state is AccountState.HALTED:
+                self.violations.append("STOP: an intent was journaled while the account was halted")
+            risk = database.accounts[account_id].exposure
+            buying = sum(one.usdc_micros for one in risk.open.values() if one.side is Side.BUY)
+            if buying + sum(one.cost_micros for one in risk.held.values()) > account.limits.max_market_micros:
+                self.violations.append("I8: the market's limit is exceeded")
+
+        database.expose = watched  # type: ignore[method-assign]
+
+    def _watch_fences(self) -> None:
+        """I7: no write goes back behind a fence."""
+        database, put = self.stores.database, self.stores.database.put
+
+        def watched(copy: Copy) -> None:
+            before = database.copies.get(copy.copy_id)
+            if before is not None and copy.fence < before.fence:
+                self.violations.append(f"I7: {copy.copy_id} written with fence {copy.fence} after {before.fence}")
+            put(copy)
+
+        database.put = watched  # type: ignore[method-assign]
+
+    # our processes
+
+    def begin(self) -> None:
+        """Start everyone, and start again whoever dies."""
+        starts = {"monitor": self._monitor, "reconciler": self._reconciler}
+        starts |= {f"engine-{n}": self._engine for n in range(self.random.randint(1, 3))}
+        self._supervisors.append(asyncio.create_task(self._control()))
+        for name, start in starts.items():
+            self._supervisors.append(asyncio.create_task(self._keep(name, start)))
+
+    async def _control(self) -> None:
+        """Someone stops the account now and then, and always starts it again."""
+        for _ in range(self.random.choice([0, 0, 1, 3])):
+            await asyncio.sleep(self.random.uniform(0.5, 12))
+            await self.stores.accounts.set_state(ACCOUNT, AccountState.HALTED, "ops", self.clock.now())
+            await asyncio.sleep(self.random.choice([0.01, 0.2, 3.0]))
+            await self.stores.accounts.set_state(ACCOUNT, AccountState.ACTIVE, "ops", self.clock.now())
+
+    async def _keep(self, name: str, start: Callable[[Process], None]) -> None:
+        await asyncio.sleep(self.random.uniform(0, 0.5))
+        for life in range(10_000):
+            process = Process(f"{name}.{life}", self.weather)
+            start(process)
+            await process.died.wait()
+            await asyncio.sleep(self.random.choice([0.1, 0.5, 2.0, 5.0, 15.0]))
+
+    def _monitor(self, process: Process) -> None:
+        stores, clock = WiredStores(process, self.stores), ProcessClock(process)
+        chain = Wire(process, self.chain, "chain", self.weather.reads)
+        roster = Roster(stores, chain, clock)  # type: ignore[arg-type]
+        watch = Watch(chain, stores, self.markets, roster, clock, self._announce, chain_id=137)  # type: ignore[arg-type]
+        source = ChainSource(chain, stores, roster, watch, clock, overlap_blocks=32)  # type: ignore[arg-type]
+
+        async def work() -> None:
+            await until_done("roster", roster.refresh, SECOND, clock, asyncio.Event())
+            process.spawn(forever("follow", lambda: source.follow(roster.leaders), SECOND, clock))
+            await forever("sweep", source.sweep, 2 * SECOND, clock)
+
+        process.spawn(work())
+
+    def _announce(self, copy: Copy) -> None:
+        for process, worker in self.engines:
+            if process.alive:
+                worker.expect(copy.trade.token_id)
+
+    def _engine(self, process: Process) -> None:
+        stores, clock = WiredStores(process, self.stores), ProcessClock(process)
+        clob = SimClob(process, self.venue, self.reads, WALLET)
+        chain = Wire(process, self.chain, "chain", self.weather.reads)
+        markets = Wire(process, self.markets, "venue", self.weather.reads)
+        ports = Ports(stores, clob, markets, chain, SIGNER, clock)  # type: ignore[arg-type]
+        worker = assemble(
+            ports,
+            ACCOUNT,
+            PRODUCTION.contract,
+            chain_id=137,
+            version="sim",
+            timing=TIMING,
+            name=process.name,
+            gate_limits=GateLimits(brake_window=30 * SECOND),
+        )
+        self.engines = [(known, one) for known, one in self.engines if known.alive] + [(process, worker)]
+        process.spawn(forever("warm", worker.warm, 3 * SECOND, clock))
+        process.spawn(worker.run())
+
+    def _reconciler(self, process: Process) -> None:
+        stores, clock = WiredStores(process, self.stores), ProcessClock(process)
+        clob = SimClob(process, self.venue, self.reads, WALLET)
+        chain = Wire(process, self.chain, "chain", self.weather.reads)
+        settler = Settler(self.account, stores, clob, chain, self.markets, clock)  # type: ignore[arg-type]
+        activity = MemoryActivity(self.chain, self.clock)
+        comparison = Comparison(
+            self.account,
+            stores,
+            chain,
+            activity,
+            self.markets,
+            clock,
+            api_lag=timedelta(seconds=60),  # type: ignore[arg-type]
+        )
+        reconciliation = Reconciliation(
+            self.account,
+            settler,
+            comparison,
+            stores,
+            clock,
+            holder=process.name,
+            every=15 * SECOND,  # type: ignore[arg-type]
+        )
+        process.spawn(forever("reconcile", reconciliation.turn, 2 * SECOND, clock))
+
+    # the end
+
+    @property
+    def copies(self) -> list[Copy]:
+        return list(self.stores.database.copies.values())
+
+    @property
+    def is_at_rest(self) -> bool:
+        open_exits = any(exit_.state is ExitState.OPEN for exit_ in self.stores.database.exits.values())
+        seen = len(self.copies) >= len(self.leader_fills)
+        return seen and not open_exits and self.venue.is_at_rest and all(copy.state in ENDED for copy in self.copies)
+
+    async def until_at_rest(self) -> None:
+        """Until nothing has been under way for a while, or time is up."""
+        await asyncio.sleep(FAULTS_END_S + LATEST_S)
+        quiet_s = 0.0
+        while quiet_s < QUIET_S and self.clock.monotonic() < END_S and not self.violations:
+            await asyncio.sleep(3)
+            quiet_s = quiet_s + 3 if self.is_at_rest else 0.0
+
+
+async def simulate(seed: int) -> World:
+    """One seed from its first trade to rest."""
+    world = World(seed)
+    await world.open()
+    world.begin()
+    await world.until_at_rest()
+    return world
