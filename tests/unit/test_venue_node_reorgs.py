@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from services.venue.node import addresses, genesis
+from services.venue.node import addresses, genesis, pool
 from services.venue.node.admin import Admin
 from services.venue.node.block import Block
 from services.venue.node.errors import InvalidParams, Refused
@@ -122,6 +122,18 @@ async def test_those_behind_a_dropped_one_wait_until_its_number_is_used_again(no
     assert before == [7, 7, 0, 0, 0]
     assert await node.balances() == [7, 7, 9, 7, 7]
     assert {await node.block_of(one) for one in [instead, *sent[3:]]} == {7}
+
+
+async def test_a_pool_that_is_full_loses_what_a_reorg_puts_back_and_the_chain_goes_on(node, monkeypatch):
+    sent = await node.pay_each()
+    monkeypatch.setattr(pool, "MAX_EARLY", 1)
+    await node("evm_reorg", 5, {"fate": "dropped", "transactions": sent[:1]})
+    known = [await node("eth_getTransactionByHash", one) is not None for one in sent]
+    await node.pay(NOBODYS[0])
+    await node("evm_mine")
+
+    assert known == [False, True, False, False, False]
+    assert await node.balances() == [7, 7, 0, 0, 0]
 
 
 async def test_what_was_written_past_transactions_outlives_a_reorg_of_its_block(node):

@@ -169,8 +169,11 @@ class Miner:
         expected = self._pool.nonces.get(shown.sender, nonces.get(shown.sender, shown.nonce))
         if shown.nonce < expected or self._knows(shown.hash):
             log.warning("transaction dropped", hash="0x" + shown.hash.hex(), reason="its nonce is used")
-        else:
+            return
+        try:
             self._pool.add(admitted, expected)
+        except Refused as refusal:
+            log.warning("transaction dropped", hash="0x" + shown.hash.hex(), reason=str(refusal))
 
     async def _execute_next(self) -> bool:
         async with self._executing:
