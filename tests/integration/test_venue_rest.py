@@ -8,6 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
+from polymarket.models.clob.order_response import (
+    AcceptedOrder,
+    RawOrderResponse,
+    RejectedOrder,
+    normalize_order_response,
+)
 
 from services.common.polymarket.auth import Credentials, l2_headers
 from tests import recordings
@@ -247,7 +253,10 @@ async def test_a_refused_leg_of_a_batch_has_every_field_of_a_taken_one(web, trad
     bodies = [trader.order(token, BUY, 10 * SHARE, price, "GTC") for price in (CENT, 5_000)]
     taken, refused = (await trader.post(b"[" + b",".join(bodies) + b"]", "/orders")).json()
 
+    read = [normalize_order_response(RawOrderResponse.model_validate(leg)) for leg in (taken, refused)]
+
     assert set(taken) == set(refused)
+    assert [type(one) for one in read] == [AcceptedOrder, RejectedOrder]
     assert (refused["success"], refused["orderID"], refused["makingAmount"], refused["takingAmount"]) == (
         True,
         "",

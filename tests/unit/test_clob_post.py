@@ -26,6 +26,7 @@ class Door:
         self.key_delay_s = 0.0
         self.orders = 0
         self.keys = 0
+        self.refused_keys = 0
         self.time = 1_764_000_000
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -36,6 +37,8 @@ class Door:
             return httpx.Response(200, json=self.time)
         self.keys += 1
         await asyncio.sleep(self.key_delay_s)
+        if self.keys <= self.refused_keys:
+            return httpx.Response(400, json={"error": "Could not create api key"})
         return httpx.Response(200, content=json.dumps(KEY))
 
 
@@ -81,6 +84,14 @@ async def test_credentials_that_are_late_for_one_order_are_there_for_the_next(cl
     assert [answer.outcome for answer in late] == [Outcome.NOT_SENT] * 2
     assert soon.outcome is Outcome.REJECTED
     assert door.keys == 1
+
+
+async def test_a_key_that_another_service_creates_at_the_same_time_is_derived(clob: ClobRest, door: Door):
+    door.refused_keys = 2
+
+    answer = await clob.post(an_intent())
+
+    assert (answer.outcome, door.keys, door.orders) == (Outcome.REJECTED, 3, 1)
 
 
 @pytest.mark.parametrize("time", [10**18, -(10**18), True, 1.5, "1764000000x"])

@@ -66,6 +66,9 @@ class ApiKey:
                 answer = await self._http.get("auth/derive-api-key", headers=headers)
                 if HTTPStatus.BAD_REQUEST <= answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
                     answer = await self._http.post("auth/api-key", headers=headers)
+                if answer.status_code == HTTPStatus.BAD_REQUEST:
+                    # The venue creates a key once: another service of ours has just done it.
+                    answer = await self._http.get("auth/derive-api-key", headers=headers)
         except SignerRefused as error:
             raise VenueUnavailable(f"no API credentials: the signer refused: {error}") from error
         except (httpx.HTTPError, TimeoutError) as error:
