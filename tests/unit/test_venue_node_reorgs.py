@@ -262,8 +262,11 @@ async def test_old_blocks_and_their_states_are_forgotten_and_asking_for_them_is_
         with pytest.raises(Exception, match=r"not found|pruned") as caught:
             await node(method, *arguments)
         refused.append(str(caught.value))
+    earliest = await node("eth_getBlockByNumber", "earliest", False)
+    logs = await node("eth_getLogs", {"fromBlock": "earliest"})
     node.miner.close()
 
+    assert (earliest["number"], logs) == (hex(first), [])
     assert head - first == 299
     assert refused == ["header not found", "pruned history unavailable"]
     assert paid_by(node.miner.chain, first) < paid_by(node.miner.chain, head) == 60

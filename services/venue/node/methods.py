@@ -207,7 +207,7 @@ class Methods:
             case None | "latest" | "pending":
                 return head
             case "earliest":
-                return 0
+                return self._sight.first
             case "safe" | "finalized":
                 return max(0, head - self._finality)
             case _:
