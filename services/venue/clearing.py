@@ -29,8 +29,8 @@ class Clearing:
         self._line.append(trade)
         self._more.set()
 
-    async def run(self, refused: Callable[[Trade, str], None]) -> None:
-        """Send until cancelled; `refused` hears of a trade that the node does not take, and why."""
+    async def run(self, refused: Callable[[Trade, str], None], accepted: Callable[[Trade], None]) -> None:
+        """Send until cancelled; `refused` hears of a trade that the node does not take, and why, `accepted` of one that has its hash."""
         while True:
             await self._more.wait()
             self._more.clear()
@@ -42,6 +42,7 @@ class Clearing:
                         refused(trade, str(answer))
                     else:
                         trade.tx_hash = answer
+                        accepted(trade)
 
 
 def as_match(trade: Trade) -> Match:

@@ -319,6 +319,14 @@ class BookEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class SentEvent:
+    """A trade's transaction is on its way and has its hash; once more where it had to be made anew."""
+
+    trade: Trade
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class MinedEvent:
     """A trade was mined: its fills, in the order of their logs."""
 
@@ -373,4 +381,6 @@ class MarketEvent:
     winner: int = -1
 
 
-Event = OrderEvent | TradeEvent | BookEvent | MinedEvent | UnminedEvent | MarketEvent | ModeEvent | TickEvent
+Event = (
+    OrderEvent | TradeEvent | BookEvent | SentEvent | MinedEvent | UnminedEvent | MarketEvent | ModeEvent | TickEvent
+)

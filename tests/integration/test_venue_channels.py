@@ -14,7 +14,7 @@ from services.common.polymarket.parse.streams import UserOrder, read_market_fram
 from tests import recordings
 from tests.venue_chain import BUY
 from tests.venue_trader import CENT, SHARE, USDC, Trader, listening
-from tests.venue_views import FINE, PLAIN, book, market
+from tests.venue_views import FINE, PLAIN, book, lines, market
 
 pytestmark = pytest.mark.xdist_group("venue channels")
 
@@ -128,6 +128,23 @@ async def test_frames_have_the_recorded_fields_in_the_recorded_order(web, venue,
         assert sorted(found[kind]) == sorted(samples[kind])
     assert list(found["price_change"]["price_changes"][0]) == list(samples["price_change"]["price_changes"][0])
     assert len(found["price_change"]["price_changes"][0]["hash"]) == 40
+
+
+async def test_a_price_is_told_before_its_transaction_is_mined(web, venue, trader):
+    token = (await market(web))["tokens"][0]
+    _, asks = await book(web, token)
+    user, market_channel = venue.socket_url + "/ws/user", venue.socket_url + "/ws/market"
+    async with (
+        listening(market_channel, {"assets_ids": [token], "type": "market"}) as prices,
+        listening(user, trader.channel) as mine,
+    ):
+        await trader.place(token, BUY, 10 * SHARE, asks[0][0])
+        (*_, last) = await prices.until(lambda frame: frame["event_type"] == "last_trade_price")
+        frames = await mine.until(lambda frame: frame.get("status") == "MINED")
+
+    assert frames[-1]["transaction_hash"] == last["transaction_hash"]
+    (mined,) = [line for line in await lines(web, "settled") if line["tx_hash"] == last["transaction_hash"]]
+    assert int(last["timestamp"]) < mined["at_ms"]
 
 
 async def test_a_finer_grid_is_announced_and_taken(web, venue, trader):

@@ -25,6 +25,7 @@ from services.venue.model import (
     OrderStatus,
     Part,
     Role,
+    SentEvent,
     Trade,
     TradeEvent,
     TradeStatus,
@@ -84,7 +85,7 @@ class Commits:
     async def run(self) -> None:
         """Send matches to the chain until cancelled."""
         try:
-            await self._clearing.run(self._fail)
+            await self._clearing.run(self._fail, self._sent)
         finally:
             for task in self._held:
                 task.cancel()
@@ -146,6 +147,9 @@ class Commits:
             self._fail(trade, "the commit was given up")
         else:
             self._clearing.add(trade)
+
+    def _sent(self, trade: Trade) -> None:
+        self._bulletin.tell(SentEvent(trade, self._bulletin.now_ms()))
 
     def _mined(self, settled: Settled) -> None:
         trade = self.trades.get(settled.match_id)

@@ -17,7 +17,7 @@ from services.venue.model import (
     Event,
     MarketEvent,
     MarketNews,
-    MinedEvent,
+    SentEvent,
     TickEvent,
     TradeEvent,
     TradeStatus,
@@ -113,7 +113,7 @@ class MarketChannel:
             case TradeEvent():
                 if event.trade.status is TradeStatus.MATCHED:
                     self._traded.add(event.trade.market.condition_id)
-            case MinedEvent():
+            case SentEvent() if not event.trade.reverts:
                 tokens = (event.trade.taker.order.posted.token_id,)
                 self._tell(self._listening(tokens), market_frames.last_trade_price(event))
             case TickEvent():

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.venue.clob import shapes
-from services.venue.model import MICRO, BookEvent, BookView, Market, MarketEvent, MinedEvent, TickEvent
+from services.venue.model import MICRO, BookEvent, BookView, Market, MarketEvent, SentEvent, TickEvent
 
 Json = dict[str, Any]
 Top = tuple[int, int]
@@ -57,7 +57,7 @@ def best_bid_ask(market: Market, token: str, best: Top, at_ms: int) -> Json:
     }
 
 
-def last_trade_price(event: MinedEvent) -> Json:
+def last_trade_price(event: SentEvent) -> Json:
     taker = event.trade.taker
     return {
         "market": event.trade.market.condition_id,
