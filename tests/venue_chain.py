@@ -15,7 +15,8 @@ from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 
-from services.venue.bank import BINARY, NO_PARENT, UNLIMITED, condition_id, token_ids
+from services.venue.bank import UNLIMITED
+from services.venue.conditions import BINARY, NO_PARENT, condition_id, token_ids
 from services.venue.contracts import STANDARD, Contract
 from services.venue.node import addresses, artifacts, calldata, genesis
 from services.venue.node.block import Mined

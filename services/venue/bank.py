@@ -6,9 +6,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from eth_utils.crypto import keccak
-
-from services.venue.contracts import MOST_IDS, STANDARD, Contract, tokens_of
+from services.venue.conditions import (
+    Condition,
+    Send,
+    known_by_id,
+    merging,
+    movers,
+    neg_risk,
+    neg_risk_market_id,
+    preparing,
+    preparing_market,
+    redeeming,
+    redeeming_for,
+    resolving,
+    spenders,
+    splitting,
+    standard,
+)
+from services.venue.contracts import ALL, MOST_IDS, STANDARD, Contract, tokens_of
 from services.venue.node import addresses, calldata
 from services.venue.node.calldata import Signature
 from services.venue.node.client import Call, Node
@@ -16,18 +31,11 @@ from services.venue.node.reasons import reason
 
 UNLIMITED = 2**256 - 1
 GAS_MONEY_WEI = 10 * 10**18
-NO_PARENT = b"\0" * 32
-BINARY = [1, 2]
 BATCH = 200
 
 _MINT: Signature = ("mint", ("address", "uint256"))
 _APPROVE: Signature = ("approve", ("address", "uint256"))
 _APPROVE_ALL: Signature = ("setApprovalForAll", ("address", "bool"))
-_PREPARE: Signature = ("prepareCondition", ("address", "bytes32", "uint256"))
-_REPORT: Signature = ("reportPayouts", ("bytes32", "uint256[]"))
-_SPLIT: Signature = ("splitPosition", ("address", "bytes32", "bytes32", "uint256[]", "uint256"))
-_MERGE: Signature = ("mergePositions", ("address", "bytes32", "bytes32", "uint256[]", "uint256"))
-_REDEEM: Signature = ("redeemPositions", ("address", "bytes32", "bytes32", "uint256[]"))
 _TRANSFER_TOKEN: Signature = ("safeTransferFrom", ("address", "address", "uint256", "uint256", "bytes"))
 _COLLATERAL_BALANCE: Signature = ("balanceOf", ("address",))
 _TOKEN_BALANCE: Signature = ("balanceOf", ("address", "uint256"))
@@ -42,11 +50,12 @@ class ChainRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Funding:
-    """Money for one wallet, and whether it may trade with it at once."""
+    """Money for one wallet, and whether it may trade with it at once, and on which contracts."""
 
     address: str
     usdc_micros: int
     approve: bool = True
+    contracts: tuple[Contract, ...] = (STANDARD,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,43 +69,25 @@ class Holdings:
     tokens: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
-    """One transaction of any account, unsigned."""
-
-    sender: str
-    to: str
-    data: str
-
-
-def condition_id(question_id: bytes, oracle: str = addresses.ORACLE) -> str:
-    """The id that the conditional tokens give a binary question of an oracle, 0x…"""
-    return "0x" + keccak(bytes.fromhex(oracle[2:]) + question_id + (2).to_bytes(32, "big")).hex()
-
-
-def token_ids(condition: str) -> tuple[int, int]:
-    """The (yes, no) positions of a condition over pUSD."""
-    yes, no = (_position(bytes.fromhex(condition[2:]), index_set) for index_set in BINARY)
-    return yes, no
-
-
 class Bank:
     """Every writing method returns when its transactions are mined; it asks for a block rather than wait for one."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._questions: dict[str, bytes] = {}
+        self._conditions: dict[str, Condition] = {}
 
-    async def fund(self, address: str, usdc_micros: int, *, approve: bool = True) -> None:
-        """Mints pUSD and gas money for a wallet; approves exchange and conditional tokens for it."""
-        await self.fund_many([Funding(address, usdc_micros, approve)])
+    async def fund(
+        self, address: str, usdc_micros: int, *, approve: bool = True, contracts: Sequence[Contract] = ALL
+    ) -> None:
+        """Mints pUSD and gas money for a wallet; approves for it what trading on these contracts needs."""
+        await self.fund_many([Funding(address, usdc_micros, approve, tuple(contracts))])
 
     async def fund_many(self, fundings: Iterable[Funding]) -> None:
         """Funds all wallets in one block."""
         wanted = list(fundings)
         gas: list[Call] = [("evm_setBalance", [funding.address, hex(GAS_MONEY_WEI)]) for funding in wanted]
         await self._node.batch(gas)
-        await self._send([send for funding in wanted for send in _funding(funding)])
+        await self.send([send for funding in wanted for send in _funding(funding)])
 
     async def create_market(self, question_id: bytes) -> tuple[str, int, int]:
         """Prepares a condition: its id, the yes token's id and the no token's."""
@@ -105,14 +96,20 @@ class Bank:
 
     async def create_markets(self, question_ids: Sequence[bytes]) -> list[tuple[str, int, int]]:
         """Prepares many conditions in one block."""
-        prepare = [
-            Send(addresses.ADMIN, addresses.CONDITIONAL_TOKENS, calldata.write(_PREPARE, addresses.ORACLE, question, 2))
-            for question in question_ids
-        ]
-        await self._send(prepare)
-        created = [(condition_id(question), *token_ids(condition_id(question))) for question in question_ids]
-        self._questions |= {market[0]: question for market, question in zip(created, question_ids, strict=True)}
-        return created
+        created = await self.prepare([standard(question) for question in question_ids])
+        return [(one.condition_id, *one.tokens) for one in created]
+
+    async def create_neg_risk_market(self, metadata: bytes, questions: int) -> list[Condition]:
+        """Prepares a neg-risk market and its questions."""
+        return await self.prepare(
+            [neg_risk(neg_risk_market_id(metadata), index) for index in range(questions)], metadata
+        )
+
+    async def prepare(self, conditions: Sequence[Condition], *metadata: bytes) -> list[Condition]:
+        """Prepares conditions of any kind in one block, the neg-risk markets of this metadata before them."""
+        await self.send([*map(preparing_market, metadata), *map(preparing, conditions)])
+        self._conditions |= {one.condition_id: one for one in conditions}
+        return list(conditions)
 
     async def split(self, address: str, condition: str, amount_micros: int) -> None:
         """Turns the wallet's pUSD into as many yes and no shares."""
@@ -120,28 +117,31 @@ class Bank:
 
     async def split_many(self, splits: Iterable[tuple[str, str, int]]) -> None:
         """(wallet, condition, micros) of each split, all in one block."""
-        await self._send(
-            [_tokens_send(wallet, _SPLIT, condition, BINARY, micros) for wallet, condition, micros in splits]
-        )
+        await self.send([splitting(wallet, self._known(condition), micros) for wallet, condition, micros in splits])
 
     async def merge(self, address: str, condition: str, amount_micros: int) -> None:
         """Turns equal numbers of yes and no shares back into pUSD."""
-        await self._send([_tokens_send(address, _MERGE, condition, BINARY, amount_micros)])
+        await self.send([merging(address, self._known(condition), amount_micros)])
 
     async def redeem(self, address: str, condition: str) -> None:
         """Turns all of the wallet's shares of a resolved condition into what they pay."""
-        await self._send([_tokens_send(address, _REDEEM, condition, BINARY)])
+        known = self._known(condition)
+        held = [await self.token_balance(address, token) for token in known.tokens]
+        await self.send(redeeming(address, known, held))
+
+    async def redeem_for(self, address: str, condition: str) -> None:
+        """The same without the wallet's doing, by the auto-redeemer that it has approved."""
+        await self.send([redeeming_for(address, self._known(condition))])
 
     async def transfer(self, sender: str, receiver: str, token_id: int, amount_micros: int) -> None:
         """Moves shares between wallets, outside the exchange."""
         moved = calldata.write(_TRANSFER_TOKEN, sender, receiver, token_id, amount_micros, b"")
-        await self._send([Send(sender, tokens_of(token_id), moved)])
+        await self.send([Send(sender, tokens_of(token_id), moved)])
 
     async def resolve(self, condition: str, payouts: Sequence[int]) -> None:
-        """Reports payouts (yes, no) of a condition that this bank created; KeyError for any other."""
-        question = self._questions[condition]
-        report = calldata.write(_REPORT, question, list(payouts))
-        await self._send([Send(addresses.ORACLE, addresses.CONDITIONAL_TOKENS, report)])
+        """Reports payouts (yes, no) of a condition that this bank prepared; KeyError for any other, ValueError for payouts that the
+        condition cannot have."""
+        await self.send([resolving(self._conditions[condition], payouts)])
 
     async def collateral_balance(self, address: str, block: int | str = "latest") -> int:
         """Micro-USDC held at a block (number or tag)."""
@@ -195,12 +195,16 @@ class Bank:
             held,
         )
 
+    def _known(self, condition: str) -> Condition:
+        return self._conditions.get(condition) or known_by_id(condition)
+
     async def _read(self, to: str, kind: str, data: str, block: int | str) -> int:
         tag = hex(block) if isinstance(block, int) else block
         answer = await self._node.call("eth_call", {"to": to, "data": data}, tag)
         return calldata.read([kind], answer)[0]
 
-    async def _send(self, sends: Sequence[Send]) -> None:
+    async def send(self, sends: Sequence[Send]) -> None:
+        """Sends transactions and asks for their block. Raises ChainRefused where one is reverted."""
         hashes: list[str] = []
         for start in range(0, len(sends), BATCH):
             hashes += await self._node.batch([_sending(send) for send in sends[start : start + BATCH]])
@@ -216,17 +220,12 @@ class Bank:
 def _funding(funding: Funding) -> list[Send]:
     wallet = funding.address
     sends = [Send(addresses.ADMIN, addresses.COLLATERAL, calldata.write(_MINT, wallet, funding.usdc_micros))]
-    if funding.approve:
-        spenders = (addresses.EXCHANGE, addresses.CONDITIONAL_TOKENS)
-        sends += [Send(wallet, addresses.COLLATERAL, calldata.write(_APPROVE, one, UNLIMITED)) for one in spenders]
-        everything = calldata.write(_APPROVE_ALL, addresses.EXCHANGE, True)
-        sends.append(Send(wallet, addresses.CONDITIONAL_TOKENS, everything))
+    for contract in funding.contracts if funding.approve else ():
+        sends += [
+            Send(wallet, contract.collateral, calldata.write(_APPROVE, one, UNLIMITED)) for one in spenders(contract)
+        ]
+        sends += [Send(wallet, contract.tokens, calldata.write(_APPROVE_ALL, one, True)) for one in movers(contract)]
     return sends
-
-
-def _tokens_send(wallet: str, signature: Signature, condition: str, *rest: Any) -> Send:
-    data = calldata.write(signature, addresses.COLLATERAL, NO_PARENT, bytes.fromhex(condition[2:]), *rest)
-    return Send(wallet, addresses.CONDITIONAL_TOKENS, data)
 
 
 def _batches(token_ids: Sequence[str]) -> Iterator[tuple[str, list[int]]]:
@@ -249,8 +248,3 @@ def _require_ok(receipt: Any) -> None:
         raise ChainRefused("not mined")
     if int(fields["status"], 16) != 1:
         raise ChainRefused(reason(bytes.fromhex(fields["revertReason"][2:])) or "reverted")
-
-
-def _position(condition: bytes, index_set: int) -> int:
-    collection = keccak(condition + index_set.to_bytes(32, "big"))
-    return int.from_bytes(keccak(bytes.fromhex(addresses.COLLATERAL[2:]) + collection), "big")

@@ -14,7 +14,8 @@ from web3 import AsyncHTTPProvider, AsyncWeb3, WebSocketProvider
 from web3.exceptions import ContractCustomError
 from web3.middleware import ExtraDataToPOAMiddleware
 
-from services.venue.bank import Bank, condition_id, token_ids
+from services.venue.bank import Bank
+from services.venue.conditions import condition_id, token_ids
 from services.venue.node import addresses, artifacts
 from services.venue.node.client import Node
 from tests import recordings

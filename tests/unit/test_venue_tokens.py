@@ -3,7 +3,8 @@
 import pytest
 from eth_utils.crypto import keccak
 
-from services.venue.bank import BINARY, NO_PARENT, UNLIMITED
+from services.venue.bank import UNLIMITED
+from services.venue.conditions import BINARY, NO_PARENT
 from services.venue.node import addresses
 from tests.venue_chain import ALICE, BOB, CAROL, CONDITION, NO, QUESTION, SHARE, USDC, YES, Contracts, events
 

@@ -57,7 +57,7 @@ _MOVES_TOKENS = (
     (addresses.NEG_RISK_COLLATERAL_ADAPTER, addresses.NEG_RISK_ADAPTER),
     (addresses.AUTO_REDEEMER, addresses.NEG_RISK_ADAPTER),
 )
-_MOVES_POSITIONS = ((addresses.EXCHANGE_V3, addresses.ROUTER),)
+_MOVES_POSITIONS = ((addresses.EXCHANGE_V3, addresses.ROUTER), (addresses.AUTO_REDEEMER, addresses.ROUTER))
 
 
 def accounts() -> Iterator[Account]:
