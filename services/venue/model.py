@@ -98,6 +98,11 @@ class Market:
     uma: Uma = Uma.NONE
     payouts: tuple[int, int] | None = None
     created_at: int = 0
+    question_id: str = ""
+    # The event that it belongs to, and of a neg-risk event its market on chain and the name of this answer.
+    event_title: str = ""
+    neg_risk_market_id: str = ""
+    group_title: str = ""
 
     @property
     def contract(self) -> Contract:

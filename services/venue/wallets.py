@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
 from services.venue.bank import Bank
-from services.venue.contracts import Contract
+from services.venue.contracts import ALL, Contract
 from services.venue.model import Part, Side, Trade
 
 SETTLED_WITHIN_S = 10.0
@@ -63,7 +63,7 @@ class Wallets:
         where the chain cannot be followed, and the node's errors."""
         name = address.lower()
         async with self._line:
-            found = await self._bank.holdings(address, self._tokens)
+            found = await self._bank.holdings(address, self._tokens, ALL)
             # Only when every trade of that block is known as mined can the others be told from them.
             async with asyncio.timeout(SETTLED_WITHIN_S):
                 await self._through(found.block)
