@@ -8,10 +8,11 @@ from eth_utils.crypto import keccak
 from services.venue import conditions
 from services.venue.bank import UNLIMITED
 from services.venue.conditions import Condition, Send
-from services.venue.contracts import NEG_RISK, POSITIONS, STANDARD
+from services.venue.contracts import ALL, NEG_RISK, POSITIONS, STANDARD
 from services.venue.node import addresses, calldata
 from services.venue.node.block import Mined
 from services.venue.node.reasons import reason
+from services.venue.signing import exchange_domain
 from tests.venue_chain import (
     ALICE,
     BOB,
@@ -283,6 +284,11 @@ def test_both_exchanges_mint_and_merge_for_their_markets(world, condition, contr
     assert world.refusal(a_match(*sells, condition_id=condition.condition_id, contract=contract)) == ""
     assert (world.usdc(ALICE.address), world.usdc(BOB.address)) == cash
     assert world.usdc(contract.exchange) == 0
+
+
+def test_every_exchange_answers_with_the_domain_that_its_orders_are_signed_for(world):
+    for contract in ALL:
+        assert world.ask(contract.exchange, ("domainSeparator", ()), "bytes32") == exchange_domain(contract)
 
 
 def test_an_exchange_refuses_an_order_of_its_twin(world):
