@@ -62,7 +62,7 @@ def chain() -> Chain:
 
 
 @seed(137)
-@settings(max_examples=400, deadline=None, database=None)
+@settings(max_examples=300, deadline=None, database=None)
 @example(bytes([op.JUMPDEST, op.PUSH1, 0, op.JUMP]), b"")
 @example(bytes([op.JUMPDEST, op.PUSH0, op.PUSH1, 0, op.JUMP]), b"")
 @example(bytes([op.PUSH1, 3, op.JUMP, op.JUMPDEST, op.CALLDATASIZE, op.PUSH0, op.MSTORE]), b"x")

@@ -180,7 +180,7 @@ async def test_a_few_hundred_random_requests_end_nothing_and_none_is_an_error_of
     asked: list[bytes] = []
 
     @seed(137)
-    @settings(max_examples=400, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(
         nearly_sound() | st.tuples(st.sampled_from(names) | st.text(max_size=5), st.lists(HOSTILE, max_size=3)), HOSTILE
     )
