@@ -1,0 +1,197 @@
+"""Every recorded answer of the real venue against this one's own: the same keys of the same types, but for what is written here.
+
+Sockets and the chain have their comparisons beside their other tests; here is everything that is asked for over HTTP.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from services.venue.bank import Bank
+from services.venue.node.client import Node
+from tests import recordings
+from tests.venue_process import Venue
+from tests.venue_web import mined, rows, trade, traders
+
+pytestmark = pytest.mark.xdist_group("watched venue")
+
+DATA, CLOB = "polymarket/pb_data_api/{}.json", "polymarket/pb_clob/{}.json"
+LATER = "a field that is newer than the recording"
+CRYPTO = "a field of the markets on a coin's price that the recording is of"
+STRANGER = "0x" + "5a" * 20
+
+# By recording: where this venue's answer differs, and why it may.
+ALLOWED: dict[str, dict[str, str]] = {
+    "data_v2_positions_open": {"+data[].first_entry_at": LATER},
+    "data_v2_positions_closed": {
+        "+data[].first_entry_at": LATER,
+        "~pagination.next_cursor: str is NoneType here": "there is one page here, and more there",
+    },
+    "gamma_event_btc_15m_resolved": {
+        "-$schema": "names a document of the real one",
+        "-startTime": CRYPTO,
+        "-eventMetadata": CRYPTO,
+        "-seriesSlug": "the market that is resolved here does not come again",
+        "-markets[].eventStartTime": CRYPTO,
+        "-markets[].cryptoMarketConfigId": CRYPTO,
+        "-markets[].cryptoMarketConfig": CRYPTO,
+        "+icon": "the recording's market has none",
+        "+image": "the recording's market has none",
+        "+markets[].icon": "the recording's market has none",
+        "+markets[].image": "the recording's market has none",
+        "+liquidity": "the recording's book is gone",
+        "+liquidityClob": "the recording's book is gone",
+        "+competitive": "the recording's book is gone",
+        "+markets[].liquidity": "the recording's book is gone",
+        "+markets[].liquidityNum": "the recording's book is gone",
+        "+markets[].liquidityClob": "the recording's book is gone",
+        "+markets[].secondsDelay": "left out there where it is zero",
+        "+series": "dropped by the transcriber",
+        "+tags": "dropped by the transcriber",
+    },
+}
+
+
+@pytest.fixture
+def venue(watched_venue: Venue):
+    return watched_venue
+
+
+def differences(recorded: Any, mine: Any, at: str = "") -> Iterator[str]:
+    """Where the two differ: `-` a key that is missing here, `+` one that is not there, `~` another type."""
+    if isinstance(recorded, dict) and isinstance(mine, dict):
+        yield from (f"-{at}{key}" for key in recorded if key not in mine and not key.startswith("_"))
+        yield from (f"+{at}{key}" for key in mine if key not in recorded)
+        for key in recorded.keys() & mine.keys():
+            yield from differences(recorded[key], mine[key], f"{at}{key}.")
+    elif isinstance(recorded, list) and isinstance(mine, list):
+        if recorded and mine:
+            yield from differences(recorded[0], mine[0], at.removesuffix(".") + "[].")
+    elif _kind(recorded) != _kind(mine):
+        yield f"~{at.removesuffix('.')}: {_kind(recorded)} is {_kind(mine)} here"
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return "number"
+    return type(value).__name__
+
+
+def unexpected(recording: str, recorded: Any, mine: Any) -> list[str]:
+    return [one for one in differences(recorded, mine) if one not in ALLOWED.get(recording, {})]
+
+
+@pytest.mark.parametrize(
+    ("recording", "path"),
+    [
+        ("data_v1_trades", "/data/trades?user={leader}&takerOnly=false"),
+        ("data_v1_positions", "/data/positions?user={leader}"),
+        ("data_v2_activity", "/data/v2/activity?user={leader}&limit=1"),
+        ("data_v2_trades_all", "/data/v2/trades?user={leader}&limit=1&taker_only=false"),
+        ("data_v2_trades_taker_only", "/data/v2/trades?user={leader}&limit=1"),
+        ("data_v2_positions_open", "/data/v2/positions?user={leader}&limit=1"),
+        ("data_v2_status", "/data/v2/status"),
+    ],
+)
+async def test_what_is_read_of_a_trader_has_the_recorded_shape(web, recording, path):
+    recorded = recordings.load(DATA.format(recording))["response"]
+    leader = (await traders(web))["leader-1"]
+    mine = (await web.get(path.format(leader=leader))).json()
+
+    assert mine
+    assert unexpected(recording, recorded, mine) == []
+
+
+@pytest.mark.parametrize(
+    ("recording", "path"),
+    [
+        ("data_v1_closed_positions", "/data/closed-positions?user={leader}"),
+        ("data_v2_positions_closed", "/data/v2/positions?user={leader}&status=CLOSED&limit=1"),
+    ],
+)
+async def test_a_position_that_was_sold_has_the_recorded_shape(web, recording, path):
+    recorded = recordings.load(DATA.format(recording))["response"]
+    bought = await mined(web, await trade(web, "leader-2", market=1, outcome=1, side="BUY"))
+    await mined(
+        web, await trade(web, "leader-2", market=1, outcome=1, side="SELL", shares_micros=0, fraction_bps=10_000)
+    )
+    leader = (await traders(web))["leader-2"]
+    mine = (await web.get(path.format(leader=leader))).json()
+
+    found = mine if isinstance(mine, list) else mine["data"]
+    assert bought["token"] in {row.get("asset", row.get("token_id")) for row in found} or len(found) == 1
+    assert unexpected(recording, recorded, mine) == []
+
+
+async def test_every_kind_of_activity_has_the_recorded_shape(web, venue):
+    recorded = recordings.load(DATA.format("data_v1_activity_by_type"))["response"]
+    closed = await _resolved(web, venue)
+    everyone = await traders(web)
+    async with Node(venue.node_url) as node:
+        open_market = (await rows(web, "/gamma/markets", limit=1))[0]["conditionId"]
+        await Bank(node).merge(everyone["maker-1"], open_market, 1_000_000)
+    for kind in ("REWARD", "MAKER_REBATE", "TAKER_REBATE"):
+        await web.post("/admin/data/credit", json={"user": STRANGER, "kind": kind, "usdc_micros": 140_590_100})
+    compared = set()
+    for kind, sample in recorded.items():
+        for user in (*everyone.values(), STRANGER):
+            found = await rows(web, "/data/activity", user=user, type=kind, limit=1)
+            if found:
+                assert unexpected(kind, sample["rows"][0], found[0]) == [], kind
+                assert list(found[0]) == list(sample["rows"][0]), kind
+                compared.add(kind)
+
+    assert closed["closed"]
+    assert compared == set(recorded)
+
+
+async def test_a_resolved_market_has_the_recorded_shape_at_gamma_and_at_the_clob(web, venue):
+    recorded = recordings.load(CLOB.format("gamma_event_btc_15m_resolved"))["response"]
+    market = await _resolved(web, venue)
+    event = await rows(web, f"/gamma/events/{market['events'][0]['id']}")
+    of_clob = await rows(web, f"/clob/markets/{market['conditionId']}")
+    fees = {one for one in differences(recorded, event) if "fee" in one.lower() or "Rebates" in one}
+
+    assert not event["markets"][0]["feesEnabled"] or not fees
+    assert [one for one in unexpected("gamma_event_btc_15m_resolved", recorded, event) if one not in fees] == []
+    resolved = recordings.load(CLOB.format("clob_market_resolved"))["response"]
+    assert [one for one in differences(resolved, of_clob) if one.startswith("-")] == []
+
+
+async def test_a_market_with_fees_has_the_recorded_fields_of_them(web):
+    recorded = recordings.load(CLOB.format("gamma_event_btc_15m_resolved"))["response"]["markets"][0]
+    (market,) = [one for one in await rows(web, "/gamma/markets", tag_id="21") if one["feesEnabled"]]
+
+    assert market["feeType"] == recorded["feeType"]
+    assert list(differences(recorded["feeSchedule"], market["feeSchedule"])) == []
+    assert market["makerRebatesFeeShareBps"] == recorded["makerRebatesFeeShareBps"]
+
+
+async def test_books_and_prices_have_the_recorded_shape(web):
+    recorded = recordings.load(CLOB.format("clob_misc_open"))["response"]
+    book = recordings.load(CLOB.format("clob_book_open_trimmed"))["response"]
+    info = recordings.load(CLOB.format("clob_markets_info_example"))["response"]
+    fill = await mined(web, await trade(web, market=2, side="BUY"))
+    token = fill["token"]
+    for asked, expected in recorded.items():
+        path, _, query = asked.removeprefix("GET ").partition("?")
+        answer = await web.get(f"/clob{path}?token_id={token}&{query}")
+        assert list(differences(expected, answer.json())) == [], asked
+
+    assert list(differences(book, await rows(web, "/clob/book", token_id=token))) == []
+    mine = await rows(web, f"/clob/clob-markets/{fill['condition_id']}")
+    assert [one for one in differences(info, mine) if not one.startswith("+") and one != "-r.moas"] == []
+
+
+async def _resolved(web: httpx.AsyncClient, venue: Venue) -> dict[str, Any]:
+    """A market whose payouts somebody has fetched; it is made where no test before has done so."""
+    closed = await rows(web, "/gamma/markets", closed="true", limit=1)
+    if not closed:
+        won = await mined(web, await trade(web, "leader-3", market=5, outcome=0, side="BUY"))
+        await web.post("/admin/resolve", json={"market": 5, "outcome": 0})
+        async with Node(venue.node_url) as node:
+            await Bank(node).redeem((await traders(web))["leader-3"], won["condition_id"])
+        closed = await rows(web, "/gamma/markets", closed="true", limit=1)
+    return closed[0]
