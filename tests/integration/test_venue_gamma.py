@@ -170,3 +170,19 @@ async def test_a_trade_moves_the_volume_of_its_market(web, everything):
     assert row["volumeNum"] == pytest.approx(before["volumeNum"] + fill["usdc_micros"] / 1_000_000)
     assert float(row["volume"]) == row["volumeNum"]
     assert row["liquidityNum"] > 0
+
+
+async def test_what_the_oracle_proposes_shows_and_the_market_stays_active(web):
+    listed = (await web.post("/admin/markets", json={"question": "Will it be proposed?", "delay_ms": 3_000})).json()
+    condition = listed["condition_id"]
+    await web.post("/admin/market", json={"condition_id": condition, "game_in_ms": 3_600_000})
+    (quiet,) = await rows(web, "/gamma/markets", condition_ids=condition)
+    for stage in ("proposed", "disputed"):
+        await web.post("/admin/market", json={"condition_id": condition, "uma": stage})
+        (row,) = await rows(web, "/gamma/markets", condition_ids=condition, uma_resolution_status=stage)
+        (resolution,) = (await rows(web, "/data/v2/resolutions", condition=condition))["data"]
+
+        assert (row["umaResolutionStatus"], row["active"], row["closed"]) == (stage, True, False)
+        assert resolution["status"] == stage
+    assert (quiet["umaResolutionStatus"], quiet["secondsDelay"]) == ("", 3)
+    assert quiet["gameStartTime"].endswith("+00")

@@ -186,12 +186,16 @@ async def test_books_and_prices_have_the_recorded_shape(web):
 
 
 async def _resolved(web: httpx.AsyncClient, venue: Venue) -> dict[str, Any]:
-    """A market whose payouts somebody has fetched; it is made where no test before has done so."""
-    closed = await rows(web, "/gamma/markets", closed="true", limit=1)
+    """A market of its own, over, whose payouts a stranger has fetched."""
+    question = "Is everything over?"
+    closed = await rows(web, "/gamma/markets", closed="true", slug="is-everything-over")
     if not closed:
-        won = await mined(web, await trade(web, "leader-3", market=5, outcome=0, side="BUY"))
-        await web.post("/admin/resolve", json={"market": 5, "outcome": 0})
+        condition = (await web.post("/admin/markets", json={"question": question})).json()["condition_id"]
         async with Node(venue.node_url) as node:
-            await Bank(node).redeem((await traders(web))["leader-3"], won["condition_id"])
-        closed = await rows(web, "/gamma/markets", closed="true", limit=1)
+            bank = Bank(node)
+            await bank.fund(STRANGER, 10_000_000)
+            await bank.split(STRANGER, condition, 3_000_000)
+            await web.post("/admin/resolve", json={"condition_id": condition, "outcome": 0})
+            await bank.redeem(STRANGER, condition)
+        closed = await rows(web, "/gamma/markets", closed="true", slug="is-everything-over")
     return closed[0]
