@@ -224,19 +224,17 @@ class Settlement:
 
     async def _look_back(self) -> None:
         """Finds the last block that we know and that is still there; what was reported behind it was taken back."""
-        taken_back = False
+        gone: Mark | None = None
         while self._marks and not await self._stands(self._marks[-1]):
-            self._marks.pop()
-            taken_back = True
-        if taken_back:
-            await self._take_back(self._marks[-1].number if self._marks else 0)
+            gone = self._marks.pop()
+        if gone:
+            # Behind the first block that we know, the fork may be anywhere.
+            await self._take_back(self._marks[-1].number if self._marks else max(gone.number - REMEMBERED_BLOCKS, 0))
 
     async def _take_back(self, last_known: int) -> None:
         gone = [one for one in self._followed if one.settled.block_number > last_known]
         self._followed = [one for one in self._followed if one.settled.block_number <= last_known]
-        if gone:
-            self._next_block = min(one.settled.block_number for one in gone)
-        self._next_block = min(self._next_block or 0, last_known + 1) if last_known else self._next_block
+        self._next_block = last_known + 1
         for one in reversed(gone):
             # One that was turned down has been sent again since: there it counts.
             if one.settled.ok:
@@ -251,6 +249,7 @@ class Settlement:
         for one in lost:
             del self._sent[one.settled.tx_hash]
         if lost:
+            self._sender.ask_again()
             await self.submit_all([one.match for one in lost])
 
     async def _stands(self, mark: Mark) -> bool:

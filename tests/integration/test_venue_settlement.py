@@ -191,3 +191,21 @@ async def test_a_refused_set_up_says_why(market):
         await market.bank.split(market.buyer.address, market.condition, 5_000 * USDC)
     with pytest.raises(ChainRefused, match="PayoutNotReported"):
         await market.bank.redeem(market.buyer.address, market.condition)
+
+
+@pytest.mark.parametrize("fate", ["again", "later", "dropped", "failed"])
+async def test_a_match_whose_block_is_taken_back_is_reported_so_and_again_when_it_is_mined_again(
+    market, settlement, mined, fate
+):
+    unmined = Reports()
+    settlement.on_unmined(unmined.add)
+    sent = await settlement.submit(market.trade(1))
+    (first,) = await mined.reach(1)
+    depth = int(await market.node.call("eth_blockNumber"), 16) - first.block_number + 3
+    await market.node.call("evm_reorg", depth, {"fate": fate, "transactions": [sent]})
+    _, second = await mined.reach(2)
+
+    assert (first.tx_hash, list(unmined)) == (sent, [first])
+    assert second.match_id == first.match_id
+    assert (second.ok, second.tx_hash) == (fate != "failed", sent)
+    assert await market.bought() == (10 * SHARE if second.ok else 0)

@@ -195,3 +195,34 @@ async def test_a_commit_that_fails_gives_everyone_his_own_back_and_the_rest_goes
     assert await trader.shares_micros(token) == await maker.shares_micros(other) == 20 * SHARE
     spent = before[0] + before[1] - await trader.cash_micros() - await maker.cash_micros()
     assert spent == 20 * USDC
+
+
+async def test_a_reorganisation_takes_fills_back_and_brings_them_again_but_not_the_word_of_the_exchange(
+    web, venue, trader
+):
+    token = (await market(web))["tokens"][0]
+    _, asks = await book(web, token)
+    bought = await trader.place(token, BUY, 10 * SHARE, asks[0][0])
+    (trade,) = await trader.settled(bought["orderID"])
+    (fill,) = [one for one in await lines(web, "wallet_fill") if one["order_hash"] == bought["orderID"]]
+    depth = int(await venue.node("eth_blockNumber"), 16) - fill["block"] + 3
+    await venue.node("evm_reorg", depth, {"fate": "later", "transactions": [trade["transaction_hash"]]})
+    told = await until_told(web, bought["orderID"], 3)
+    (again,) = await trader.settled(bought["orderID"])
+
+    assert [one["kind"] for one in told] == ["wallet_fill", "wallet_fill_undone", "wallet_fill"]
+    assert (again["status"], again["transaction_hash"]) == ("CONFIRMED", trade["transaction_hash"])
+    assert await trader.shares_micros(token) == 10 * SHARE
+    assert (await on_chain(venue, trade["transaction_hash"]))[bought["orderID"]]["got"] == 10 * SHARE
+    shown = (await web.get("/data/trades", params={"user": trader.address})).json()
+    assert [row["transactionHash"] for row in shown] == [trade["transaction_hash"]]
+
+
+async def until_told(web, order_hash, count):
+    async with asyncio.timeout(20):
+        while True:
+            found = await lines(web, "wallet_fill", "wallet_fill_undone")
+            told = [one for one in found if one["order_hash"] == order_hash]
+            if len(told) >= count:
+                return told
+            await asyncio.sleep(0.05)
