@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.venue.bank import Bank
+from services.venue.bank import Bank, ChainRefused
 from services.venue.exchange import Exchange
 from services.venue.journal import Journal
 from services.venue.model import Market, MarketNews
@@ -19,11 +19,18 @@ class Resolution:
         self._journal = journal
 
     async def resolve(self, market: Market, payouts: tuple[int, int]) -> dict[str, Any]:
-        """Pays each share its part of `payouts` (yes, no); what rests is cancelled. Raises ValueError for a second time."""
+        """Pays each share its part of `payouts` (yes, no); what rests is cancelled. Raises ValueError for a second time, and
+        for payouts that the market cannot have: then nothing has changed."""
         if market.closed:
             raise ValueError("the market is resolved already")
+        accepting, market.accepting_orders = market.accepting_orders, False
+        try:
+            await self._bank.resolve(market.condition_id, payouts)
+        except ChainRefused as refused:
+            raise ValueError(f"the chain refuses it: {refused}") from refused
+        finally:
+            market.accepting_orders = accepting
         cancelled = self._exchange.life.resolve(market, payouts)
-        await self._bank.resolve(market.condition_id, payouts)
         winner = -1 if all(payouts) else payouts.index(max(payouts))
         self._exchange.announce(market, MarketNews.RESOLVED, winner)
         told: dict[str, Any] = {

@@ -127,3 +127,37 @@ async def test_the_balance_of_a_token_names_the_exchanges_that_may_move_it(web):
         kind = "CONDITIONAL-V2" if place == COMET else "CONDITIONAL"
         held = await trader.ask("/balance-allowance", asset_type=kind, token_id=yes)
         assert int(held["allowances"][spender]) > 0
+
+
+async def resolve(web: httpx.AsyncClient, place: int, **how: Any) -> httpx.Response:
+    condition = (await market(web, place))["condition_id"]
+    return await web.post("/admin/resolve", json={"condition_id": condition, **how})
+
+
+async def test_a_market_that_cannot_pay_so_goes_on_trading(web):
+    trader = Signer(await Trader.join(web), NEG_RISK)
+    even = await resolve(web, BLUES, payouts=[1, 1])
+    yes, _ = (await market(web, BLUES))["tokens"]
+
+    assert (even.status_code, "1:0 or 0:1" in even.text) == (400, True)
+    assert (await trader.place(yes, BUY, 10 * SHARE, 10 * CENT))["status"] == "live"
+
+
+async def test_one_answer_of_an_event_wins_and_a_second_is_refused(web):
+    first, second = await resolve(web, REDS, outcome=0), await resolve(web, BLUES, outcome=0)
+    third = await resolve(web, BLUES, outcome=1)
+
+    assert (first.status_code, third.status_code) == (200, 200)
+    assert (second.status_code, "MarketAlreadyDetermined" in second.text) == (400, True)
+
+
+async def test_a_market_of_protocol_v2_pays_both_sides_half(web, node):
+    trader = await Trader.join(web)
+    listed, bank = await market(web, COMET), Bank(node)
+    await bank.split(trader.address, listed["condition_id"], 20 * USDC)
+    resolved = await resolve(web, COMET, payouts=[1, 1])
+    await bank.redeem(trader.address, listed["condition_id"])
+
+    assert resolved.status_code == 200, resolved.text
+    assert await bank.collateral_balance(trader.address) == 1_000 * USDC
+    assert await bank.token_balance(trader.address, int(listed["tokens"][0])) == 0
