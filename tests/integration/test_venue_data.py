@@ -252,3 +252,19 @@ async def test_sets_that_an_exchange_mints_for_two_buyers_are_nobodys_split(web)
     both = [row for user in everyone.values() for row in await rows(web, "/data/activity", user=user, limit=500)]
 
     assert {row["type"] for row in both if row["transactionHash"] == fill["tx_hash"]} == {"TRADE"}
+
+
+@pytest.mark.parametrize("question", ["Will the bill pass this month?", "Will the comet be seen by eye?"])
+async def test_sets_of_either_protocol_are_split_and_merged_by_their_wallet(web, venue, question):
+    (market,) = [one for one in (await rows(web, "/gamma/markets", limit=100)) if one["question"] == question]
+    wallet = "0x" + market["conditionId"][2:42]
+    async with Node(venue.node_url) as node:
+        bank = Bank(node)
+        await bank.fund(wallet, 20 * SHARE)
+        await bank.split(wallet, market["conditionId"], 9 * SHARE)
+        await bank.merge(wallet, market["conditionId"], 4 * SHARE)
+    activity = await rows(web, "/data/activity", user=wallet)
+    held = (await rows(web, "/data/v2/positions", user=wallet, status="MERGEABLE"))["data"]
+
+    assert [(row["type"], row["size"]) for row in activity] == [("MERGE", 4), ("SPLIT", 9)]
+    assert [(row["current_size"], row["avg_price"]) for row in held] == [(5.0, 0.5)] * 2

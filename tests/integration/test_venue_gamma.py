@@ -186,3 +186,24 @@ async def test_what_the_oracle_proposes_shows_and_the_market_stays_active(web):
         assert resolution["status"] == stage
     assert (quiet["umaResolutionStatus"], quiet["secondsDelay"]) == ("", 3)
     assert quiet["gameStartTime"].endswith("+00")
+
+
+async def test_answers_of_one_question_are_markets_of_one_event(web):
+    (event,) = (await rows(web, "/gamma/events/keyset", title_search="cup"))["events"]
+    titles = [one["groupItemTitle"] for one in event["markets"]]
+    alone = await rows(web, f"/gamma/markets/{event['markets'][1]['id']}")
+
+    assert (event["negRisk"], len(set(titles))) == (True, len(titles)) == (True, 3)
+    assert {one["negRiskMarketID"] for one in event["markets"]} == {event["negRiskMarketID"]}
+    assert alone["events"][0]["id"] == event["id"]
+    assert len({one["questionID"] for one in event["markets"]}) == 3
+
+
+async def test_a_market_of_the_second_protocol_has_position_ids(web):
+    (market,) = (await rows(web, "/gamma/markets/keyset", version="v2"))["markets"]
+    of_position = (await rows(web, "/gamma/markets/keyset", position_ids=market["positionIds"][1]))["markets"]
+    of_token = (await rows(web, "/gamma/markets/keyset", clob_token_ids=market["positionIds"][1]))["markets"]
+
+    assert (len(market["positionIds"]), json.loads(market["clobTokenIds"])) == (2, [])
+    assert ([one["id"] for one in of_position], of_token) == ([market["id"]], [])
+    assert market["resolutionStatus"] == "active"

@@ -164,14 +164,13 @@ class Analytics:
         if sum((bool(question), bool(conditions), bool(events))) != 1:
             raise BadQuery("provide exactly one of question_id, condition_id and event_id", "condition_id")
         await self._feed.refresh()
-        questions = self._feed.ledger.questions
         return {
             "data": [
                 self._resolution(one)
                 for one in self._markets.values()
                 if one.condition_id in conditions
                 or one.event_id in events
-                or (question and questions.get(one.condition_id) == question)
+                or (question and self._question(one) == question)
             ]
         }
 
@@ -256,16 +255,19 @@ class Analytics:
             "market_slug": market.slug,
             "closed": market.closed,
             "neg_risk": market.neg_risk,
-            "neg_risk_market_id": None,
+            "neg_risk_market_id": market.neg_risk_market_id or None,
             "question_index": None,
             "event_id": int(market.event_id),
             "event_slug": market.event_slug,
         }
 
+    def _question(self, market: Market) -> str:
+        return market.question_id or self._feed.ledger.questions.get(market.condition_id, "")
+
     def _resolution(self, market: Market) -> Row:
         payout = self._feed.ledger.payouts.get(market.condition_id)
         row: Row = {
-            "question_id": self._feed.ledger.questions.get(market.condition_id),
+            "question_id": self._question(market) or None,
             "condition_id": market.condition_id,
             "status": "resolved" if payout else _STAGES.get(str(market.uma), "posed"),
             "extended_review": False,

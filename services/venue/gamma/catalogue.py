@@ -50,9 +50,7 @@ class Event:
     @property
     def title(self) -> str:
         """A question of its own, where it holds several."""
-        if len(self.markets) == 1:
-            return self.markets[0].question
-        return self.slug.replace("-", " ").capitalize()
+        return self.markets[0].event_title or self.markets[0].question
 
     @property
     def closed(self) -> bool:

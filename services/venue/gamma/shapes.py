@@ -99,6 +99,8 @@ class Shapes:
             "deploying": False,
             "version": first.version,
         }
+        if first.neg_risk_market_id:
+            row["negRiskMarketID"] = first.neg_risk_market_id
         if event.closed:
             row["closedTime"] = stamp(max(self._when_closed(one) for one in event.markets))
         return row
@@ -128,7 +130,7 @@ class Shapes:
             "archived": False,
             "restricted": True,
             "groupItemThreshold": str(event.markets.index(market)),
-            "questionID": self._question_of(market.condition_id),
+            "questionID": market.question_id or self._question_of(market.condition_id),
             "enableOrderBook": True,
             "endDateIso": end[:10],
             "startDateIso": start[:10],
@@ -153,7 +155,9 @@ class Shapes:
             "holdingRewardsEnabled": False,
         }
         if len(event.markets) > 1:
-            row["groupItemTitle"] = market.question
+            row["groupItemTitle"] = market.group_title or market.question
+        if market.neg_risk_market_id:
+            row |= {"negRiskMarketID": market.neg_risk_market_id, "negRiskRequestID": market.question_id}
         if is_sport(market.event_slug):
             row["sportsMarketType"] = "moneyline"
         return row
