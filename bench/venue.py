@@ -20,7 +20,7 @@ import websockets
 from bench.venue_client import Line, Signer
 from services.cli.child import Child, free_port, start
 
-READY_S = 60.0
+READY_S = 300.0
 SETTLED_S = 180.0
 LOOK_S = 0.2
 LINES = 8
@@ -44,7 +44,9 @@ class Place:
         return f"http://127.0.0.1:{self.port}"
 
 
-async def measure(folder: Path, *, singles: int = 300, orders: int = 600, batch: int = 10_000) -> dict[str, Any]:
+async def measure(
+    folder: Path, *, singles: int = 300, orders: int = 600, batch: int = 10_000, leaders: int = 1_000
+) -> dict[str, Any]:
     """Figures of one run, with the conditions they were made under; `batch` is what memory is measured by."""
     shutil.rmtree(folder, ignore_errors=True)
     found: dict[str, Any] = {"conditions": conditions()}
@@ -53,6 +55,8 @@ async def measure(folder: Path, *, singles: int = 300, orders: int = 600, batch:
         found["matched"] = await matched(place, orders)
         found["market_feed"] = await frames(place)
         found["memory"] = await memory(place, batch)
+    async with running(folder / "crowd", "--leaders", str(leaders)) as place:
+        found["leaders"] = await activity(place)
     return found
 
 
@@ -148,6 +152,25 @@ async def frames(place: Place) -> dict[str, Any]:
         "frames": heard[0] - before,
         "per_second": round((heard[0] - before) / took),
     }
+
+
+async def activity(place: Place) -> dict[str, Any]:
+    """The activity of every leader, asked for one after the other on a few connections."""
+    async with AsyncExitStack() as stack:
+        lines = [await stack.enter_async_context(Line(place.port)) for _ in range(LINES)]
+        traders = json.loads(await lines[0].ask("GET", "/admin/traders"))["traders"]
+        leaders = [one["address"] for one in traders if one["role"] == "leader"]
+        began = time.perf_counter()
+        rows = await asyncio.gather(
+            *(_rows_of(line, leaders[number :: len(lines)]) for number, line in enumerate(lines))
+        )
+        took = time.perf_counter() - began
+    return {"leaders": len(leaders), "rows": sum(rows), "requests_per_second": round(len(leaders) / took)}
+
+
+async def _rows_of(line: Line, leaders: Sequence[str]) -> int:
+    pages = [json.loads(await line.ask("GET", f"/data/v2/activity?user={leader}")) for leader in leaders]
+    return sum(len(page["data"]) for page in pages)
 
 
 async def memory(place: Place, count: int) -> dict[str, Any]:

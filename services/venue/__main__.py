@@ -20,6 +20,7 @@ from services.venue.limits import Mode
 from services.venue.node.__main__ import logs_to_stderr
 from services.venue.tape.format import BadTape, read_tape
 from services.venue.traders.runner import SCRIPTS
+from services.venue.traders.wallets import LEADERS
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +46,12 @@ def main(
     journal: Annotated[Path | None, typer.Option(help="Append-only log, JSON lines.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same wallets, markets and scripts.")] = 1,
     history: Annotated[int, typer.Option(min=0, help="Trades that leaders have behind them at the start.")] = 0,
+    leaders: Annotated[
+        int,
+        typer.Option(
+            min=LEADERS, help="How many leaders there are; those beyond the first have traded once at the start."
+        ),
+    ] = LEADERS,
     script: Annotated[str, typer.Option(help=f"Played from the start: none, {', '.join(SCRIPTS)}.")] = "none",
     data_lag_ms: Annotated[int, typer.Option(min=0, help="How late the Data API shows a mined fill.")] = 0,
     limits: Annotated[Mode, typer.Option(help="Whether limits on requests are kept to: off, warn or on.")] = Mode.OFF,
@@ -78,7 +85,7 @@ def main(
     if clock not in ("machine", "virtual"):
         raise typer.BadParameter("expected machine or virtual", param_hint="--clock")
     logs_to_stderr()
-    options = Options(node, seed, journal, history, script, data_lag_ms, limits, wrong, played, speed)
+    options = Options(node, seed, journal, history, leaders, script, data_lag_ms, limits, wrong, played, speed)
     asyncio.run(_serve(options, host, port, _clock(clock, clock_speed, start_at)))
 
 

@@ -52,6 +52,7 @@ from services.venue.surfaces import Surfaces
 from services.venue.tape.format import Tape
 from services.venue.tape.stage import Stage, listed_markets
 from services.venue.traders.company import Company
+from services.venue.traders.wallets import LEADERS
 from services.venue.wallets import Wallets
 
 EXPIRY_S = 1.0
@@ -71,6 +72,7 @@ class Options:
     seed: int = 1
     journal: Path | None = None
     history: int = 0
+    leaders: int = LEADERS
     script: str = "none"
     data_lag_ms: int = 0
     limits: Mode = Mode.OFF
@@ -157,7 +159,7 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
     blocks = Blocks(clock, node, settlement.through) if isinstance(clock, VirtualClock) else None
     if blocks:
         exchange.subscribe(blocks.hear)
-    company = Company(exchange, bank, journal, options.seed, clock)
+    company = Company(exchange, bank, journal, options.seed, clock, options.leaders)
     stage, names = None, dict(company.names)
     if options.tape:
         stage = Stage(options.tape, taped, exchange, bank, journal, clock, options.seed, options.tape_speed)

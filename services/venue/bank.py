@@ -86,7 +86,8 @@ class Bank:
         """Funds all wallets in one block."""
         wanted = list(fundings)
         gas: list[Call] = [("evm_setBalance", [funding.address, hex(GAS_MONEY_WEI)]) for funding in wanted]
-        await self._node.batch(gas)
+        for start in range(0, len(gas), BATCH):
+            await self._node.batch(gas[start : start + BATCH])
         await self.send([send for funding in wanted for send in _funding(funding)])
 
     async def create_market(self, question_id: bytes) -> tuple[str, int, int]:

@@ -14,12 +14,13 @@ from services.venue.journal import Journal
 from services.venue.model import Side
 from services.venue.resolution import Resolution
 from services.venue.traders.admin import TradersAdmin
+from services.venue.traders.crowd import Crowd
 from services.venue.traders.desk import Desk, Wish
 from services.venue.traders.makers import Makers
 from services.venue.traders.pen import Pen
 from services.venue.traders.runner import Placed, Runner
 from services.venue.traders.summary import Summary
-from services.venue.traders.wallets import Trader, cast_of
+from services.venue.traders.wallets import COUNTERPARTY, LEADERS, Trader, cast_of
 
 USDC = 1_000_000
 SHARE = 1_000_000
@@ -31,8 +32,10 @@ SETTLED_WITHIN_S = 60.0
 class Company:
     """`prepare` before the venue says that it is ready, `close` at its end."""
 
-    def __init__(self, exchange: Exchange, bank: Bank, journal: Journal, seed: int, clock: Clock) -> None:
-        self.everyone = cast_of(seed)
+    def __init__(
+        self, exchange: Exchange, bank: Bank, journal: Journal, seed: int, clock: Clock, leaders: int = LEADERS
+    ) -> None:
+        self.everyone = cast_of(seed, leaders)
         self._exchange = exchange
         self._bank = bank
         self._seed = seed
@@ -41,6 +44,8 @@ class Company:
         names = self.names
         self.desk = Desk(exchange, self.everyone, journal, pen)
         self.runner = Runner(self.desk, seed, journal.note, clock)
+        crowd = self._leaders()[LEADERS:]
+        self._crowd = Crowd(crowd, self.everyone[COUNTERPARTY], exchange, self.desk)
         self._makers = Makers(
             exchange, [one for one in self.everyone.values() if one.role == "maker"], pen, seed, clock
         )
@@ -59,7 +64,7 @@ class Company:
         return self._admin.routes()
 
     async def prepare(self, *, history: int = 0) -> None:
-        """Funds everyone, quotes every market, and lets the leaders trade `history` times."""
+        """Funds everyone, quotes every market, and lets the first leaders trade `history` times, the others once."""
         everyone = list(self.everyone.values())
         await self._bank.fund_many([Funding(one.address, MONEY[one.role]) for one in everyone])
         await self._bank.split_many(
@@ -76,6 +81,7 @@ class Company:
         self._makers.quote()
         self._refilling = asyncio.create_task(self._makers.run())
         await self._trade_before(history)
+        await self._crowd.trade()
 
     async def close(self) -> None:
         await self.runner.close()
@@ -84,7 +90,7 @@ class Company:
             await asyncio.gather(self._refilling, return_exceptions=True)
 
     async def _trade_before(self, count: int) -> None:
-        chance, leaders = Random(f"history {self._seed}"), self._leaders()
+        chance, leaders = Random(f"history {self._seed}"), self._leaders()[:LEADERS]
         placed: list[Placed] = []
         for number in range(count):
             wish = Wish(

@@ -114,13 +114,13 @@ class Desk:
         token = market.tokens[wish.outcome]
         limit = _price(wish.price) if wish.price else self._limit(token, wish.side, wish.levels)
         shares = self._shares(wish, trader, token, limit)
-        return self._place(trader, token, wish.side, shares, limit, _order_type(wish.order_type))
+        return self.place(trader, token, wish.side, shares, limit, _order_type(wish.order_type))
 
     def _rest(self, rest: Rest) -> list[Placed]:
         trader, market = self._trader(rest.trader), self.market(rest.market)
         token = market.tokens[rest.outcome]
-        price = self._inside(market, token, rest.side)
-        resting = [self._place(trader, token, rest.side, size, price, OrderType.GTC) for size in rest.sizes_micros]
+        price = self.inside(market, token, rest.side)
+        resting = [self.place(trader, token, rest.side, size, price, OrderType.GTC) for size in rest.sizes_micros]
         taken = sum(size for size, one in zip(rest.sizes_micros, resting, strict=True) if not one.error)
         if not taken:
             return resting
@@ -128,7 +128,7 @@ class Desk:
         other = rest.side.other
         whole = other is Side.SELL or buyable(taken, price) == taken
         kind = OrderType.FAK if whole else OrderType.GTC
-        sweep = self._place(self.everyone[COUNTERPARTY], token, other, taken, price, kind)
+        sweep = self.place(self.everyone[COUNTERPARTY], token, other, taken, price, kind)
         if sweep.error:
             return [*resting, sweep]
         filled = [
@@ -137,7 +137,8 @@ class Desk:
         ]
         return [*filled, sweep]
 
-    def _place(self, trader: Trader, token: str, side: Side, shares: int, limit: int, kind: OrderType) -> Placed:
+    def place(self, trader: Trader, token: str, side: Side, shares: int, limit: int, kind: OrderType) -> Placed:
+        """Sign an order and send it in; what comes of it on the chain is followed."""
         posted = self._pen.order(trader, token, side, shares, limit, kind)
         self._placed.add(posted.order_hash)
         placement = self._exchange.place(posted)
@@ -163,7 +164,7 @@ class Desk:
             raise Refused("nobody to trade with: the book is empty")
         return facing[-min(levels, len(facing))][0]
 
-    def _inside(self, market: Market, token: str, side: Side) -> int:
+    def inside(self, market: Market, token: str, side: Side) -> int:
         """The price nearest to the other side that still rests."""
         view = self._view(token)
         if not view.bids or not view.asks:

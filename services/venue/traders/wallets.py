@@ -43,8 +43,8 @@ def trader(seed: int, name: str) -> Trader:
     return Trader(name, account)
 
 
-def cast_of(seed: int) -> dict[str, Trader]:
+def cast_of(seed: int, leaders: int = LEADERS) -> dict[str, Trader]:
     """Everyone, by name: leaders, market makers, and the counterparty that sweeps resting orders."""
-    names = [f"leader-{number + 1}" for number in range(LEADERS)]
+    names = [f"leader-{number + 1}" for number in range(leaders)]
     names += [f"maker-{number + 1}" for number in range(MAKERS)]
     return {name: trader(seed, name) for name in [*names, COUNTERPARTY]}

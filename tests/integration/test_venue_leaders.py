@@ -1,0 +1,40 @@
+"""As many leaders as are wanted, each with activity of his own that the Data API serves."""
+
+import httpx
+import pytest
+
+from tests import venue_process as processes
+from tests.venue_process import Venue, venue_process
+
+pytestmark = pytest.mark.xdist_group("venue-leaders")
+
+FIRST = 3
+
+
+async def activity_of_everyone(venue: Venue, count: int) -> None:
+    """Every leader beyond the first has one row, which is his alone; the same seed casts the same."""
+    async with httpx.AsyncClient(base_url=venue.url, timeout=30) as web:
+        traders = (await web.get("/admin/traders")).json()["traders"]
+        leaders = [one["address"].lower() for one in traders if one["role"] == "leader"]
+        found = [
+            row
+            for leader in leaders[FIRST:]
+            for row in (await web.get("/data/v2/activity", params={"user": leader})).json()["data"]
+        ]
+
+    assert len(set(leaders)) == count
+    assert [row["proxy_wallet"] for row in found] == leaders[FIRST:]
+    assert {(row["type"], row["side"], row["size"]) for row in found} == {("TRADE", "BUY", 10.0)}
+
+
+async def test_leaders_by_the_dozen_have_their_activity_served() -> None:
+    with venue_process("--seed", "5", "--leaders", "70") as venue:
+        await activity_of_everyone(venue, 70)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(600)
+async def test_a_thousand_leaders_have_their_activity_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "READY_WITHIN_S", 300)
+    with venue_process("--seed", "5", "--leaders", "1000") as venue:
+        await activity_of_everyone(venue, 1_000)
