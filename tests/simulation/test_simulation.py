@@ -12,7 +12,10 @@ from tests.simulation.mutants import MUTANTS
 from tests.simulation.virtual_time import run
 from tests.simulation.world import World, simulate
 
-pytestmark = pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 """A process that dies leaves calls behind that never began."""
 
 BLOCK = 50
