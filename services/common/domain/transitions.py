@@ -146,6 +146,9 @@ def settled(copy: Copy, state: CopyState, sums: tuple[int, int, int], review: bo
     failure = (
         "settlement_failed" if state is CopyState.FAILED else copy.failure if state is not CopyState.EXECUTED else ""
     )
+    if after.intent is not None and state is not CopyState.EXECUTED:
+        # One that was given up and filled after all is watched no more once its trades are over.
+        after = _with_intent(after, replace(after.intent, state=IntentState.FINAL))
     return replace(
         after,
         fence=copy.fence + 1,
