@@ -9,7 +9,7 @@ import pytest
 
 from services.common.domain import transitions
 from services.common.domain.copy import Copy, CopyRef
-from services.common.domain.fill import TradeStatus
+from services.common.domain.fill import Fill, TradeStatus
 from services.common.domain.intent import Attempt, Intent, Outcome
 from services.common.domain.lifecycle import CopyState
 from services.common.polymarket.order import order_hash
@@ -140,8 +140,6 @@ def a_duplicate_is_a_rejection(patch: Patch) -> None:
 @mutant
 def matched_is_final(patch: Patch) -> None:
     def believed(copy: Copy, trades: Sequence[VenueTrade], logs: Any, finalized: int) -> Settled:
-        from services.common.domain.fill import Fill
-
         return Settled(
             tuple(
                 Fill(
