@@ -31,16 +31,17 @@ from services.venue.prices import Prices
 from services.venue.rtds import Rtds
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-_EXCHANGES = frozenset(one.exchange.lower() for one in contracts.ALL)
+EXCHANGES = frozenset(one.exchange.lower() for one in contracts.ALL)
 _TOKENS = frozenset(one.tokens.lower() for one in contracts.ALL)
-_WATCHED = [*_EXCHANGES, *_TOKENS, addresses.ROUTER, addresses.NEG_RISK_ADAPTER]
+WATCHED = [*EXCHANGES, *_TOKENS, addresses.ROUTER, addresses.NEG_RISK_ADAPTER]
 # Contracts of the protocol that are nobody's wallet.
-_INNER = _TOKENS | {
+INNER = _TOKENS | {
     one.lower()
     for one in (
         *(one.adapter for one in contracts.ALL),
         addresses.COLLATERAL,
         addresses.NEG_RISK_ADAPTER,
+        addresses.NEG_RISK_BURNT,
         addresses.WRAPPED_COLLATERAL,
         addresses.BINARY_MODULE,
         addresses.NEG_RISK_MODULE,
@@ -66,15 +67,15 @@ class Surfaces:
         data_lag_ms: int = 0,
     ) -> None:
         prices = Prices(exchange, node)
-        ledger = Ledger(exchange.market_of, exchange.markets, _EXCHANGES, _INNER)
-        self.feed = Feed(ledger, Follower(node, _WATCHED), names, now_ms, lag_ms=data_lag_ms)
+        ledger = Ledger(exchange.market_of, exchange.markets, EXCHANGES, INNER)
+        self.feed = Feed(ledger, Follower(node, WATCHED), names, now_ms, lag_ms=data_lag_ms)
         self._answers = Answers(UrlCache(now_ms))
         reader = Reader(self.feed, exchange.markets)
         portfolio = Portfolio(self.feed, exchange.markets, exchange.market_of, prices)
         self._one = VersionOne(reader, portfolio, self._answers, now_ms)
         self._two = VersionTwo(reader, portfolio, self._answers, now_ms)
         analytics = Analytics(self.feed, portfolio, exchange.markets, Approvals(node), self._answers, now_ms)
-        people = People(self.feed, portfolio, exchange.markets, self._answers, now_ms)
+        people = People(self.feed, portfolio, self._answers, now_ms)
         more = MarketsOne(self.feed, portfolio, exchange.markets, analytics, people, self._answers)
         self._more = [*analytics.routes(), *people.routes(), *more.routes()]
         self._admin = DataAdmin(self.feed, self._answers)

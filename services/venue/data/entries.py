@@ -20,6 +20,7 @@ MOST = 200_000
 class Entry:
     """One row. `sequence` orders rows as the chain does; `fill` is that of a TRADE. `outcome` is the one redeemed, -1: none.
 
+    `burned` are the shares of each outcome that went with a redemption, `given` and `got` the tokens of a conversion.
     `written` keeps what the row looks like once somebody has asked for it, by version.
     """
 
@@ -34,6 +35,8 @@ class Entry:
     fill: Fill | None = None
     outcome: int = -1
     burned: tuple[int, int] = (0, 0)
+    given: tuple[str, ...] = ()
+    got: tuple[str, ...] = ()
     written: dict[int, bytes] = field(default_factory=dict[int, bytes])
 
     @property

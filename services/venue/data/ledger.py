@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from services.venue.data import logs as reading
+from services.venue.data.conversions import Conversions, Moves
 from services.venue.data.entries import BLOCK, TRADE, Entries, Entry
-from services.venue.data.logs import NOBODY, Block, Converted, Filled, Log, Moved
+from services.venue.data.logs import NOBODY, Block, Filled, Log, Moved
 from services.venue.model import MICRO, Fill, Market, Role, Side
-from services.venue.node import addresses
 
 DEEPEST = 256
-DEEPEST_ADAPTER = 4
 
 
 @dataclass(slots=True)
@@ -54,10 +53,8 @@ class Ledger:
         self.questions: dict[str, str] = {}
         self.contracts = exchanges | inner
         self._market_of = market_of
-        self._markets = markets
         self._exchanges = exchanges
-        self._tokens = addresses.CONDITIONAL_TOKENS.lower()
-        self._router = addresses.ROUTER.lower()
+        self._conversions = Conversions(market_of, markets, self.payouts, self.contracts, exchanges)
         self._of_wallet: defaultdict[str, dict[str, int]] = defaultdict(dict)
         self._of_token: defaultdict[str, dict[str, int]] = defaultdict(dict)
         self._changes: list[Change] = []
@@ -104,15 +101,15 @@ class Ledger:
 
     def _take_transaction(self, block: Block, logs: list[Log], change: Change) -> None:
         moves = [
-            moved
+            (log.place, moved)
             for log in logs
             if log.topics[0] in (reading.SINGLE, reading.BATCH)
             for moved in reading.read_moves(log)
         ]
-        for moved in moves:
+        for _, moved in moves:
             self._move(moved)
-        change.moves += moves
-        converts = any(log.topics[0] == reading.CONVERTED for log in logs)
+            change.moves.append(moved)
+        left = Moves(moves)
         for log in logs:
             topic = log.topics[0]
             if topic in (reading.RESOLVED, reading.MANAGER_RESOLVED):
@@ -121,15 +118,8 @@ class Ledger:
                 self.questions[log.topics[1]] = log.topics[3]
             elif topic == reading.FILLED and log.address in self._exchanges:
                 self._fill(block, log)
-            elif topic == reading.CONVERTED or (self._is_told(log) and not converts):
-                self._convert(block, log, moves)
-
-    def _is_told(self, log: Log) -> bool:
-        """Whether a conversion is told of by this log: adapters tell what the conditional tokens have told already."""
-        if log.topics[0] in (reading.SPLIT, reading.MERGE, reading.REDEEM):
-            return log.address == self._tokens
-        routed = (reading.ROUTED_SPLIT, reading.ROUTED_MERGE, reading.ROUTED_REDEEM)
-        return log.topics[0] in routed and log.address == self._router
+            else:
+                self._convert(block, log, left)
 
     def _move(self, moved: Moved) -> None:
         for wallet, shares in ((moved.sender, -moved.shares_micros), (moved.receiver, moved.shares_micros)):
@@ -177,57 +167,24 @@ class Ledger:
             )
         )
 
-    def _convert(self, block: Block, log: Log, moves: list[Moved]) -> None:
-        one = reading.read_converted(log)
-        market = self._markets.get(one.condition_id) or self._given_up(one, moves)
-        holder = self._behind(one, moves, market)
-        if market is None or holder in self.contracts:
-            return
-        burned = _burned(moves, one.holder, market) if one.kind == "REDEEM" else (0, 0)
-        for outcome, micros in self._parts(one, burned):
+    def _convert(self, block: Block, log: Log, moves: Moves) -> None:
+        for told in self._conversions.read(log, moves):
             self.add(
                 Entry(
-                    sequence=block.number * BLOCK + log.place + max(outcome, 0),
-                    kind=one.kind,
-                    wallet=holder,
-                    condition_id=market.condition_id,
+                    sequence=block.number * BLOCK + told.place,
+                    kind=told.kind,
+                    wallet=told.wallet,
+                    condition_id=told.market.condition_id,
                     timestamp=block.timestamp,
-                    shares_micros=micros,
-                    usdc_micros=micros,
+                    shares_micros=told.micros,
+                    usdc_micros=told.micros,
                     tx_hash=log.tx_hash,
-                    outcome=outcome,
-                    burned=burned if outcome == 0 else (0, 0),
+                    outcome=told.outcome,
+                    burned=told.burned,
+                    given=told.given,
+                    got=told.got,
                 )
             )
-
-    def _given_up(self, one: Converted, moves: list[Moved]) -> Market | None:
-        """The market of the shares that were exchanged for those of its neighbours."""
-        given = [moved.token_id for moved in moves if moved.sender == one.holder]
-        return self._market_of(given[0]) if one.kind == "CONVERSION" and given else None
-
-    def _behind(self, one: Converted, moves: list[Moved], market: Market | None) -> str:
-        """Whose conversion it was: an adapter's is that of the wallet which got the shares from it, or gave them to it. What
-        an exchange mints and merges inside a match is its own."""
-        holder, tokens = one.holder, market.tokens if market else ()
-        mine = [moved for moved in moves if moved.token_id in tokens]
-        for _ in range(DEEPEST_ADAPTER):
-            if holder not in self.contracts or holder in self._exchanges:
-                return holder
-            if one.kind == "SPLIT":
-                following = [moved.receiver for moved in mine if moved.sender == holder and moved.receiver != NOBODY]
-            else:
-                following = [moved.sender for moved in mine if moved.receiver == holder and moved.sender != NOBODY]
-            if not following:
-                return holder
-            holder = following[0]
-        return holder
-
-    def _parts(self, one: Converted, burned: tuple[int, int]) -> list[tuple[int, int]]:
-        """(outcome, millionths) of a conversion's rows: a redemption is told by outcome, the one that pays nothing too."""
-        payout = self.payouts.get(one.condition_id)
-        if one.kind != "REDEEM" or payout is None:
-            return [(-1, one.amount_micros)]
-        return [(outcome, burned[outcome] * payout.micros[outcome] // MICRO) for outcome in range(2)]
 
 
 def _fill_of(filled: Filled, market: Market, block: Block, log: Log, *, is_taker: bool) -> Fill:
@@ -250,9 +207,3 @@ def _fill_of(filled: Filled, market: Market, block: Block, log: Log, *, is_taker
         trade_id="",
         mined_at_ms=block.timestamp * 1_000,
     )
-
-
-def _burned(moves: list[Moved], holder: str, market: Market) -> tuple[int, int]:
-    burns = [moved for moved in moves if moved.sender == holder and moved.receiver == NOBODY]
-    yes, no = (sum(moved.shares_micros for moved in burns if moved.token_id == token) for token in market.tokens)
-    return yes, no

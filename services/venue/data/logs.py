@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from eth_utils.crypto import keccak
 
-from services.venue.node import calldata
+from services.venue.node import addresses, calldata
 
 NOBODY = "0x" + "0" * 40
 
@@ -24,7 +24,7 @@ MERGE = _topic("PositionsMerge(address,address,bytes32,bytes32,uint256[],uint256
 REDEEM = _topic("PayoutRedemption(address,address,bytes32,bytes32,uint256[],uint256)")
 RESOLVED = _topic("ConditionResolution(bytes32,address,bytes32,uint256,uint256[])")
 PREPARED = _topic("ConditionPreparation(bytes32,address,bytes32,uint256)")
-# The second protocol's router and position manager, whose conditions are 31 bytes.
+# The second protocol's router and position manager, whose conditions are 31 bytes; the neg-risk adapter tells in the same words.
 ROUTED_SPLIT = _topic("PositionSplit(address,bytes32,uint256)")
 ROUTED_MERGE = _topic("PositionsMerge(address,bytes32,uint256)")
 ROUTED_REDEEM = _topic("PayoutRedemption(address,bytes32,uint256[],uint256)")
@@ -56,6 +56,7 @@ _KINDS = {
     CONVERTED: "CONVERSION",
 }
 _SHORT_CONDITION = 2 + 62
+_ADAPTER = addresses.NEG_RISK_ADAPTER.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """A SPLIT, MERGE or REDEEM that the conditional tokens did for `holder`; the amount is sets, or the payout."""
+    """A SPLIT, MERGE, REDEEM or CONVERSION that was done for `holder`; the amount is sets, shares, or the payout."""
 
     kind: str
     holder: str
@@ -171,9 +172,9 @@ def read_converted(log: Log) -> Converted:
         return Converted(kind, holder, "0x" + cast(bytes, condition).hex(), int(payout))
     if log.topics[0] == ROUTED_REDEEM:
         _, payout = calldata.read(["uint256[]", "uint256"], log.data)
-        return Converted(kind, holder, log.topics[2][:_SHORT_CONDITION], int(payout))
+        return Converted(kind, holder, _routed_condition(log), int(payout))
     if log.topics[0] in (ROUTED_SPLIT, ROUTED_MERGE):
-        return Converted(kind, holder, log.topics[2][:_SHORT_CONDITION], _words(log.data, 1)[0])
+        return Converted(kind, holder, _routed_condition(log), _words(log.data, 1)[0])
     if log.topics[0] == CONVERTED:
         return Converted(kind, holder, "", _words(log.data, 1)[0])
     _, _, amount = calldata.read(["address", "uint256[]", "uint256"], log.data)
@@ -188,6 +189,10 @@ def read_resolved(log: Log) -> Resolved:
         _, numerators = calldata.read(["uint256", "uint256[]"], log.data)
         condition, question = log.topics[1], log.topics[3]
     return Resolved(condition, question, tuple(int(one) for one in numerators))
+
+
+def _routed_condition(log: Log) -> str:
+    return log.topics[2] if log.address == _ADAPTER else log.topics[2][:_SHORT_CONDITION]
 
 
 def _address(topic: str) -> str:

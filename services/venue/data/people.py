@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from starlette.routing import Route
@@ -10,14 +10,12 @@ from starlette.routing import Route
 from services.venue.data.answers import Answers, Handler
 from services.venue.data.entries import TRADE, Entry
 from services.venue.data.feed import Feed
-from services.venue.data.holdings import Holdings
 from services.venue.data.ledger import Payout
 from services.venue.data.pages import page_of, read_limit
 from services.venue.data.portfolio import Portfolio
 from services.venue.data.positions import Position
 from services.venue.data.query import Arguments, BadQuery, read_user, read_window
 from services.venue.data.rows import MICRO, Row
-from services.venue.model import Market
 
 HOUR_S, DAY_S = 3_600, 86_400
 WINDOWS: dict[str, int | None] = {"day": DAY_S, "week": 7 * DAY_S, "month": 30 * DAY_S, "all": None}
@@ -52,13 +50,11 @@ class People:
         self,
         feed: Feed,
         portfolio: Portfolio,
-        markets: Mapping[str, Market],
         answers: Answers,
         now_ms: Callable[[], int],
     ) -> None:
         self._feed = feed
         self._portfolio = portfolio
-        self._markets = markets
         self._answers = answers
         self._now_ms = now_ms
 
@@ -230,7 +226,7 @@ class People:
 
     def _totals(self, entries: Iterable[Entry]) -> Totals:
         rows = list(entries)
-        book = Holdings(self._markets, self._feed.ledger.payouts)
+        book = self._portfolio.empty_book()
         book.take(rows)
         fills = [entry.fill for entry in rows if entry.fill is not None]
         return Totals(

@@ -68,7 +68,7 @@ class Portfolio:
         stamp = (self._feed.version, self._feed.lag_ms)
         kept = self._books.get(wallet)
         if kept is None or kept[0] != stamp or self._feed.lag_ms:
-            book = self._none()
+            book = self.empty_book()
             if before := self._before.get(wallet):
                 book.of_token = deepcopy(before.of_token)
             book.take(self._feed.of_wallet(wallet))
@@ -88,12 +88,13 @@ class Portfolio:
         """Whether its payouts are on chain."""
         return market.condition_id in self._feed.ledger.payouts
 
+    def empty_book(self) -> Holdings:
+        """A book of what rows add up to, before any."""
+        return Holdings(self._markets, self._feed.ledger.payouts, self._market_of)
+
     def _let_go(self, entries: list[Entry]) -> None:
         for entry in entries:
-            self._before.setdefault(entry.wallet, self._none()).take([entry])
-
-    def _none(self) -> Holdings:
-        return Holdings(self._markets, self._feed.ledger.payouts)
+            self._before.setdefault(entry.wallet, self.empty_book()).take([entry])
 
     def _position(self, wallet: str, holding: Holding, held: Mapping[str, int]) -> Position:
         market = self._markets[holding.condition_id]
