@@ -41,6 +41,7 @@ _COLLATERAL_BALANCE: Signature = ("balanceOf", ("address",))
 _TOKEN_BALANCE: Signature = ("balanceOf", ("address", "uint256"))
 _ALLOWANCE: Signature = ("allowance", ("address", "address"))
 _IS_APPROVED: Signature = ("isApprovedForAll", ("address", "address"))
+_IS_PAUSED: Signature = ("isUserPaused", ("address",))
 _TOKEN_BALANCES: Signature = ("balanceOfBatch", ("address[]", "uint256[]"))
 
 
@@ -60,13 +61,15 @@ class Funding:
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """What a wallet has at a block: cash, what each exchange may take of it, which exchanges may move its shares, shares by token."""
+    """What a wallet has at a block: cash, what each exchange may take of it, which exchanges may move its shares, shares by token,
+    and which exchanges it has told to settle nothing of its orders."""
 
     block: int
     cash_micros: int
     allowances: dict[Contract, int]
     approved: frozenset[Contract]
     tokens: dict[str, int]
+    paused: frozenset[Contract]
 
 
 class Bank:
@@ -172,20 +175,18 @@ class Bank:
             (addresses.COLLATERAL, "uint256", calldata.write(_COLLATERAL_BALANCE, wallet)),
             *((one.collateral, "uint256", calldata.write(_ALLOWANCE, wallet, one.exchange)) for one in contracts),
             *((one.tokens, "bool", calldata.write(_IS_APPROVED, wallet, one.exchange)) for one in contracts),
+            *((one.exchange, "bool", calldata.write(_IS_PAUSED, wallet)) for one in contracts),
             *((to, "uint256[]", calldata.write(_TOKEN_BALANCES, [wallet] * len(ids), ids)) for to, ids in batches),
         ]
         answers = await self._node.batch(
             [("eth_call", [{"to": to, "data": data}, hex(block)]) for to, _kind, data in asked]
         )
-        read = [calldata.read([kind], answer)[0] for (_, kind, _), answer in zip(asked, answers, strict=True)]
-        cash, allowed, approved = (
-            read[0],
-            read[1 : 1 + len(contracts)],
-            read[1 + len(contracts) : 1 + 2 * len(contracts)],
-        )
+        read = iter([calldata.read([kind], answer)[0] for (_, kind, _), answer in zip(asked, answers, strict=True)])
+        cash = next(read)
+        allowed, approved, paused = ([next(read) for _ in contracts] for _ in range(3))
         held = {
             str(token): micros
-            for (_, ids), balances in zip(batches, read[1 + 2 * len(contracts) :], strict=True)
+            for (_, ids), balances in zip(batches, read, strict=True)
             for token, micros in zip(ids, balances, strict=True)
         }
         return Holdings(
@@ -194,6 +195,7 @@ class Bank:
             dict(zip(contracts, allowed, strict=True)),
             frozenset(one for one, yes in zip(contracts, approved, strict=True) if yes),
             held,
+            frozenset(one for one, yes in zip(contracts, paused, strict=True) if yes),
         )
 
     def _known(self, condition: str) -> Condition:

@@ -43,7 +43,9 @@ class BuilderKeys:
     def check(self, headers: Mapping[str, str], method: str, path: str, body: bytes) -> BuilderKey:
         """The key whose POLY_BUILDER headers these are, for this request. Raises `Unauthorized`."""
         known = self._keys.get(headers.get("poly_builder_api_key", ""))
-        if known is None or known.revoked_ms or headers.get("poly_builder_passphrase") != known.made.passphrase:
+        if known is None or known.revoked_ms:
+            raise Unauthorized("Invalid api key")
+        if headers.get("poly_builder_passphrase") != known.made.passphrase:
             raise Unauthorized("Unauthorized/Invalid api key")
         sent = headers.get("poly_builder_timestamp", ""), headers.get("poly_builder_signature", "")
         if not signed(known.made.secret, *sent, f"{method}{path}".encode() + body, self._now_ms() // 1000):

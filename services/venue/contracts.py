@@ -30,6 +30,11 @@ NEG_RISK = Contract(
 )
 POSITIONS = Contract(addresses.EXCHANGE_V3, "3", addresses.POSITION_MANAGER, addresses.ROUTER)
 ALL = (STANDARD, NEG_RISK, POSITIONS)
+# The exchanges of version 1, which settle nothing any more.
+RETIRED = (
+    Contract(addresses.OLD_EXCHANGE, "1", addresses.CONDITIONAL_TOKENS, addresses.CONDITIONAL_TOKENS),
+    Contract(addresses.OLD_NEG_RISK_EXCHANGE, "1", addresses.CONDITIONAL_TOKENS, addresses.NEG_RISK_ADAPTER),
+)
 
 _BY_MARKET = {("v1", False): STANDARD, ("v1", True): NEG_RISK, ("v2", False): POSITIONS, ("v2", True): POSITIONS}
 

@@ -16,6 +16,8 @@ from services.venue.signing import auth_hash, signer
 
 SKEW_S = 300
 UNKNOWN_KEY = "Unauthorized/Invalid api key"
+# The same of a key that reads only. Who uses which spelling on the real one is not known.
+UNKNOWN_READER = "Invalid API key"
 BAD_LOGIN = "Invalid L1 Request headers"
 
 
@@ -91,7 +93,7 @@ class Credentials:
         """The key in whose name a read-only key reads. Raises `Unauthorized`."""
         owner = self._readonly.get(key)
         if owner is None or owner.address.lower() != address.lower():
-            raise Unauthorized(UNKNOWN_KEY)
+            raise Unauthorized(UNKNOWN_READER)
         return owner
 
     def plain(self, auth: Mapping[str, object]) -> ApiKey | None:

@@ -59,6 +59,7 @@ class Exchange:
         undoing = Undoing(self._orders, self._funds, wallets)
         self._commits = Commits(self._orders, wallets, settlement, undoing, faults, clock, self._bulletin)
         self._agenda = Agenda(clock)
+        self._taken = 0
         self.modes = Modes(self._agenda, self._bulletin)
         self.life = Life(self._orders, self._agenda, self._bulletin)
         for market in self.markets.values():
@@ -69,6 +70,11 @@ class Exchange:
     def orders(self) -> dict[str, Order]:
         """The orders that were taken, by their hash, but for those that ended long ago."""
         return self._orders.known
+
+    @property
+    def taken(self) -> int:
+        """How many orders were taken so far."""
+        return self._taken
 
     @property
     def trades(self) -> dict[str, Trade]:
@@ -100,10 +106,11 @@ class Exchange:
         self._orders.enlist(market)
         self.life.enlist(market, announced=True)
 
-    def place(self, posted: PostedOrder) -> Placement:
-        """Take an order, or refuse it with the venue's text. What it matches is final here and settles later."""
+    def place(self, posted: PostedOrder, seen: int | None = None) -> Placement:
+        """Take an order, or refuse it with the venue's text. What it matches is final here and settles later. `seen` is how many
+        orders had been taken when it came in: now, where it is not told."""
         try:
-            return self._place(posted)
+            return self._place(posted, self._taken if seen is None else seen)
         except Refusal as refusal:
             return Placement(
                 posted.order_hash,
@@ -162,7 +169,7 @@ class Exchange:
         """Cancel resting orders whose time is over."""
         self.life.expire()
 
-    def _place(self, posted: PostedOrder) -> Placement:
+    def _place(self, posted: PostedOrder, seen: int) -> Placement:
         self.modes.check_order(posted)
         market = self._of_token.get(posted.token_id)
         if self._orders.has_had(posted.order_hash):
@@ -175,11 +182,13 @@ class Exchange:
         refusals.check(posted, market, order, now_s=now_s)
         found = self._takes(order)
         self._funds.check(order, found)
-        if posted.post_only and found:
-            raise refusals.crosses()
+        if posted.post_only:
+            self._check_crossing(order, seen)
         if found and self._commits.full:
             raise refusals.busy()
         # From here on the id is known, whatever comes of the order.
+        self._taken += 1
+        order.number = self._taken
         self.orders[posted.order_hash] = order
         if self._killed(order, found):
             refusal = refusals.killed(posted.order_type)
@@ -188,6 +197,14 @@ class Exchange:
         if found and market.delay_ms:
             return self._delay(order)
         return self._execute(order, found, "PLACEMENT")
+
+    def _check_crossing(self, order: Order, seen: int) -> None:
+        """Whatever a post-only order would meet refuses it, its own wallet's orders too."""
+        met = list(self._orders.facing(order))
+        if met and all(one.number > seen for one in met):
+            raise refusals.crosses_now(order.order_hash)
+        if met:
+            raise refusals.crosses()
 
     def _takes(self, order: Order) -> list[Take]:
         return takes(order, self._orders.facing(order), by_dollars=marketable_by_dollars(order))

@@ -160,7 +160,8 @@ class PostedOrder:
 @dataclass(slots=True, eq=False)
 class Order:
     """An order that the venue took, and how far it is filled; `reason` is why it was cancelled, where nobody asked for it.
-    `shown_micros` is what its level of the book counts of it, `kept_micros` what it keeps aside of its wallet."""
+    `shown_micros` is what its level of the book counts of it, `kept_micros` what it keeps aside of its wallet. `number` counts the
+    orders that were taken."""
 
     posted: PostedOrder
     market: Market
@@ -172,6 +173,7 @@ class Order:
     reason: str = ""
     shown_micros: int = 0
     kept_micros: int = 0
+    number: int = 0
     trade_ids: list[str] = field(default_factory=list[str])
 
     @property

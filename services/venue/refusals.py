@@ -81,6 +81,30 @@ def crosses() -> Refusal:
     return Refusal("invalid post-only order: order crosses book")
 
 
+def crosses_now(order_hash: str) -> Refusal:
+    """What a post-only order hears of others that came in while it was on its way to the book."""
+    return Refusal(f"order {order_hash} crosses the book")
+
+
+def other_version() -> Refusal:
+    """An order of another version, or signed under the domain of one."""
+    return Refusal("order_version_mismatch")
+
+
+def used_nonce() -> Refusal:
+    """Orders of today carry no nonce; one that an older client adds has to be that of a wallet that never used any."""
+    return Refusal("invalid nonce")
+
+
+def ended_on_chain() -> Refusal:
+    return Refusal("order canceled in the CTF exchange contract")
+
+
+def elsewhere() -> Refusal:
+    text = "Trading restricted in your region, please refer to available regions"
+    return Refusal(f"{text} - https://docs.polymarket.com/developers/CLOB/geoblock", 403)
+
+
 def not_enough(balance_micros: int, amount_micros: int) -> Refusal:
     return Refusal(
         "not enough balance / allowance: the balance is not enough -> "

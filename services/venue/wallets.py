@@ -23,6 +23,8 @@ class Wallet:
     allowances: dict[Contract, int] = field(default_factory=dict[Contract, int])
     approved: frozenset[Contract] = frozenset()
     tokens: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    # Whose exchanges settle nothing of this wallet's, because it has told them so.
+    paused: frozenset[Contract] = frozenset()
 
     def allowance_micros(self, contract: Contract) -> int:
         """What the exchange of these contracts may take of the cash."""
@@ -67,7 +69,8 @@ class Wallets:
             # Only when every trade of that block is known as mined can the others be told from them.
             async with asyncio.timeout(SETTLED_WITHIN_S):
                 await self._through(found.block)
-            wallet = Wallet(found.cash_micros, found.allowances, found.approved, defaultdict(int, found.tokens))
+            held = defaultdict(int, found.tokens)
+            wallet = Wallet(found.cash_micros, found.allowances, found.approved, held, found.paused)
             for part in self._pending[name]:
                 _take(wallet, part)
             for block, part in self._mined[name]:

@@ -19,6 +19,7 @@ from py_clob_client_v2.clob_types import (
     OrderPayload,
     OrderScoringParams,
     OrdersScoringParams,
+    PartialCreateOrderOptions,
     PostOrdersV2Args,
     PricesHistoryParams,
     TradeParams,
@@ -93,6 +94,16 @@ def test_it_knows_the_venue_and_logs_in(client):
     client.use_server_time = True
     assert client.get_api_keys() == {"apiKeys": [creds.api_key]}
     client.use_server_time = False
+
+
+def test_an_order_of_version_one_is_told_from_those_of_today(client, yes):
+    order = OrderArgs(token_id=yes, price=0.5, size=10, side="BUY")
+    old = client.create_order(order, PartialCreateOrderOptions(version=1))
+    legs = client.post_orders([PostOrdersV2Args(old), PostOrdersV2Args(client.create_order(order))])
+    client.cancel_all()
+
+    assert refused(lambda: client.post_order(old)) == (400, "order_version_mismatch")
+    assert [(leg["orderID"] != "", leg["errorMsg"]) for leg in legs] == [(False, "order_version_mismatch"), (True, "")]
 
 
 def test_it_reads_every_list_of_markets(client, listed, plain):

@@ -33,6 +33,7 @@ from services.venue.deployments import Deployments
 from services.venue.exchange import Exchange
 from services.venue.journal import Journal
 from services.venue.prices import Prices
+from services.venue.region import Region
 
 
 class Clob:
@@ -59,13 +60,14 @@ class Clob:
         self._builders = Builders(exchange)
         self._heartbeats = Heartbeats(exchange, gate, journal, now_ms)
         self._limits = limits
+        self._region = Region()
         self.intake = Intake(exchange, journal, self._script, deployments)
 
         def tuned() -> Tuning:
             return self.tuning
 
         self._routes: list[Route] = [
-            *Trading(exchange, gate, self.intake, limits, tuned, now_ms).routes(),
+            *Trading(exchange, gate, self.intake, limits, self._region, tuned, now_ms).routes(),
             *Lookups(exchange, gate, tuned, now_ms).routes(),
             *MarketData(exchange, now_ms).routes(),
             *Markets(exchange, prices).routes(),
@@ -86,6 +88,7 @@ class Clob:
             Mount("/clob", app=inside),
             Route("/admin/clob", endpoint(self._tell)),
             Route("/admin/clob", endpoint(self._tune), methods=["POST"]),
+            *self._region.routes(),
             *self._script.admin_routes(),
             *self._builders.admin_routes(),
             *self._limits.admin_routes(),

@@ -31,18 +31,21 @@ class Intake:
         self._vouching: set[str] = set()
         self._received: OrderedDict[str, int] = OrderedDict()
 
-    async def post(self, payload: object, raw: bytes, key: ApiKey, at_ms: int) -> Placement:
-        """Place one order of this key."""
+    async def post(self, payload: object, raw: bytes, key: ApiKey, at_ms: int, seen: int) -> Placement:
+        """Place one order of this key; `seen` is how many orders had been taken when its request came in."""
         try:
             posted = read_order(payload, key, self._exchange.contract_of)
             await self._require_vouched(posted)
         except Refusal as refusal:
             self.refuse(refusal.text, raw, key.address, at_ms)
             return Placement("", error=refusal.text, http_status=refusal.status)
-        await self._exchange.wallets.known(posted.signed.maker)
+        wallet = await self._exchange.wallets.known(posted.signed.maker)
+        if wallet.paused:
+            # Whoever has paused is looked at anew: nobody else tells when he goes on.
+            await self._exchange.wallets.read(posted.signed.maker)
         told = self._script.take(posted)
         refused = Placement(posted.order_hash, error=told.written(posted), http_status=told.status) if told else None
-        made = self._exchange.place(posted) if told is None or told.after else refused
+        made = self._exchange.place(posted, seen) if told is None or told.after else refused
         assert made is not None
         self._note(posted, made, raw, at_ms)
         if refused:

@@ -9,11 +9,11 @@ from typing import Any, cast
 import orjson
 
 from services.venue.accounts import Kind, account_of
-from services.venue.contracts import Contract
+from services.venue.contracts import ALL, RETIRED, Contract
 from services.venue.credentials import ApiKey
 from services.venue.digits import whole
 from services.venue.model import OrderType, PostedOrder
-from services.venue.refusals import Refusal
+from services.venue.refusals import Refusal, other_version, used_nonce
 from services.venue.settlement import SignedOrder
 from services.venue.signatures import order_signer
 from services.venue.signing import SIGNATURE_BYTES, checksummed, order_hash
@@ -23,6 +23,8 @@ LARGEST = 2**256 - 1
 INVALID = "Invalid order payload"
 # A contract wallet's signature is as long as its wallet likes.
 LONGEST_SIGNATURE = 1_024
+# What only an order of version 1 says, and what only one of today does.
+OLD_FIELDS, NEW_FIELDS = ("taker", "nonce", "feeRateBps"), ("timestamp", "metadata", "builder")
 _ADDRESS = re.compile(r"(?:0x)?[0-9a-fA-F]{40}")
 _HEX = re.compile(r"(?:0x)?(?:[0-9a-fA-F]{2})*")
 
@@ -46,25 +48,41 @@ def read_order(payload: object, key: ApiKey, contract_of: Callable[[str], Contra
     """A signed order of a wallet of the signer whom the API key belongs to; `contract_of` a token is what it has to be signed
     for. Raises `Refusal`."""
     body = _mapping(payload)
-    signed = _signed(_mapping(body.get("order")))
+    order = _mapping(body.get("order"))
+    _require_version(order)
+    signed = _signed(order)
     if body.get("owner") != key.key:
         raise Refusal("the order owner has to be the owner of the API KEY")
     kind, account = Kind(signed.signature_type), account_of(key.address)
     # A deposit wallet is its own signer; its key shows only in the signature.
     if signed.signer not in (account.deposits if kind is Kind.DEPOSIT else (key.address,)):
         raise Refusal("the order signer address has to be the address of the API KEY")
-    digest = order_hash(signed, contract_of(str(signed.token_id)))
+    contract = contract_of(str(signed.token_id))
+    digest = order_hash(signed, contract)
     his = signed.maker in account.wallets(kind) and (kind is not Kind.DEPOSIT or signed.maker == signed.signer)
     if not his or order_signer(digest, signed) != key.address:
-        raise Refusal("invalid signature")
+        raise other_version() if his and _of_another_version(signed, key, contract) else Refusal("invalid signature")
     return PostedOrder(
         order_hash="0x" + digest.hex(),
         signed=signed,
         order_type=_order_type(body.get("orderType")),
         owner=key.key,
-        expiration=_whole(_mapping(body.get("order")), "expiration", LARGEST),
+        expiration=_whole(order, "expiration", LARGEST),
         post_only=body.get("postOnly") is True,
     )
+
+
+def _require_version(order: Mapping[str, Any]) -> None:
+    if not any(name in order for name in NEW_FIELDS) and any(name in order for name in OLD_FIELDS):
+        raise other_version()
+    if str(order.get("nonce", 0)) != "0":
+        raise used_nonce()
+
+
+def _of_another_version(signed: SignedOrder, key: ApiKey, contract: Contract) -> bool:
+    """Whether this key has signed the order for an exchange of another version than its market's."""
+    others = [one for one in (*ALL, *RETIRED) if one.domain_version != contract.domain_version]
+    return any(order_signer(order_hash(signed, one), signed) == key.address for one in others)
 
 
 def _signed(order: Mapping[str, Any]) -> SignedOrder:

@@ -22,6 +22,7 @@ from services.venue.credentials import ApiKey, Unauthorized
 from services.venue.exchange import Exchange
 from services.venue.model import Order, OrderStatus, Placement
 from services.venue.refusals import Refusal
+from services.venue.region import Region
 
 MOST_ORDERS = 15
 MOST_CANCELS = 1_000
@@ -36,6 +37,7 @@ class Trading:
         gate: Gate,
         intake: Intake,
         limits: Limits,
+        region: Region,
         tuning: Callable[[], Tuning],
         now_ms: Callable[[], int],
     ) -> None:
@@ -43,6 +45,7 @@ class Trading:
         self._gate = gate
         self._intake = intake
         self._limits = limits
+        self._region = region
         self._tuning = tuning
         self._now_ms = now_ms
 
@@ -57,19 +60,21 @@ class Trading:
         ]
 
     async def post_order(self, request: Request) -> Any:
+        seen = self._exchange.taken
         key, raw, at_ms = await self._order_key(request)
         self._limits.spend(request, key, 1, cancels=False)
-        made = await self._intake.post(self._read(raw, key, at_ms), raw, key, at_ms)
+        made = await self._intake.post(self._read(raw, key, at_ms), raw, key, at_ms, seen)
         if not made.ok:
             raise Refusal(made.error, made.http_status, code=made.code, retry_after_s=made.retry_after_s)
         return self._taken(made)
 
     async def post_orders(self, request: Request) -> Any:
+        seen = self._exchange.taken
         key, raw, at_ms = await self._order_key(request)
         self._exchange.modes.check_request()
         asked = _listed(self._read(raw, key, at_ms), MOST_ORDERS)
         self._limits.spend(request, key, max(len(asked), 1), cancels=False)
-        placements = [await self._intake.post(body, raw, key, at_ms) for body in asked]
+        placements = [await self._intake.post(body, raw, key, at_ms, seen) for body in asked]
         return [self._taken(made) if made.ok else _refused_leg(made) for made in placements]
 
     async def cancel_order(self, request: Request) -> Any:
@@ -132,8 +137,9 @@ class Trading:
         """The key, the body, and when it had arrived."""
         raw, at_ms = await request.body(), self._now_ms()
         try:
+            self._region.check()
             return await self._gate.trader(request), raw, at_ms
-        except Unauthorized as error:
+        except (Unauthorized, Refusal) as error:
             self._intake.refuse(str(error), raw, request.headers.get("poly_address", ""), at_ms)
             raise
 

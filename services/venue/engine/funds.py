@@ -23,9 +23,12 @@ class Funds:
         self._orders = orders
 
     def check(self, order: Order, found: Sequence[Take]) -> None:
-        """Raises the refusal of an order that its wallet cannot pay for, given what it would take at once."""
+        """Raises the refusal of an order that its wallet cannot pay for, given what it would take at once, or has the chain turn
+        down."""
         posted, contract = order.posted, order.market.contract
         wallet = self._wallets.get(posted.wallet)
+        if contract in wallet.paused:
+            raise refusals.ended_on_chain()
         if posted.side is Side.BUY:
             shares, usdc = totals(found)
             kept = self._orders.kept(posted.wallet, order.market.condition_id) - order.kept_micros
@@ -41,9 +44,12 @@ class Funds:
             raise refusals.not_allowed(contract.exchange, may, needed)
 
     def drop_unpaid(self, wallet: str) -> None:
-        """Cancel the youngest open orders of a wallet whose money or shares have gone elsewhere."""
+        """Cancel the youngest open orders of a wallet whose money or shares have gone elsewhere, and all that it has paused."""
         has, kept = self._wallets.get(wallet), dict[str, int]()
         for order in self._orders.open_of(wallet):
+            if order.market.contract in has.paused:
+                self._orders.cancel(order)
+                continue
             purpose = order.market.condition_id if order.posted.side is Side.BUY else order.posted.token_id
             total = kept.get(purpose, 0) + order.kept_micros
             if total > _spendable(has, order):
