@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Coroutine
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -22,6 +24,7 @@ from services.cli.replay.command import replay_command
 from services.cli.stack import Options
 from services.cli.summary import ok
 from services.common.ports.stores import StoreUnavailable
+from services.common.rpc.authority import LEAF_LIFE, Authority, certificates
 from services.common.signing.key_file import KeyFileRejected, read_key
 
 T = TypeVar("T")
@@ -80,6 +83,25 @@ def status(target: Target = "127.0.0.1:50052") -> None:
 def explain(copy_id: Annotated[str, typer.Argument(help="The copy's id.")], target: Target = "127.0.0.1:50052") -> None:
     """Why a copy was ordered, skipped or failed: every guard, what it saw, and what it wanted."""
     _run(operator.explain(target, copy_id, console_of()))
+
+
+@app.command("certificates")
+def issue_certificates(
+    folder: Annotated[Path, typer.Argument(help="Where they go; `ca.key` in it is the mesh's own secret.")],
+    environment: Annotated[str, typer.Option(help="Stands in every name: prod, staging.")] = "prod",
+    days: Annotated[int, typer.Option(min=1, max=30, help="How long they are good.")] = LEAF_LIFE.days,
+) -> None:
+    """Make a certificate for each service and for the operator, by an authority that is made at the first time."""
+    if not re.fullmatch(r"[a-z0-9-]+", environment):
+        _cannot(f"--environment {environment!r}: expected lower-case letters, digits and hyphens")
+    now = datetime.now(UTC)
+    try:
+        authority = Authority.kept(folder, now)
+        made = certificates(authority, folder, now, environment=environment, life=timedelta(days=days))
+    except (OSError, ValueError) as error:
+        _cannot(f"{folder}: {error}")
+    for name, tls in made.items():
+        typer.echo(f"{name}: {tls.certificate}, {tls.key}")
 
 
 @app.command()

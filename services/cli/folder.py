@@ -10,6 +10,7 @@ from services.cli.failure import CannotRun
 
 LOCK = ".lock"
 DATABASE = "mongod"
+CERTIFICATES = "certificates"
 REMAINS = ("*.log", "wallet-*.key", "venue.jsonl", "accounts.toml")
 
 
@@ -28,7 +29,8 @@ def held(folder: Path) -> Generator[None]:
 
 def clear(folder: Path) -> None:
     """Remove what a mesh leaves, and nothing else: the folder may be one in which a person keeps other things."""
-    shutil.rmtree(folder / DATABASE, ignore_errors=True)
+    for name in (DATABASE, CERTIFICATES):
+        shutil.rmtree(folder / name, ignore_errors=True)
     for pattern in REMAINS:
         for path in folder.glob(pattern):
             path.unlink()

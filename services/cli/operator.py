@@ -1,4 +1,4 @@
-"""The operator's verbs over the mesh: gRPC from loopback, like grpcurl."""
+"""The operator's verbs over the mesh: gRPC from loopback, like grpcurl, or with the operator's certificate."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from services.cli.failure import CannotRun
+from services.cli.wire import channel
 
+ENGINE = "polycopy.engine.v1.EngineService"
 TIMEOUT_S = 5.0
 AWAY = frozenset({StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED})
 
@@ -19,9 +21,9 @@ AWAY = frozenset({StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED})
 @asynccontextmanager
 async def engine(target: str, subject: str = "the engine") -> "AsyncGenerator[engine_pb2_grpc.EngineServiceAsyncStub]":
     """The engine at `target`. Raises `CannotRun` where it does not answer, or refuses."""
-    async with aio.insecure_channel(target) as channel:
+    async with channel(target, [ENGINE]) as connection:
         try:
-            yield engine_pb2_grpc.EngineServiceStub(channel)
+            yield engine_pb2_grpc.EngineServiceStub(connection)
         except aio.AioRpcError as error:
             if error.code() in AWAY:
                 raise CannotRun(f"no engine answers at {target}; `polycopy up` starts one") from error

@@ -5,6 +5,7 @@ import secrets
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,9 +17,12 @@ from services.cli import mongod, operator, paper, valkey
 from services.cli.addresses import Addresses
 from services.cli.child import Child, start
 from services.cli.failure import CannotRun
+from services.cli.folder import CERTIFICATES
 from services.cli.paper import PaperWallet
 from services.cli.venue_admin import VenueAdmin
 from services.cli.waiting import together, until_well
+from services.common.rpc.authority import Authority, certificates
+from services.common.rpc.server import Tls
 from services.common.settings import AccountSettings
 from services.common.store.replica import drop
 from services.common.wallets import config_hash
@@ -60,6 +64,10 @@ class Stack:
         self.mongodb_uri = options.mongodb_uri or mongod.uri(options.addresses.mongod)
         self.redis_url = options.redis_url or f"redis://127.0.0.1:{options.addresses.valkey}/0"
         self.database = f"polycopy_{secrets.token_hex(4)}" if options.mongodb_uri else "polycopy"
+        # Made anew for each mesh; the authority's own key is never written.
+        self.certificates = certificates(
+            Authority.made(datetime.now(UTC)), options.folder / CERTIFICATES, datetime.now(UTC), environment="local"
+        )
         self._secrets = {"MESH_SECRET": secrets.token_hex(16), "JWT_SECRET": secrets.token_hex(32)}
 
     @property
@@ -135,13 +143,14 @@ class Stack:
         """Start one of the services, again if it has ended."""
         command = [sys.executable, "-m", f"services.{name}"]
         log = self.options.folder / f"{name}.log"
-        self.children[name] = await start(name, command, log, self.environment())
+        self.children[name] = await start(name, command, log, self.environment(name))
 
-    def environment(self) -> dict[str, str]:
-        """The settings of every service of this mesh."""
+    def environment(self, name: str) -> dict[str, str]:
+        """The settings of one service of this mesh."""
         return {
             **self.addresses.settings(),
             **self._secrets,
+            **certificate_settings(self.certificates[name]),
             "MONGODB_URI": self.mongodb_uri,
             "MONGODB_DATABASE": self.database,
             "REDIS_URL": self.redis_url,
@@ -222,6 +231,16 @@ class Stack:
 
             await until_well(ready, self.children["gateway"])
         self.options.tell("gateway is up")
+
+
+def certificate_settings(tls: Tls) -> dict[str, str]:
+    """The settings that let a service, or an operator, prove who he is; on loopback only the signer asks for it."""
+    return {
+        "MESH_CA_FILE": str(tls.authority),
+        "MESH_CERT_FILE": str(tls.certificate),
+        "MESH_KEY_FILE": str(tls.key),
+        "MESH_TLS": "signer",
+    }
 
 
 async def is_serving(target: str) -> bool:

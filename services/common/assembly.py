@@ -36,6 +36,8 @@ VENUE_FIELDS = (
     "collateral_address",
 )
 
+MESH_FILES = ("mesh_ca_file", "mesh_cert_file", "mesh_key_file")
+
 
 def stores_of(settings: StoreSettings, name: str) -> MongoStores:
     """The stores; nothing is asked of the database yet."""
@@ -72,14 +74,19 @@ def identity_of(settings: CommonSettings, stores: MongoStores) -> Identity:
 
 
 def tls_of(settings: MeshSettings) -> Tls | None:
-    """The mesh's certificates; None in plain text on loopback."""
+    """What this service serves with, and calls everyone but the signer with; None in plain text on loopback."""
+    return certificate_of(settings) if settings.mesh_tls == "all" else None
+
+
+def certificate_of(settings: MeshSettings) -> Tls | None:
+    """This service's certificate; None where it has none."""
     authority, certificate, key = settings.mesh_ca_file, settings.mesh_cert_file, settings.mesh_key_file
     return Tls(authority, certificate, key) if authority and certificate and key else None
 
 
 def mesh_problems(settings: MeshSettings) -> Sequence[str]:
     """What keeps the mesh's certificates from being used."""
-    files = {name.upper(): getattr(settings, name) for name in MeshSettings.model_fields}
+    files = {name.upper(): getattr(settings, name) for name in MESH_FILES}
     given = {name: path for name, path in files.items() if path is not None}
     if given and len(given) < len(files):
         return [f"{', '.join(files)}: all three or none"]

@@ -44,6 +44,9 @@ class MeshSettings(Settings):
     )
     mesh_cert_file: Path | None = Field(None, description="This service's certificate, its SPIFFE id in a URI SAN")
     mesh_key_file: Path | None = Field(None, description="The key of that certificate")
+    mesh_tls: Literal["all", "signer"] = Field(
+        "all", description="With certificates: `all` speak mTLS, or only to the signer and the rest in plain text"
+    )
 
 
 class TokenSettings(Settings):
@@ -124,6 +127,11 @@ class Check:
         except ValidationError:
             return ()
         return self.problems(part)
+
+
+def read(settings: type[S]) -> S:
+    """The settings. Raises `ValidationError` with every one that is missing or wrong."""
+    return settings()
 
 
 def load(settings: type[S], *checks: Check) -> S:

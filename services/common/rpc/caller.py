@@ -1,6 +1,7 @@
 """Who is calling: a person by his token, a service by the mesh, an operator on loopback."""
 
 import hmac
+import re
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ TOKEN_HEADER = "authorization"
 FORWARDED_HEADER = "x-forwarded-for"
 REQUEST_HEADER = "x-request-id"
 CLAIMS = frozenset({PEER_HEADER, SECRET_HEADER, TOKEN_HEADER})
+_SPIFFE = re.compile(rb"spiffe://polycopy/(?:[a-z0-9-]+/)?([a-z]+)")
 _LOOPBACK = ("ipv4:127.", "ipv6:[::1]", "ipv6:%5B::1%5D", "unix:")
 
 
@@ -126,8 +128,8 @@ class Identity:
         anonymous: bool,
     ) -> str:
         for name in certificates.get("x509_subject_alternative_name", []):
-            if name.startswith(b"spiffe://polycopy/"):
-                return name.decode().rpartition("/")[2]
+            if found := _SPIFFE.fullmatch(name):
+                return found[1].decode()
         if b"ssl" in certificates.get("transport_security_type", []):
             return ""
         claimed = str(metadata.get(PEER_HEADER, ""))

@@ -24,7 +24,7 @@ class Mesh:
 
     def channel(self, target: str, services: Sequence[str], *, forward_token: bool = False) -> aio.Channel:
         """A channel to `target` for `services` (full names). `forward_token`: calls carry the token of the person being served."""
-        options = [
+        options: list[tuple[str, str | int]] = [
             ("grpc.service_config", json.dumps(service_config(services))),
             ("grpc.max_receive_message_length", MAX_MESSAGE),
             ("grpc.keepalive_time_ms", 30_000),
@@ -34,12 +34,20 @@ class Mesh:
         interceptors = [_Unary(self._headers, forward_token), _Stream(self._headers, forward_token)]
         if self._tls is None:
             return aio.insecure_channel(target, options, interceptors=interceptors)
+        # Whatever the address, the certificate must be the service's own: any other of the mesh is not enough.
+        options.append(("grpc.ssl_target_name_override", service_name(services)))
         return aio.secure_channel(target, self._tls.client(), options, interceptors=interceptors)
 
     def _headers(self, forward_token: bool) -> list[tuple[str, str]]:
         own = [] if self._tls else [(PEER_HEADER, self._name), (SECRET_HEADER, self._secret)]
         token = current_token() if forward_token else ""
         return [*own, (TOKEN_HEADER, f"Bearer {token}")] if token else own
+
+
+def service_name(services: Sequence[str]) -> str:
+    """Who serves these (full names): `polycopy.engine.v1.EngineService` is the engine's."""
+    (name,) = {service.split(".")[1] for service in services}
+    return name
 
 
 def service_config(services: Sequence[str]) -> dict[str, Any]:
