@@ -23,7 +23,8 @@ from services.venue.node.block import Mined
 from services.venue.node.evm import BASE_FEE, Call, Chain
 from services.venue.node.reasons import reason
 from services.venue.node.transactions import Request, impersonate
-from services.venue.settlement import Match, SignedOrder, match_calldata
+from services.venue.onchain import Match, match_calldata
+from services.venue.signed import SignedOrder
 
 ALICE: LocalAccount = Account.from_key("0x" + "a1" * 32)
 BOB: LocalAccount = Account.from_key("0x" + "b0" * 32)

@@ -15,7 +15,7 @@ from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
 
 from services.common.polymarket.auth import Credentials, l1_headers, l2_headers
-from services.venue.settlement import SignedOrder
+from services.venue.signed import SignedOrder
 from services.venue.signing import order_hash
 from tests.venue_chain import BUY, an_order
 

@@ -19,7 +19,7 @@ from py_clob_client_v2.signer import Signer as SdkSigner
 from services.venue.accounts import Kind, account_of
 from services.venue.derive import DEPOSIT_FACTORY, PROXY_FACTORY, SAFE_FACTORY
 from services.venue.node import addresses
-from services.venue.settlement import SignedOrder
+from services.venue.signed import SignedOrder
 from tests.venue_trader import read
 
 CHAIN = addresses.CHAIN_ID

@@ -15,6 +15,7 @@ import uvicorn
 
 from services.venue.app import CHANNELS, FAULTS, Options, open_venue
 from services.venue.clock import Clock, VirtualClock
+from services.venue.engine.commits import MOST_WAITING
 from services.venue.faults.file import BadFile, read_file
 from services.venue.limits import Mode
 from services.venue.node.__main__ import logs_to_stderr
@@ -67,6 +68,9 @@ def main(
     ] = "machine",
     clock_speed: Annotated[float, typer.Option(min=0, help="How fast virtual time runs at the start.")] = 1.0,
     start_at: Annotated[int, typer.Option(min=0, help="Where virtual time starts, in seconds since 1970; 0: now.")] = 0,
+    most_waiting: Annotated[
+        int, typer.Option(min=1, help="Matches that may wait for the chain; beyond, a marketable order is refused.")
+    ] = MOST_WAITING,
     faults: Annotated[
         Path | None, typer.Option(help="What goes wrong from the start: a TOML file of [[fault]] tables.")
     ] = None,
@@ -85,7 +89,9 @@ def main(
     if clock not in ("machine", "virtual"):
         raise typer.BadParameter("expected machine or virtual", param_hint="--clock")
     logs_to_stderr()
-    options = Options(node, seed, journal, history, leaders, script, data_lag_ms, limits, wrong, played, speed)
+    options = Options(
+        node, seed, journal, history, leaders, script, data_lag_ms, limits, wrong, played, speed, most_waiting
+    )
     asyncio.run(_serve(options, host, port, _clock(clock, clock_speed, start_at)))
 
 

@@ -24,6 +24,7 @@ from services.venue.clock_admin import ClockAdmin
 from services.venue.credentials import Credentials
 from services.venue.deployments import Deployments
 from services.venue.engine.admin import LifeAdmin
+from services.venue.engine.commits import MOST_WAITING
 from services.venue.exchange import Exchange
 from services.venue.expiry import Expiry
 from services.venue.faults.admin import FaultAdmin
@@ -79,6 +80,7 @@ class Options:
     faults: Sequence[Mapping[str, object]] = ()
     tape: Tape | None = None
     tape_speed: float = 1.0
+    most_waiting: int = MOST_WAITING
 
 
 @dataclass(slots=True)
@@ -152,7 +154,7 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
     markets += taped
     settlement = Settlement(node, addresses.OPERATOR)
     wallets = Wallets(bank, [token for market in markets for token in market.tokens], settlement.through)
-    exchange = Exchange(markets, wallets, settlement, CommitFaults(faults), clock)
+    exchange = Exchange(markets, wallets, settlement, CommitFaults(faults), clock, options.most_waiting)
     exchange.subscribe(lambda event: record(journal, event))
     expiry = Expiry(clock, exchange.expire)
     exchange.subscribe(expiry.hear)

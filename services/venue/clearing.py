@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from services.venue.model import Part, Side, Trade
 from services.venue.node.errors import RpcError
-from services.venue.settlement import Match, Settlement
+from services.venue.onchain import Match
+from services.venue.settlement import Settlement
 
 # Transactions in one request to the node.
 BATCH = 50

@@ -10,7 +10,7 @@ from services.venue.clock import Clock
 from services.venue.contracts import STANDARD, Contract
 from services.venue.engine.agenda import Agenda
 from services.venue.engine.bulletin import Bulletin, Listener
-from services.venue.engine.commits import Commits
+from services.venue.engine.commits import MOST_WAITING, Commits
 from services.venue.engine.funds import Funds
 from services.venue.engine.life import Life
 from services.venue.engine.modes import Mode, Modes
@@ -48,6 +48,7 @@ class Exchange:
         settlement: Settlement,
         faults: CommitFaults,
         clock: Clock,
+        most_waiting: int = MOST_WAITING,
     ) -> None:
         self.markets = {market.condition_id: market for market in markets}
         self.wallets = wallets
@@ -57,7 +58,7 @@ class Exchange:
         self._orders = Orders(self.markets.values(), self._bulletin)
         self._funds = Funds(wallets, self._orders)
         undoing = Undoing(self._orders, self._funds, wallets)
-        self._commits = Commits(self._orders, wallets, settlement, undoing, faults, clock, self._bulletin)
+        self._commits = Commits(self._orders, wallets, settlement, undoing, faults, clock, self._bulletin, most_waiting)
         self._agenda = Agenda(clock)
         self._taken = 0
         self.modes = Modes(self._agenda, self._bulletin)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from services.venue.contracts import Contract, contract_of
-from services.venue.settlement import SignedOrder
+from services.venue.signed import SignedOrder
 
 MICRO = 1_000_000
 

@@ -15,11 +15,11 @@ import structlog
 import websockets
 from websockets.exceptions import WebSocketException
 
-from services.venue.contracts import STANDARD, Contract
-from services.venue.node import calldata
+from services.venue.doubts import Doubts
 from services.venue.node.client import Node
 from services.venue.node.errors import RpcError
 from services.venue.node.reasons import reason
+from services.venue.onchain import Match, match_calldata
 from services.venue.sending import RECONNECT_SECONDS, Sender
 
 # The exchange contract takes no more maker orders in one transaction.
@@ -28,39 +28,6 @@ MAX_MAKERS = 32
 REMEMBERED_BLOCKS = 64
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class SignedOrder:
-    """The eleven signed fields and the signature, as they go on chain; side 0 is BUY, 1 is SELL."""
-
-    salt: int
-    maker: str
-    signer: str
-    token_id: int
-    maker_amount: int
-    taker_amount: int
-    side: int
-    signature_type: int
-    timestamp: int
-    metadata: bytes
-    builder: bytes
-    signature: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """One on-chain transaction. Fills are in units of each order's maker asset, fees in micro-USDC."""
-
-    match_id: str
-    condition_id: str
-    taker: SignedOrder
-    makers: tuple[SignedOrder, ...]
-    taker_fill: int
-    maker_fills: tuple[int, ...]
-    taker_fee: int
-    maker_fees: tuple[int, ...]
-    contract: Contract = STANDARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +68,7 @@ class Followed:
 
 class Settlement:
     """Sends matches as `operator` and reports them when mined, and again `confirm_depth` blocks later. A match whose block is
-    taken back is reported as such, and again when it is mined again."""
+    taken back is reported as such, and again when it is mined again, be it under another hash; one that is lost is sent again."""
 
     def __init__(self, node: Node, operator: str, *, confirm_depth: int = 2) -> None:
         self._node = node
@@ -109,6 +76,7 @@ class Settlement:
         self._operator = operator
         self._confirm_depth = confirm_depth
         self._sent: dict[str, Match] = {}
+        self._doubts = Doubts(node)
         self._sending: set[asyncio.Future[None]] = set()
         self._followed: list[Followed] = []
         self._marks: deque[Mark] = deque(maxlen=REMEMBERED_BLOCKS)
@@ -211,6 +179,8 @@ class Settlement:
         # A block may hold a transaction whose hash is still on its way to us.
         await asyncio.gather(*self._sending)
         if self._next_block is None:
+            # What is sent first is in a block behind this one.
+            self._marks.append(head)
             return
         await self._look_back()
         while self._next_block <= head.number:
@@ -218,6 +188,8 @@ class Settlement:
                 await self._read_block(self._next_block)
             self._next_block += 1
         self._marks.append(head)
+        if self._doubts.open:
+            await self._send_lost()
         async with self._progress:
             self._progress.notify_all()
         await self._confirm(head.number)
@@ -240,17 +212,21 @@ class Settlement:
             if one.settled.ok:
                 self._sent[one.settled.tx_hash] = one.match
                 await _tell(self._unmined_callbacks, one.settled)
-        await self._send_lost([one for one in gone if one.settled.ok])
+        self._doubts.raise_about(self._sent, last_known)
 
-    async def _send_lost(self, gone: Sequence[Followed]) -> None:
-        """Sends again what the node knows nothing of any more."""
-        found = await self._node.batch([("eth_getTransactionByHash", [one.settled.tx_hash]) for one in gone])
-        lost = [one for one, known in zip(gone, found, strict=True) if known is None]
-        for one in lost:
-            del self._sent[one.settled.tx_hash]
-        if lost:
-            self._sender.ask_again()
-            await self.submit_all([one.match for one in lost])
+    async def _send_lost(self) -> None:
+        """Sends again what the new blocks do not hold and the node knows nothing of any more."""
+        names = await self._doubts.lost(self._sent)
+        if not names:
+            return
+        lost = [self._sent.pop(name) for name in names]
+        for name, match in zip(names, lost, strict=True):
+            self._doubts.settle(name, match)
+        log.warning("matches were lost with their blocks and are sent again", matches=[one.match_id for one in lost])
+        self._sender.ask_again()
+        for match, answer in zip(lost, await self.submit_all(lost), strict=True):
+            if isinstance(answer, RpcError):
+                await _tell(self._mined_callbacks, Settled(match.match_id, "", 0, 0, ok=False, reason=str(answer)))
 
     async def _stands(self, mark: Mark) -> bool:
         block = await self._node.call("eth_getBlockByNumber", hex(mark.number), False)
@@ -265,11 +241,21 @@ class Settlement:
             raise BlockGone(f"block {number} is there no more")
         timestamp = int(block["timestamp"], 16)
         for receipt in cast("list[dict[str, Any]]", receipts):
-            match = self._sent.pop(receipt["transactionHash"], None)
+            match = self._claimed(receipt)
             if match is not None:
                 settled = _settled(match.match_id, receipt, timestamp)
                 self._followed.append(Followed(settled, match))
                 await _tell(self._mined_callbacks, settled)
+
+    def _claimed(self, receipt: dict[str, Any]) -> Match | None:
+        """The match of ours that this transaction was to settle."""
+        name = str(receipt["transactionHash"])
+        if name not in self._sent:
+            name = self._doubts.claim(receipt)
+        match = self._sent.pop(name, None)
+        if match is not None:
+            self._doubts.settle(name, match)
+        return match
 
     async def _confirm(self, head: int) -> None:
         for one in self._followed:
@@ -281,38 +267,6 @@ class Settlement:
     async def _head(self) -> Mark:
         block = await self._node.call("eth_getBlockByNumber", "latest", False)
         return Mark(int(block["number"], 16), block["hash"])
-
-
-def match_calldata(match: Match) -> str:
-    """The matchOrders call of a match, 0x…"""
-    return calldata.write(
-        calldata.MATCH_ORDERS,
-        bytes.fromhex(match.condition_id.removeprefix("0x")),
-        order_tuple(match.taker),
-        [order_tuple(maker) for maker in match.makers],
-        match.taker_fill,
-        list(match.maker_fills),
-        match.taker_fee,
-        list(match.maker_fees),
-    )
-
-
-def order_tuple(order: SignedOrder) -> tuple[Any, ...]:
-    """An order as the contracts' ABI takes it."""
-    return (
-        order.salt,
-        order.maker,
-        order.signer,
-        order.token_id,
-        order.maker_amount,
-        order.taker_amount,
-        order.side,
-        order.signature_type,
-        order.timestamp,
-        order.metadata,
-        order.builder,
-        order.signature,
-    )
 
 
 _SUBSCRIBE = {"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]}

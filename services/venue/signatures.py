@@ -7,7 +7,7 @@ from eth_utils.crypto import keccak
 
 from services.venue.accounts import Kind
 from services.venue.node import addresses
-from services.venue.settlement import SignedOrder
+from services.venue.signed import SignedOrder
 from services.venue.signing import ORDER_TYPE, SIGNATURE_BYTES, signer
 
 HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0

@@ -12,7 +12,7 @@ from eth_utils.crypto import keccak
 
 from services.venue.contracts import STANDARD, Contract
 from services.venue.node import addresses
-from services.venue.settlement import SignedOrder
+from services.venue.signed import SignedOrder
 
 ORDER_TYPE = (
     "Order(uint256 salt,address maker,address signer,uint256 tokenId,uint256 makerAmount,uint256 takerAmount,"

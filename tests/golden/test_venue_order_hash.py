@@ -11,7 +11,7 @@ from py_clob_client_v2.signer import Signer as SdkSigner
 
 from services.venue.node import addresses, calldata, genesis
 from services.venue.node.evm import Call, Chain
-from services.venue.settlement import SignedOrder, order_tuple
+from services.venue.signed import SignedOrder, order_tuple
 from tests import recordings
 
 CHAIN = "polymarket/pb_chain/chain_orderfilled_samples.json"

@@ -6,7 +6,7 @@ import pytest
 from eth_utils.crypto import keccak
 
 from services.venue.node import addresses, artifacts
-from services.venue.settlement import order_tuple
+from services.venue.signed import order_tuple
 from tests.venue_chain import (
     ALICE,
     BOB,
@@ -348,7 +348,7 @@ def test_a_wallet_that_did_not_approve_cannot_be_charged(contracts):
 
 
 def test_only_operators_match_and_only_admins_make_them(contracts):
-    from services.venue.settlement import match_calldata
+    from services.venue.onchain import match_calldata
 
     refused = contracts.send_data(ALICE.address, addresses.EXCHANGE, match_calldata(a_match(BUY_10, SELL_10)))
     promoted = contracts.send(ALICE.address, addresses.EXCHANGE, ("addOperator", ("address",)), ALICE.address)

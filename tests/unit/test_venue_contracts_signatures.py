@@ -8,7 +8,7 @@ from polymarket._internal.wallet import derive_proxy_wallet_address, derive_safe
 from polymarket.environments import PRODUCTION
 
 from services.venue.node import addresses, genesis
-from services.venue.settlement import order_tuple
+from services.venue.signed import order_tuple
 from services.venue.signing import order_hash
 from tests.venue_chain import (
     ALICE,

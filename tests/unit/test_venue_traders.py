@@ -71,8 +71,8 @@ def test_a_ladder_surrounds_the_fair_price_and_stays_on_the_grid():
             assert all((rung.price_micros < fair) == (rung.side is Side.BUY) for rung in rungs)
 
 
-def test_only_what_was_eaten_is_quoted_again():
+def test_only_what_was_eaten_is_quoted_again_in_whole_lots():
     wanted = (Rung(Side.BUY, 40 * CENT, 100 * SHARE), Rung(Side.SELL, 42 * CENT, 100 * SHARE))
-    resting = {(Side.BUY, 40 * CENT): 97 * SHARE, (Side.SELL, 42 * CENT): 30 * SHARE}
+    resting = {(Side.BUY, 40 * CENT): 97 * SHARE, (Side.SELL, 42 * CENT): 30 * SHARE - 1}
 
     assert missing(wanted, resting, 5 * SHARE) == (Rung(Side.SELL, 42 * CENT, 70 * SHARE),)

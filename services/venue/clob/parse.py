@@ -14,8 +14,8 @@ from services.venue.credentials import ApiKey
 from services.venue.digits import whole
 from services.venue.model import OrderType, PostedOrder
 from services.venue.refusals import Refusal, other_version, used_nonce
-from services.venue.settlement import SignedOrder
 from services.venue.signatures import order_signer
+from services.venue.signed import SignedOrder
 from services.venue.signing import SIGNATURE_BYTES, checksummed, order_hash
 
 SIDES = {"BUY": 0, "SELL": 1}

@@ -48,6 +48,11 @@ class Entry:
         return self.fill is not None and str(self.fill.role) == "TAKER"
 
     @property
+    def is_credit(self) -> bool:
+        """Whether it is an administrator's, and none of the chain's."""
+        return not self.condition_id
+
+    @property
     def block_number(self) -> int:
         return self.sequence // BLOCK
 

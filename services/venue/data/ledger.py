@@ -70,7 +70,9 @@ class Ledger:
 
     def undo(self, first_gone: int) -> None:
         """Takes that block and all after it back."""
-        self.entries.drop_from(first_gone)
+        for gone in self.entries.drop_from(first_gone):
+            if gone.is_credit:
+                self.add(gone)
         while self._changes and self._changes[-1].number >= first_gone:
             change = self._changes.pop()
             for moved in reversed(change.moves):

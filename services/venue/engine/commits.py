@@ -54,6 +54,7 @@ class Commits:
         faults: CommitFaults,
         clock: Clock,
         bulletin: Bulletin,
+        most_waiting: int,
     ) -> None:
         self.trades: dict[str, Trade] = {}
         self._memory = Memory(KEPT_TRADES, self._forget)
@@ -63,6 +64,7 @@ class Commits:
         self._faults = faults
         self._clock = clock
         self._bulletin = bulletin
+        self._most_waiting = most_waiting
         self._last: dict[str, Trade] = {}
         self._clearing = Clearing(settlement)
         self._waiting: set[str] = set()
@@ -75,7 +77,7 @@ class Commits:
     @property
     def full(self) -> bool:
         """Whether so many matches wait for the chain that no more are made."""
-        return len(self._waiting) >= MOST_WAITING
+        return len(self._waiting) >= self._most_waiting
 
     @property
     def waiting(self) -> int:
@@ -163,7 +165,9 @@ class Commits:
         self._wallets.mined(trade, settled.block_number)
         now_ms = self._bulletin.now_ms()
         trade.fills = tuple(_fill(trade, part, settled, now_ms) for part in trade.parts)
-        if trade.status is not TradeStatus.CONFIRMED:
+        if trade.status is TradeStatus.CONFIRMED:
+            self._memory.ended(trade.trade_id)
+        else:
             self._move(trade, TradeStatus.MINED)
         self._bulletin.tell(MinedEvent(trade, trade.fills, now_ms))
 
@@ -187,14 +191,17 @@ class Commits:
             self._move(trade, TradeStatus.CONFIRMED)
 
     def _forget(self, trade_id: str) -> None:
-        self.trades.pop(trade_id, None)
+        # What a reorganisation took back is not forgotten before it is mined again.
+        if trade_id not in self._waiting:
+            self.trades.pop(trade_id, None)
 
     def _turned_down(self, trade: Trade, reason: str) -> None:
         trade.reverts += 1
         if trade.reverts > RESENDS:
             self._fail(trade, reason)
             return
-        self._move(trade, TradeStatus.RETRYING)
+        if trade.status is not TradeStatus.CONFIRMED:
+            self._move(trade, TradeStatus.RETRYING)
         self._clearing.add(trade)
 
     def _fail(self, trade: Trade, reason: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from services.venue.model import Side
+from services.venue.traders.amounts import sellable
 
 MICRO = 1_000_000
 SHARE = 1_000_000
@@ -48,6 +49,6 @@ def ladder(fair: int, tick_micros: int) -> tuple[Rung, ...]:
 
 
 def missing(wanted: Iterable[Rung], resting: Mapping[tuple[Side, int], int], smallest: int) -> tuple[Rung, ...]:
-    """What must be added so that every rung is whole again; gaps below the smallest order wait."""
-    gaps = ((rung, rung.size_micros - resting.get((rung.side, rung.price_micros), 0)) for rung in wanted)
+    """What must be added so that every rung is whole again but for what is no lot; gaps below the smallest order wait."""
+    gaps = ((rung, sellable(rung.size_micros - resting.get((rung.side, rung.price_micros), 0))) for rung in wanted)
     return tuple(Rung(rung.side, rung.price_micros, gap) for rung, gap in gaps if gap >= smallest)

@@ -11,7 +11,7 @@ from coincurve import PrivateKey
 
 from services.venue.contracts import Contract
 from services.venue.model import MICRO, OrderType, PostedOrder, Side
-from services.venue.settlement import SignedOrder
+from services.venue.signed import SignedOrder
 from services.venue.signing import order_hash
 from services.venue.traders.wallets import Trader
 
