@@ -159,10 +159,10 @@ async def paused_on_chain(stage: Stage) -> Heard:
 
 
 async def not_ready(stage: Stage) -> Heard:
-    listed = (await market(stage.web, 5))["condition_id"]
-    shut = {"condition_id": listed, "accepting_orders": False}
-    async with turned(stage, "market", shut, shut | {"accepting_orders": True}):
-        return await an_order(HALF, "the market is not yet ready to process new orders", place=5)(stage)
+    """The market was made a moment ago, and the CLOB has not taken it in."""
+    made = await stage.tell("markets", question="Will the market be ready?", hydrate_ms=60_000)
+    body = stage.trader.order(made["tokens"][0], *HALF)
+    return heard(await stage.trader.post(body), "the market is not yet ready to process new orders")
 
 
 async def of_version_one(stage: Stage) -> Heard:

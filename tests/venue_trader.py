@@ -15,6 +15,7 @@ from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
 
 from services.common.polymarket.auth import Credentials, l1_headers, l2_headers
+from services.venue.contracts import Contract
 from services.venue.signed import SignedOrder
 from services.venue.signing import order_hash
 from tests.venue_chain import BUY, an_order
@@ -138,6 +139,23 @@ class Trader:
 
     async def shares_micros(self, token: str) -> int:
         return int((await self.ask("/balance-allowance", asset_type="CONDITIONAL", token_id=token))["balance"])
+
+
+class Signer:
+    """A trader who signs for the exchange of his market."""
+
+    def __init__(self, trader: Trader, contract: Contract) -> None:
+        self.trader = trader
+        self._contract = contract
+
+    async def place(self, token: str, side: int, shares: int, price: int, kind: str = "GTC") -> dict[str, Any]:
+        answer = await self.post(token, side, shares, price, kind)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def post(self, token: str, side: int, shares: int, price: int, kind: str = "GTC") -> httpx.Response:
+        order = an_order(self.trader.account, side, int(token), shares, price, next(_salts), self._contract)
+        return await self.trader.post(self.trader.body(order, kind))
 
 
 def login_headers(account: LocalAccount, nonce: int = 0, at: int | None = None) -> dict[str, str]:

@@ -36,7 +36,8 @@ from services.venue.faults.registry import Registry
 from services.venue.faults.sockets import SocketFaults
 from services.venue.journal import Journal
 from services.venue.limits import Mode
-from services.venue.listing import Lister, listed
+from services.venue.lister import Lister
+from services.venue.listing import listed
 from services.venue.node import addresses
 from services.venue.node.client import Node
 from services.venue.prices import Prices
@@ -182,7 +183,7 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
         *SocketAdmin({"market": market.manners, "user": user.manners, "rtds": rtds.manners}, rtds).routes(),
         *admin.routes(),
         *ClockAdmin(clock).routes(),
-        *LifeAdmin(exchange, Lister(bank, options.seed, now_ms).list, now_ms).routes(),
+        *LifeAdmin(exchange, Lister(bank, options.seed, now_ms), now_ms).routes(),
         *FaultAdmin(faults).routes(),
         *company.routes(),
         *(stage.routes() if stage else []),

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
-from itertools import count
-from typing import Any, cast
+from decimal import Decimal
 
 from eth_utils.crypto import keccak
 
 from services.venue.bank import Bank
 from services.venue.conditions import Condition, neg_risk, neg_risk_market_id, position, standard
 from services.venue.model import Market
-from services.venue.refusals import TAKER_DECIMALS, Refusal
 
 SHARE = 1_000_000
-LONGEST_DELAY_MS = 600_000
-MOST_FEE = Decimal("0.1")
 DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What sets a market apart. `event` is the question that the markets of a neg-risk event answer together, `title` this answer."""
+    """What sets a market apart. `event` is the question that the markets of a neg-risk event answer together, `title` this answer;
+    an `augmented` one gets answers later, for which it has a `placeholder` each, and one for every `other` answer."""
 
     question: str
     tick_micros: int
@@ -35,6 +30,9 @@ class Listed:
     version: str = "v1"
     event: str = ""
     title: str = ""
+    augmented: bool = False
+    placeholder: bool = False
+    other: bool = False
 
 
 _CUP = "Who wins the cup?"
@@ -54,66 +52,13 @@ LISTING = (
 )
 
 
-class Lister:
-    """Lists markets while the venue runs; nobody quotes them by himself."""
-
-    def __init__(self, bank: Bank, seed: int, now_ms: Callable[[], int]) -> None:
-        self._bank = bank
-        self._seed = seed
-        self._now_ms = now_ms
-        self._numbers = count(len(LISTING))
-
-    async def list(self, body: Mapping[str, Any]) -> Market:
-        """A market as `body` wants it: `question` at least, and any of `outcomes`, `tick_micros`, `fee_rate`, `delay_ms`,
-        `auto_tick`, `version`. Raises `Refusal`."""
-        kind, number = _read(body), next(self._numbers)
-        (condition,) = await self._bank.prepare([_condition(self._seed, number, kind)])
-        return _market(number, kind, condition, self._now_ms() // 1000)
-
-
-def _read(body: Mapping[str, Any]) -> Listed:
-    known = {"question", "outcomes", "tick_micros", "fee_rate", "delay_ms", "auto_tick", "version"}
-    for name in body:
-        if name not in known:
-            raise Refusal(f"{name}: expected one of {', '.join(sorted(known))}")
-    question, outcomes = body.get("question"), body.get("outcomes", ["Yes", "No"])
-    if not isinstance(question, str) or not question.strip("? "):
-        raise Refusal("question: expected a text")
-    if not isinstance(outcomes, list) or len(named := [str(one) for one in cast(list[object], outcomes)]) != 2:
-        raise Refusal("outcomes: expected two names")
-    tick, delay, auto = body.get("tick_micros", 10_000), body.get("delay_ms", 0), body.get("auto_tick", False)
-    if tick not in TAKER_DECIMALS:
-        raise Refusal(f"tick_micros: expected one of {', '.join(map(str, TAKER_DECIMALS))}")
-    if not isinstance(delay, int) or isinstance(delay, bool) or not 0 <= delay <= LONGEST_DELAY_MS:
-        raise Refusal(f"delay_ms: expected a whole number from 0 to {LONGEST_DELAY_MS}")
-    if not isinstance(auto, bool):
-        raise Refusal("auto_tick: expected true or false")
-    version = body.get("version", "v1")
-    if version not in ("v1", "v2"):
-        raise Refusal("version: expected v1 or v2")
-    fee = _fee(body.get("fee_rate", "0"))
-    return Listed(
-        question, tick, fee, (named[0], named[1]), delay_ms=delay, auto_tick=auto, quoted=False, version=version
-    )
-
-
-def _fee(text: object) -> Decimal:
-    try:
-        fee = Decimal(str(text))
-    except InvalidOperation:
-        fee = Decimal(-1)
-    if not 0 <= fee <= MOST_FEE:
-        raise Refusal(f"fee_rate: expected a part from 0 to {MOST_FEE}")
-    return fee
-
-
 async def listed(bank: Bank, seed: int, now_s: int) -> list[Market]:
     """Prepare the conditions and list a market on each; the same seed gives the same tokens."""
     conditions = [_condition(seed, number, kind) for number, kind in enumerate(LISTING)]
     events = dict.fromkeys(_metadata(seed, kind.event) for kind in LISTING if kind.event)
     await bank.prepare(conditions, *events)
     return [
-        _market(number, kind, condition, now_s)
+        market_on(number, _first_of(number, kind), kind, condition, now_s)
         for number, (kind, condition) in enumerate(zip(LISTING, conditions, strict=True))
     ]
 
@@ -121,8 +66,13 @@ async def listed(bank: Bank, seed: int, now_s: int) -> list[Market]:
 def _condition(seed: int, number: int, kind: Listed) -> Condition:
     if kind.event:
         return neg_risk(neg_risk_market_id(_metadata(seed, kind.event)), number - _first_of(number, kind))
+    return condition_of(seed, number, kind.version)
+
+
+def condition_of(seed: int, number: int, version: str) -> Condition:
+    """What a market of its own event is about, the same wherever the seed is the same."""
     question = keccak(text=f"polycopy venue {seed} {number}")
-    return position(question) if kind.version == "v2" else standard(question)
+    return position(question) if version == "v2" else standard(question)
 
 
 def _metadata(seed: int, event: str) -> bytes:
@@ -136,14 +86,15 @@ def _first_of(number: int, kind: Listed) -> int:
     return next(place for place, one in enumerate(LISTING) if one.event == kind.event)
 
 
-def _market(number: int, kind: Listed, condition: Condition, now_s: int) -> Market:
+def market_on(number: int, first: int, kind: Listed, condition: Condition, now_s: int) -> Market:
+    """The market of that number on a condition; `first` is the number of the first one of its event."""
     yes, no = condition.tokens
     return Market(
         condition_id=condition.condition_id,
         question=kind.question,
-        slug=_slug(kind.question),
-        event_slug=_slug(kind.event or kind.question),
-        event_id=str(90_001 + _first_of(number, kind)),
+        slug=slug_of(kind.question),
+        event_slug=slug_of(kind.event or kind.question),
+        event_id=str(90_001 + first),
         outcomes=kind.outcomes,
         tokens=(str(yes), str(no)),
         tick_micros=kind.tick_micros,
@@ -160,8 +111,12 @@ def _market(number: int, kind: Listed, condition: Condition, now_s: int) -> Mark
         event_title=kind.event or kind.question,
         neg_risk_market_id=condition.market_id,
         group_title=kind.title,
+        augmented=kind.augmented,
+        other=kind.other,
+        active=not kind.placeholder,
+        accepting_orders=not kind.placeholder,
     )
 
 
-def _slug(question: str) -> str:
+def slug_of(question: str) -> str:
     return "-".join(question.lower().rstrip("?").split())

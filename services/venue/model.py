@@ -103,6 +103,12 @@ class Market:
     event_title: str = ""
     neg_risk_market_id: str = ""
     group_title: str = ""
+    # Whether its event gets answers later, and whether this one stands for all that are not named.
+    augmented: bool = False
+    other: bool = False
+    # What a market that has just been made is not yet: known to the CLOB and Gamma by its tokens, to the Data API by its labels.
+    hydrated: bool = True
+    labelled: bool = True
 
     @property
     def contract(self) -> Contract:
@@ -111,8 +117,8 @@ class Market:
 
     @property
     def has_book(self) -> bool:
-        """Whether it is traded: a resolution that is proposed takes the book away (venue.md 2)."""
-        return not self.closed and self.uma is Uma.NONE
+        """Whether it is traded: a resolution that is proposed takes the book away (venue.md 2), a placeholder has none yet."""
+        return self.active and self.hydrated and not self.closed and self.uma is Uma.NONE
 
     def complement(self, token_id: str) -> str:
         """The other outcome's token."""

@@ -128,6 +128,28 @@ async def test_every_code_of_version_two_can_be_had_with_its_status_and_its_pati
     assert (await web.get("/data/v2/activity", params={"user": STRANGER})).status_code == 200
 
 
+async def test_answers_of_version_two_say_how_long_they_may_be_kept(web):
+    leader = (await traders(web))["leader-1"]
+    ages = {"activity": 15, "trades": 300, "positions": 5, "approvals": 20}
+    answers = {name: await web.get(f"/data/v2/{name}", params={"user": leader}) for name in ages}
+
+    assert {name: one.headers["cache-control"] for name, one in answers.items()} == {
+        name: f"max-age={age}" for name, age in ages.items()
+    }
+
+
+@pytest.mark.parametrize(("order", "field"), [("TOKENS", "size"), ("CASH", "usdcSize")])
+async def test_activity_of_version_one_is_sorted_by_shares_or_by_cash(web, order, field):
+    leader = (await traders(web))["leader-1"]
+    every = await rows(web, "/data/activity", user=leader, limit=500)
+    largest = await rows(web, "/data/activity", user=leader, limit=500, sortBy=order)
+    smallest = await rows(web, "/data/activity", user=leader, limit=500, sortBy=order, sortDirection="ASC")
+    measures = sorted(row[field] for row in every)
+
+    assert len(set(measures)) > 1
+    assert ([row[field] for row in largest], [row[field] for row in smallest]) == (measures[::-1], measures)
+
+
 async def test_version_one_can_be_retired(web):
     await web.post("/admin/data", json={"retired": True})
     gone = await web.get("/data/activity", params={"user": STRANGER})

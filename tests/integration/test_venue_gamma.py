@@ -98,6 +98,11 @@ async def test_pages_of_gamma_hold_every_market_once_and_a_limit_is_clamped(web,
     assert old.headers["deprecation"] == "true"
 
 
+async def test_listings_of_gamma_may_be_kept_for_five_minutes(web):
+    for path in ("/gamma/markets/keyset", "/gamma/events/keyset"):
+        assert (await web.get(path)).headers["cache-control"] == "public, max-age=300"
+
+
 async def test_a_market_says_the_same_inside_its_event_and_alone(web, everything):
     row = everything[2]
     (head,) = row["events"]

@@ -9,12 +9,12 @@ from eth_utils.crypto import keccak
 
 from services.venue.bank import Bank
 from services.venue.conditions import Condition, splitting
-from services.venue.contracts import NEG_RISK, POSITIONS, Contract
+from services.venue.contracts import NEG_RISK, POSITIONS
 from services.venue.node import addresses
 from services.venue.node.client import Node
-from tests.venue_chain import BUY, SELL, an_order
+from tests.venue_chain import BUY, SELL
 from tests.venue_process import Venue
-from tests.venue_trader import CENT, SHARE, USDC, Trader
+from tests.venue_trader import CENT, SHARE, USDC, Signer, Trader
 
 pytestmark = pytest.mark.xdist_group("venue protocols")
 
@@ -25,21 +25,6 @@ FILLED = (
 # Places in the list of markets.
 REDS, BLUES, GREENS, COMET = 6, 7, 8, 9
 KINDS = [pytest.param(REDS, NEG_RISK, id="neg-risk"), pytest.param(COMET, POSITIONS, id="protocol v2")]
-_salts = iter(range(1, 10_000))
-
-
-class Signer:
-    """A trader who signs for the exchange of his market."""
-
-    def __init__(self, trader: Trader, contract: Contract) -> None:
-        self.trader = trader
-        self._contract = contract
-
-    async def place(self, token: str, side: int, shares: int, price: int, kind: str = "GTC") -> dict[str, Any]:
-        order = an_order(self.trader.account, side, int(token), shares, price, next(_salts), self._contract)
-        answer = await self.trader.post(self.trader.body(order, kind))
-        assert answer.status_code == 200, answer.text
-        return answer.json()
 
 
 @pytest.fixture

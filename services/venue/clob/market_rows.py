@@ -32,7 +32,7 @@ def full(market: Market, worth_micros: Mapping[str, int]) -> Json:
         "active": market.active,
         "closed": market.closed,
         "archived": False,
-        "accepting_orders": market.accepting_orders,
+        "accepting_orders": market.accepting_orders and market.hydrated,
         "accepting_order_timestamp": _since(market),
         "minimum_order_size": number(market.min_size_micros),
         "minimum_tick_size": number(market.tick_micros),
@@ -122,9 +122,10 @@ def _since(market: Market) -> str:
 
 
 def _tokens(market: Market, worth_micros: Mapping[str, int]) -> list[Json]:
+    """Those of a market that has just been made have no ids yet (venue.md 2)."""
     return [
         {
-            "token_id": token,
+            "token_id": token if market.hydrated else "",
             "outcome": outcome,
             "price": number(worth_micros[token]),
             "winner": market.closed and worth_micros[token] == MICRO,

@@ -61,14 +61,14 @@ class Markets:
 
     async def by_token(self, request: Request) -> Any:
         market = self._exchange.market_of(request.path_params["token"])
-        if market is None:
+        if market is None or not market.hydrated:
             raise Refusal("market not found", 404)
         return rows.by_token(market)
 
     def market(self, condition_id: str) -> Market:
-        """Raises `Refusal` for one that is not listed."""
+        """Raises `Refusal` for one that is not listed, or not known here yet."""
         market = self._exchange.markets.get(condition_id)
-        if market is None:
+        if market is None or not market.hydrated:
             raise Refusal("market not found", 404)
         return market
 

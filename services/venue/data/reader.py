@@ -16,7 +16,7 @@ _ACTIVITY, _ACTIVITY_V2, _TRADE, _TRADE_V2 = range(4)
 
 
 class Reader:
-    """Finds entries and writes them, each once: a row that has been written never changes."""
+    """Finds entries and writes them, each once: a row whose market has its labels never changes."""
 
     def __init__(self, feed: Feed, markets: Mapping[str, Market]) -> None:
         self.feed = feed
@@ -46,7 +46,9 @@ class Reader:
     def _written(self, entry: Entry, version: int, write: Callable[[Entry], Row]) -> orjson.Fragment:
         text = entry.written.get(version)
         if text is None:
-            text = entry.written[version] = orjson.dumps(write(entry))
+            text, market = orjson.dumps(write(entry)), self._markets.get(entry.condition_id)
+            if market is None or market.labelled:
+                entry.written[version] = text
         return orjson.Fragment(text)
 
     def _activity(self, entry: Entry) -> Row:

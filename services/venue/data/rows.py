@@ -15,6 +15,8 @@ ICON = "https://polymarket-upload.s3.us-east-2.amazonaws.com/{slug}.png"
 
 Row = dict[str, Any]
 
+_NOWHERE: Row = {"title": "", "slug": "", "icon": "", "eventSlug": "", "outcome": ""}
+
 
 def paid_micros(fill: Fill) -> int:
     """What `usdcSize` says: a BUY includes its fee (venue.md 1.4)."""
@@ -35,13 +37,18 @@ def outcome_index(market: Market, token_id: str) -> int:
     return market.tokens.index(token_id)
 
 
+def labelled_index(market: Market, token_id: str) -> int:
+    """The same in rows of trades; 999 while the market has no labels yet (venue.md 1.4)."""
+    return outcome_index(market, token_id) if market.labelled else NO_OUTCOME
+
+
 def icon(market: Market) -> str:
     return ICON.format(slug=market.event_slug)
 
 
 def activity_v1(fill: Fill, market: Market, name: str) -> Row:
     """A TRADE row of `/activity`."""
-    index = outcome_index(market, fill.token_id)
+    index = labelled_index(market, fill.token_id)
     return {
         "proxyWallet": fill.wallet.lower(),
         "timestamp": fill.block_timestamp,
@@ -60,7 +67,7 @@ def activity_v1(fill: Fill, market: Market, name: str) -> Row:
 
 def trade_v1(fill: Fill, market: Market, name: str) -> Row:
     """A row of `/trades`."""
-    index = outcome_index(market, fill.token_id)
+    index = labelled_index(market, fill.token_id)
     labels = _labels(market, index, name)
     return {
         "proxyWallet": fill.wallet.lower(),
@@ -79,14 +86,13 @@ def trade_v1(fill: Fill, market: Market, name: str) -> Row:
 
 def conversion_v1(entry: Entry, market: Market, name: str) -> Row:
     """A SPLIT, MERGE or REDEEM row of `/activity`: of no token, side or price; a redemption is of an outcome."""
-    index = entry.outcome if entry.outcome >= 0 else NO_OUTCOME
+    index = entry.outcome if entry.outcome >= 0 and market.labelled else NO_OUTCOME
     return _tokenless(entry, index) | _labels(market, index, name)
 
 
 def credit_v1(entry: Entry, name: str) -> Row:
     """A row of `/activity` that has nothing to do with a market: rewards, rebates, deposits, withdrawals."""
-    nowhere = {"title": "", "slug": "", "icon": "", "eventSlug": "", "outcome": ""}
-    return _tokenless(entry, NO_OUTCOME) | nowhere | _profile(name)
+    return _tokenless(entry, NO_OUTCOME) | _NOWHERE | _profile(name)
 
 
 def profile_v2(wallet: str, name: str) -> Row:
@@ -153,6 +159,8 @@ def rtds_payload(fill: Fill, market: Market, name: str, wallet: str, timestamp: 
 
 
 def _labels(market: Market, index: int, name: str) -> Row:
+    if not market.labelled:
+        return _NOWHERE | _profile(name)
     return {
         "title": market.question,
         "slug": market.slug,

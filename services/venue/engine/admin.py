@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar, cast
 
@@ -15,18 +15,19 @@ from services.venue.clob.parse import read_body
 from services.venue.engine.modes import Change, Mode
 from services.venue.engine.restrictions import Standing
 from services.venue.exchange import Exchange
-from services.venue.model import Market, Uma
+from services.venue.lister import Lister, name_placeholder
+from services.venue.model import Market, MarketNews, Uma
 from services.venue.refusals import Refusal
 
 LONGEST_MS = 7 * 86_400_000
+GROWN = ("hydrated", "labelled")
 
 Body = Mapping[str, Any]
 Word = TypeVar("Word", bound=StrEnum)
-Lister = Callable[[Body], Awaitable[Market]]
 
 
 class LifeAdmin:
-    """Bodies and answers are JSON objects; what makes no sense is a 400 that names the field. `lister` makes a market."""
+    """Bodies and answers are JSON objects; what makes no sense is a 400 that names the field. `lister` makes markets."""
 
     def __init__(self, exchange: Exchange, lister: Lister, now_ms: Callable[[], int]) -> None:
         self._exchange = exchange
@@ -40,6 +41,7 @@ class LifeAdmin:
             Route("/admin/restrict", endpoint(self.restrict), methods=["POST"]),
             Route("/admin/market", endpoint(self.change_market), methods=["POST"]),
             Route("/admin/markets", endpoint(self.add_market), methods=["POST"]),
+            Route("/admin/events", endpoint(self.add_event), methods=["POST"]),
         ]
 
     async def mode(self, _: Request) -> Any:
@@ -78,18 +80,23 @@ class LifeAdmin:
         return {"address": address, "standing": str(standing)}
 
     async def change_market(self, request: Request) -> Any:
-        """Any of `delay_ms`, `accepting_orders`, `auto_tick`, `uma`, `game_in_ms` of the market `condition_id`."""
+        """Any of `delay_ms`, `accepting_orders`, `auto_tick`, `uma`, `game_in_ms` of the market `condition_id`; the `name` of the
+        answer that a placeholder was kept for; whether one that was just made is `hydrated` and `labelled`."""
         body = _mapping(read_body(await request.body()))
-        _only(body, "condition_id", "delay_ms", "accepting_orders", "auto_tick", "uma", "game_in_ms")
+        _only(body, "condition_id", "delay_ms", "accepting_orders", "auto_tick", "uma", "game_in_ms", "name", *GROWN)
         market = self._exchange.markets.get(str(body.get("condition_id")))
         if market is None or market.closed:
             raise Refusal("condition_id: expected a market of this venue that is not resolved")
         uma = _choice(Uma, body, "uma") if "uma" in body else market.uma
         if uma is Uma.RESOLVED:
             raise Refusal("uma: markets are resolved by /admin/resolve")
+        if "name" in body:
+            name_placeholder(market, body["name"])
+            self._exchange.announce(market, MarketNews.LISTED)
         market.delay_ms = _whole(body, "delay_ms", market.delay_ms)
         market.accepting_orders = _flag(body, "accepting_orders", market.accepting_orders)
         market.auto_tick = _flag(body, "auto_tick", market.auto_tick)
+        market.hydrated, market.labelled = (_flag(body, one, getattr(market, one)) for one in GROWN)
         if "game_in_ms" in body:
             self._exchange.life.schedule(market, (self._now_ms() + _whole(body, "game_in_ms")) // 1000)
         if uma is not market.uma:
@@ -97,10 +104,21 @@ class LifeAdmin:
         return told(market)
 
     async def add_market(self, request: Request) -> Any:
-        """A new market: `question`, and whatever else a listing says."""
-        market = await self._lister(_mapping(read_body(await request.body())))
-        self._exchange.add_market(market)
-        return told(market)
+        """A new market: `question`, and whatever else a listing says; `hydrate_ms` and `label_ms` until others know of it."""
+        body, times = _growing(_mapping(read_body(await request.body())))
+        (told_of,) = self._listed([await self._lister.market(body)], *times)
+        return told_of
+
+    async def add_event(self, request: Request) -> Any:
+        """A new neg-risk event: `title` and `answers`, and whatever else is said of each of its markets."""
+        body, times = _growing(_mapping(read_body(await request.body())))
+        return {"markets": self._listed(await self._lister.event(body), *times)}
+
+    def _listed(self, markets: Sequence[Market], hydrate_ms: int, label_ms: int) -> list[dict[str, Any]]:
+        for market in markets:
+            self._exchange.life.grow(market, hydrate_ms, label_ms)
+            self._exchange.add_market(market)
+        return [told(market) for market in markets]
 
 
 def told(market: Market) -> dict[str, Any]:
@@ -112,6 +130,10 @@ def told(market: Market) -> dict[str, Any]:
         "tokens": list(market.tokens),
         "tick_micros": market.tick_micros,
         "neg_risk": market.neg_risk,
+        "event_id": market.event_id,
+        "active": market.active,
+        "hydrated": market.hydrated,
+        "labelled": market.labelled,
         "version": market.version,
         "delay_ms": market.delay_ms,
         "auto_tick": market.auto_tick,
@@ -121,6 +143,12 @@ def told(market: Market) -> dict[str, Any]:
         "game_start_at": market.game_start_at,
         "payouts": list(market.payouts) if market.payouts else None,
     }
+
+
+def _growing(body: Body) -> tuple[dict[str, Any], tuple[int, int]]:
+    """What is said of the market itself, and how long it takes until it is known."""
+    times = _whole(body, "hydrate_ms"), _whole(body, "label_ms")
+    return {name: value for name, value in body.items() if name not in ("hydrate_ms", "label_ms")}, times
 
 
 def _mapping(body: object) -> dict[str, Any]:

@@ -32,6 +32,21 @@ class Life:
         if announced:
             self.announce(market, MarketNews.LISTED)
 
+    def grow(self, market: Market, hydrate_ms: int, label_ms: int) -> None:
+        """A market that was just made: the CLOB and Gamma know its tokens so much later, the Data API its labels."""
+        market.hydrated, market.labelled = not hydrate_ms, not label_ms
+        now_ms = self._bulletin.now_ms()
+
+        def hydrate() -> None:
+            market.hydrated = True
+
+        def label() -> None:
+            market.labelled = True
+
+        for after_ms, grown in ((hydrate_ms, hydrate), (label_ms, label)):
+            if after_ms:
+                self._agenda.at(now_ms + after_ms, grown)
+
     def schedule(self, market: Market, start_at: int) -> None:
         """The game of a market starts at that second, and its book is emptied then."""
         market.game_start_at, market.clear_on_start = start_at, True

@@ -84,10 +84,10 @@ class Filters:
     def _is_asked(self, arguments: Arguments, market: Market) -> bool:
         tokens = arguments.listed("clob_token_ids") if arguments.has("clob_token_ids") else None
         positions = arguments.listed("position_ids") if arguments.has("position_ids") else None
-        is_position = market.version == "v2"
+        is_position, known = market.version == "v2", set(market.tokens) if market.hydrated else set[str]()
         return (
-            (tokens is None or (not is_position and bool(tokens & set(market.tokens))))
-            and (positions is None or (is_position and bool(positions & set(market.tokens))))
+            (tokens is None or (not is_position and bool(tokens & known)))
+            and (positions is None or (is_position and bool(positions & known)))
             and _has_tags(arguments, market.event_slug, "tag_id")
         )
 

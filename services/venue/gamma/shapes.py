@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from services.venue.conditions import position
 from services.venue.contracts import is_position_id
 from services.venue.data.rows import Row, icon
 from services.venue.gamma.catalogue import Catalogue, Event, Series, Tag, is_sport, series_of, tags_of
@@ -14,6 +15,8 @@ from services.venue.prices import Prices
 
 SOURCE = "https://localhost/the-venue-itself"
 REWARD_SIZE, REWARD_SPREAD = 50, 4.5
+# One in so many markets of the first protocol has ids of the second too, as a third of the real ones do.
+NAMES_BOTH = 3
 
 
 class Shapes:
@@ -94,7 +97,7 @@ class Shapes:
             "automaticallyResolved": event.closed,
             "enableNegRisk": first.neg_risk,
             "automaticallyActive": True,
-            "negRiskAugmented": False,
+            "negRiskAugmented": first.augmented,
             "pendingDeployment": False,
             "deploying": False,
             "version": first.version,
@@ -138,7 +141,7 @@ class Shapes:
             **_tokens(market),
             "comboStatus": "disabled",
             "negRisk": market.neg_risk,
-            "negRiskOther": False,
+            "negRiskOther": market.other,
             "ready": False,
             "funded": False,
             "acceptingOrdersTimestamp": start,
@@ -195,7 +198,7 @@ class Shapes:
     def _state(self, market: Market) -> Row:
         """How far its life has come. `active` stays true after the resolution, as it does on the real one."""
         row: Row = {
-            "acceptingOrders": market.accepting_orders,
+            "acceptingOrders": market.accepting_orders and market.hydrated,
             "umaResolutionStatus": uma_status(market),
             "umaResolutionStatuses": json.dumps(["proposed"] if str(market.uma) in ("proposed", "disputed") else []),
             "automaticallyResolved": market.closed,
@@ -269,10 +272,22 @@ def stamp(seconds: int) -> str:
 
 
 def _tokens(market: Market) -> Row:
-    """Ids of both protocols have fields of their own; the second's are a real list."""
+    """Ids of both protocols have fields of their own; the second's are a real list. A market that has just been made has none
+    yet, and some of the first protocol name positions that nobody trades (venue.md 0.3)."""
     if is_position_id(market.tokens[0]):
-        return {"clobTokenIds": "[]", "positionIds": list(market.tokens)}
-    return {"clobTokenIds": json.dumps(list(market.tokens))}
+        return {"clobTokenIds": "[]", "positionIds": list(market.tokens) if market.hydrated else []}
+    if not market.hydrated:
+        return {"clobTokenIds": "[]"}
+    both = {"positionIds": _untraded(market)} if _names_both(market) else {}
+    return {"clobTokenIds": json.dumps(list(market.tokens)), **both}
+
+
+def _names_both(market: Market) -> bool:
+    return bool(market.question_id) and not market.neg_risk and int(market.event_id) % NAMES_BOTH == 0
+
+
+def _untraded(market: Market) -> list[str]:
+    return [str(one) for one in position(bytes.fromhex(market.question_id[2:])).tokens]
 
 
 def _fees(market: Market) -> Row:
