@@ -38,6 +38,7 @@ NOTHING_DONE = {
     "lost_before": Answer(Outcome.UNKNOWN, code="timeout"),
     "not_sent": Answer(Outcome.NOT_SENT, code="connection refused"),
     "reject": Answer(Outcome.REJECTED, 400, code="not enough balance / allowance"),
+    "refuse": Answer(Outcome.REJECTED, 400, code="Invalid order payload"),
     "unmatched": Answer(Outcome.ACKED, 200, "unmatched", shares_micros=0, usdc_micros=0),
 }
 """Answers after which no order of ours has matched."""

@@ -39,7 +39,7 @@ class Books:
     def intents(self) -> Iterable[tuple[Copy, Intent]]:
         """Every order that was ever journaled, with its copy."""
         for copy in self.copies:
-            for intent in (*copy.past_intents, copy.intent) if copy.intent else copy.past_intents:
+            for intent in copy.intents:
                 yield copy, intent
 
     @property

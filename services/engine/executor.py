@@ -9,7 +9,7 @@ import structlog
 
 from services.common.crashpoints import crashpoint
 from services.common.domain.account import ExposureChange
-from services.common.domain.copy import Copy
+from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.intent import DEFINITIVE, Attempt, Intent, Outcome
 from services.common.domain.lifecycle import CopyState
 from services.common.ports.clock import Clock
@@ -20,7 +20,7 @@ from services.engine import evidence, metrics
 from services.engine.breaker import Breaker
 from services.engine.claims import Claim
 from services.engine.evidence import Match
-from services.engine.generation import wait_after
+from services.engine.generation import retry_after, wait_after
 from services.engine.line import Line
 from services.engine.lookout import Lookout
 from services.engine.pipeline import Approved
@@ -67,7 +67,14 @@ class Executor:
             return begun
         claim.journaled(asked)
         crashpoint("after_intent_before_sign")
-        return replace(approved.case.copy, state=CopyState.EXECUTING, intent=plan.intent, decision=approved.decision)
+        copy = approved.case.copy
+        return replace(
+            copy,
+            state=CopyState.EXECUTING,
+            intent=plan.intent,
+            past_intents=copy.intents,
+            decision=approved.decision,
+        )
 
     async def _commit(self, claim: Claim, approved: Approved, plan: Plan, members: Sequence[str]) -> Begun:
         # A commit whose answer was lost may stand: what is stored is adopted.
@@ -184,18 +191,26 @@ class Executor:
         # Zero is final only when every attempt has its answer: an earlier one may still be on its way.
         earlier = (one for one in intent.attempts if one.number != attempt.number)
         if all(one.outcome in DEFINITIVE and not evidence.has_arrived(one) for one in earlier):
-            await self.fail(claim, copy, attempt, failure)
+            await self.fail(claim, copy, intent, attempt, failure)
         else:
             await self._record(claim, attempt, wait_after(attempt.number, self._timing.resend_after))
 
-    async def fail(self, claim: Claim, copy: Copy, attempt: Attempt | None, failure: str) -> None:
-        """The order can fill no more: what it had at risk is free again."""
+    async def fail(self, claim: Claim, copy: Copy, intent: Intent, attempt: Attempt | None, failure: str) -> None:
+        """The order can fill no more: what it had at risk is free again, and its copy may have another order."""
         now = self._lookout.now()
         freed = ExposureChange(now, drop=copy.copy_id)
+        again = await self._retry_after(copy, intent.answered(attempt))
         async with self._line.booking():
-            done = await self._stores.copies.fail(claim.ref, attempt, failure, False, True, freed, None, now)
+            done = await self._stores.copies.fail(claim.ref, attempt, failure, False, True, freed, None, now, again)
         if done:
-            metrics.ENDS.labels(failure).inc()
+            (metrics.ENDS if again is None else metrics.RETRIES).labels(failure).inc()
+
+    async def _retry_after(self, copy: Copy, over: Intent) -> timedelta | None:
+        account = await self._stores.accounts.get(copy.account_id) if copy.kind is CopyKind.ENTRY else None
+        if account is None:
+            return None
+        most_age_ms, waits = account.limits.max_trade_age_ms, self._timing.retry_after
+        return retry_after(copy, over.attempts, most_age_ms, self._lookout.now(), waits)
 
     async def execute(self, claim: Claim, copy: Copy, attempt: Attempt | None, match: Match) -> None:
         """There is evidence of a match: book it provisionally, with the account's line."""

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 
 from services.common.domain.intent import Outcome
-from services.common.domain.lifecycle import CopyState
 from services.common.domain.recent_order import RecentOrder
 from services.engine import evidence
 from services.engine.process_facts import Incident, Trouble
@@ -20,7 +19,7 @@ def _troubles(order: RecentOrder) -> Iterator[Trouble]:
     # An order that the venue delays is in its hands, not lost.
     if any(attempt.outcome is Outcome.UNKNOWN and not evidence.has_arrived(attempt) for attempt in order.attempts):
         yield Trouble.UNKNOWN
-    if order.state is CopyState.FAILED and order.failure == "rejected":
+    for _ in range(order.rejections):
         yield Trouble.REJECTED
     if order.failure == "settlement_failed":
         yield Trouble.UNSETTLED

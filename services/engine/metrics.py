@@ -7,6 +7,7 @@ _STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.2, 0.5, 1, 2, 5, 1
 DECISIONS = Counter("polycopy_engine_decisions_total", "Decisions, by what the guards said", ["kind", "verdict"])
 ATTEMPTS = Counter("polycopy_engine_attempts_total", "Times that orders were sent, by what came of it", ["outcome"])
 ENDS = Counter("polycopy_engine_ends_total", "Copies that left the engine, by how", ["end"])
+RETRIES = Counter("polycopy_engine_retries_total", "Copies that wait for another order, by how the last ended", ["end"])
 PUT_BACK = Counter("polycopy_engine_put_back_total", "Claims that were given back untouched, by why", ["reason"])
 GATE_CLOSED = Gauge("polycopy_engine_gate_closed", "1 while a condition of the gate fails", ["account", "condition"])
 EXIT_OPEN_SECONDS = Gauge("polycopy_engine_oldest_exit_seconds", "Age of the oldest exit that is not met", ["account"])

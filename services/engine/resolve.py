@@ -131,7 +131,7 @@ class Resolver:
 
     async def _nothing(self, claim: Claim, copy: Copy, intent: Intent) -> None:
         if all(one.outcome in DEFINITIVE and not evidence.has_arrived(one) for one in intent.attempts):
-            await self._executor.fail(claim, copy, None, "rejected")
+            await self._executor.fail(claim, copy, intent, None, "rejected")
         elif self._lookout.now() < intent.deadline_at:
             await self._again(claim, copy, intent, looked=True)
         elif self._is_hopeless(intent):
@@ -142,7 +142,7 @@ class Resolver:
     async def _again(self, claim: Claim, copy: Copy, intent: Intent, *, looked: bool) -> None:
         """Send the same bytes once more, if that is allowed and can still help."""
         if self._lookout.now() >= intent.deadline_at and not looked:
-            await self._executor.fail(claim, copy, None, "not_sent")
+            await self._executor.fail(claim, copy, intent, None, "not_sent")
             return
         arrived = any(map(evidence.has_arrived, intent.attempts))
         if arrived or not may_resend(intent, self._timing.most_attempts) or not await self._may_resend_now(copy):

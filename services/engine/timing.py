@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services.engine.generation import MAX_ATTEMPTS, RESEND_AFTER
+from services.engine.generation import MAX_ATTEMPTS, RESEND_AFTER, RETRY_AFTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,7 @@ class Timing:
     - `sweep`: how often the collection is asked although nothing woke the worker.
     - `fresh`: bytes leave only within this time of the acknowledged write that journaled them.
     - `resend_after`, `most_attempts`: the rests between attempts, and how many there are.
+    - `retry_after`: the rests between the orders of one copy, and with them how many there are.
     - `look_again`, `give_up_after`, `watch_for`: how far empty look-ups are apart, how long after the deadline an order is given up, and
       how long it is watched from then on.
     - `put_back`: how long work rests that a process condition or a guard put back. `drain`: what shutdown gives to work in flight.
@@ -25,6 +26,7 @@ class Timing:
     fresh: timedelta = timedelta(seconds=1)
     resend_after: tuple[timedelta, ...] = RESEND_AFTER
     most_attempts: int = MAX_ATTEMPTS
+    retry_after: tuple[timedelta, ...] = RETRY_AFTER
     look_again: timedelta = timedelta(seconds=30)
     give_up_after: timedelta = timedelta(seconds=60)
     watch_for: timedelta = timedelta(hours=24)

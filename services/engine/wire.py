@@ -34,7 +34,6 @@ def write_conditions(closed: Iterable[Verdict]) -> Iterator[pb.GateCondition]:
 
 def write_explanation(copy: Copy) -> pb.ExplainCopyResponse:
     """The decision on a copy as it was kept, what it did since, and every time that its orders were sent."""
-    intents = (*copy.past_intents, copy.intent) if copy.intent else copy.past_intents
     explained = pb.ExplainCopyResponse(
         copy=write_copy(copy),
         trail=[
@@ -56,7 +55,7 @@ def write_explanation(copy: Copy) -> pb.ExplainCopyResponse:
                 outcome=attempt.outcome,
                 code=attempt.code,
             )
-            for intent in intents
+            for intent in copy.intents
             for attempt in intent.attempts
         ],
     )

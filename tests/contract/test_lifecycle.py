@@ -85,7 +85,7 @@ async def test_a_step_that_the_table_lacks_is_refused_and_changes_nothing(
 
 def test_every_step_that_an_entry_takes_is_in_the_table() -> None:
     taken = {(origin, target) for (origin, _), target in ALLOWED.items()}
-    # Of debts and of lapsed leases, below; `failed → detected` waits for further generations.
+    # Of debts and of lapsed leases, below; `failed → detected` is one write with the failure, in test_generations.py.
     elsewhere = {(CopyState.DETECTED, CopyState.EXECUTING)}
     later = {(CopyState.FAILED, CopyState.DETECTED)}
 

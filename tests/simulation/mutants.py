@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from services.common.domain import transitions
-from services.common.domain.copy import Copy, CopyRef
+from services.common.domain.copy import Copy, CopyKind, CopyRef
 from services.common.domain.fill import Fill, TradeStatus
-from services.common.domain.intent import Attempt, Intent, Outcome
+from services.common.domain.intent import Attempt, Intent, IntentState, Outcome
 from services.common.domain.lifecycle import CopyState
 from services.common.polymarket.order import order_hash
 from services.common.ports.stores import Begun
@@ -130,7 +130,7 @@ def a_duplicate_is_a_rejection(patch: Patch) -> None:
     async def mutated(self: Executor, claim: Claim, copy: Copy, intent: Intent, answer: Answer) -> None:
         if answer.outcome is Outcome.DUPLICATED:
             attempt = replace(intent.attempts[-1], outcome=Outcome.REJECTED)
-            await self.fail(claim, copy, attempt, "rejected")
+            await self.fail(claim, copy, intent, attempt, "rejected")
         else:
             await answered(self, claim, copy, intent, answer)
 
@@ -196,7 +196,7 @@ def _ends_it_all(patch: Patch, ending: str) -> None:
 
     async def mutated(self: Executor, claim: Claim, copy: Copy, intent: Intent, attempt: Attempt, failure: str) -> None:
         if failure == ending:
-            await self.fail(claim, copy, attempt, failure)
+            await self.fail(claim, copy, intent, attempt, failure)
         else:
             await original(self, claim, copy, intent, attempt, failure)
 
@@ -211,6 +211,40 @@ def one_rejection_ends_the_order(patch: Patch) -> None:
 @mutant
 def a_zero_fill_is_final_while_an_attempt_is_unanswered(patch: Patch) -> None:
     _ends_it_all(patch, "unmatched")
+
+
+def _careless(patch: Patch) -> None:
+    """Another order is made for an entry that has ended, whatever is known of the last one's attempts."""
+
+    def anyway(copy: Copy, attempts: Sequence[Attempt], most_age_ms: int, now: Any, waits: Any) -> Any:
+        may = copy.kind is CopyKind.ENTRY and copy.retry_count < len(waits)
+        return waits[copy.retry_count] if may else None
+
+    patch.setattr("services.engine.executor.retry_after", anyway)
+    patch.setattr(Intent, "is_final", property(lambda self: self.state is IntentState.FINAL))
+
+
+@mutant
+def one_rejection_is_followed_by_another_order(patch: Patch) -> None:
+    _ends_it_all(patch, "rejected")
+    _careless(patch)
+
+
+@mutant
+def a_zero_fill_is_followed_by_another_order_while_an_attempt_is_unanswered(patch: Patch) -> None:
+    _ends_it_all(patch, "unmatched")
+    _careless(patch)
+
+
+@mutant
+def what_was_given_up_is_followed_by_another_order(patch: Patch) -> None:
+    async def mutated(self: Resolver, claim: Claim, copy: Copy) -> None:
+        assert copy.intent is not None
+        await self._executor.fail(claim, copy, copy.intent, None, "presumed_dead")
+
+    patch.setattr(Resolver, "_give_up", mutated)
+    patch.setattr(world, "TIMING", replace(world.TIMING, retry_after=(timedelta(seconds=1),)))
+    _careless(patch)
 
 
 @mutant

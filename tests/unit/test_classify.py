@@ -7,7 +7,7 @@ import pytest
 
 from services.common.domain.intent import Intent, Outcome
 from services.common.domain.market import Side
-from services.common.polymarket.classify import of_failure, of_response
+from services.common.polymarket.classify import REFUSALS, of_failure, of_response
 from services.common.polymarket.parse.payload import UnknownPayload
 from tests.builders import an_intent
 
@@ -19,10 +19,18 @@ TEXTS = [
     (400, "the order signer address has to be the address of the API KEY", REJECTED),
     (400, "'0xabc' address banned", REJECTED),
     (400, "'0xabc' address in closed only mode", REJECTED),
+    (400, "invalid post-only order: order crosses book", REJECTED),
     (400, "order 0x1 is invalid. Price (0.503) breaks minimum tick size rule: 0.01", REJECTED),
     (400, "order 0x1 is invalid. Size (1.73) lower than the minimum: 5", REJECTED),
     (400, "order 0x1 is invalid. Duplicated.", DUPLICATED),
+    (400, "order 0x1 crosses the book", REJECTED),
+    (400, "not enough balance / allowance", REJECTED),
     (400, "not enough balance / allowance: the balance is not enough -> balance: 0, order amount: 5", REJECTED),
+    (400, "invalid nonce", REJECTED),
+    (400, "invalid expiration", REJECTED),
+    (400, "invalid signature", REJECTED),
+    (400, "order canceled in the CTF exchange contract", REJECTED),
+    (400, "order match delayed due to market conditions", UNKNOWN),
     (400, "order couldn't be fully filled. FOK orders are fully filled or killed.", REJECTED),
     (
         400,
@@ -31,26 +39,58 @@ TEXTS = [
     ),
     (400, "the market is not yet ready to process new orders", REJECTED),
     (400, "invalid amount for a marketable BUY order ($0.99), min size: $1", REJECTED),
-    (400, "order match delayed due to market conditions", UNKNOWN),
+    (
+        400,
+        "invalid amounts, the market buy orders maker amount supports a max accuracy of 2 decimals, taker amount a max of 4",
+        REJECTED,
+    ),
+    (400, "invalid amounts, maker and taker amount must be higher than 0", REJECTED),
+    (400, "Size 0.1 has 27 decimal places. Maximum lot size is 2", REJECTED),
+    (400, "Too many orders in payload: 16, max allowed: 15", REJECTED),
+    (400, "order_version_mismatch", REJECTED),
     (400, "a text that nobody has seen", UNKNOWN),
+    (400, "", UNKNOWN),
     (401, "Unauthorized/Invalid api key", REJECTED),
+    (401, "Invalid api key", REJECTED),
+    (401, "Invalid API key", REJECTED),
+    (401, "Invalid L1 Request headers", REJECTED),
+    (401, "a text that nobody has seen", UNKNOWN),
     (403, "Trading restricted in your region", REJECTED),
+    (403, "error code: 1020", UNKNOWN),
+    (404, "No orderbook exists for the requested token id", REJECTED),
+    (404, "market not found", UNKNOWN),
     (425, "engine is restarting", UNKNOWN),
+    (425, "", UNKNOWN),
     (429, "Too Many Requests", UNKNOWN),
-    (500, "there are no matching orders", REJECTED),
     (500, "could not insert order", UNKNOWN),
     (500, "order timed out", UNKNOWN),
+    (500, "there are no matching orders", REJECTED),
+    (500, "FOK orders are filled or killed", REJECTED),
+    (500, "the trade contains rounding issues", REJECTED),
+    (500, "the price of the taker's order has a discrepancy greater than allowed", UNKNOWN),
+    (502, "Bad Gateway", UNKNOWN),
     (503, "Trading is currently disabled. Check polymarket.com for updates", REJECTED),
+    (503, "Trading is currently cancel-only. New orders are not accepted, but cancels are allowed.", REJECTED),
     (503, "post-only mode: only post-only orders and cancels are allowed", REJECTED),
+    (503, "Service Unavailable", UNKNOWN),
 ]
 
 
-@pytest.mark.parametrize(("status", "text", "outcome"), TEXTS, ids=[text[:40] for _, text, _ in TEXTS])
+@pytest.mark.parametrize(
+    ("status", "text", "outcome"), TEXTS, ids=[f"{status} {text[:40]}" for status, text, _ in TEXTS]
+)
 def test_a_text_of_the_venue_means_what_the_table_says(status: int, text: str, outcome: Outcome) -> None:
     answer = of_response(status, json.dumps({"error": text}).encode(), an_intent())
 
     assert (answer.outcome, answer.http_status) == (outcome, status)
-    assert answer.code.startswith(text[:60])
+    assert answer.code.startswith(text[:60] or f"http {status}")
+
+
+@pytest.mark.parametrize(("text", "outcome"), [(text, outcome) for status, text, outcome in TEXTS if status == 400])
+def test_a_text_means_the_same_in_an_answer_of_200_without_success(text: str, outcome: Outcome) -> None:
+    body = json.dumps({"success": False, "orderID": "", "status": "", "errorMsg": text}).encode()
+
+    assert of_response(200, body, an_intent()).outcome is outcome
 
 
 @pytest.mark.parametrize("status", [400, 403, 500, 502, 503, 520])
@@ -110,6 +150,36 @@ def test_a_success_that_carries_an_error_is_judged_by_its_error() -> None:
     ).encode()
 
     assert of_response(200, body, an_intent()).outcome is REJECTED
+
+
+def test_a_success_that_is_none_and_gives_no_reason_proves_nothing() -> None:
+    body = json.dumps({"success": False, "orderID": "", "status": "matched", "errorMsg": ""}).encode()
+
+    assert of_response(200, body, an_intent()).outcome is UNKNOWN
+
+
+@pytest.mark.parametrize("status", ["live", "matched", "delayed"])
+def test_an_acknowledgement_of_no_order_proves_nothing(status: str) -> None:
+    body = json.dumps({"success": True, "orderID": "", "status": status, "errorMsg": ""}).encode()
+
+    assert of_response(200, body, an_intent()).outcome is UNKNOWN
+
+
+@pytest.mark.parametrize("status", ["live", "matched", "delayed", "unmatched"])
+def test_each_word_of_the_venue_for_our_order_is_an_acknowledgement(status: str) -> None:
+    answer = of_response(200, _acked(an_intent(), status), an_intent())
+
+    assert (answer.outcome, answer.status) == (Outcome.ACKED, status)
+
+
+def test_a_word_that_nobody_has_seen_proves_nothing() -> None:
+    assert of_response(200, _acked(an_intent(), "parked"), an_intent()).outcome is UNKNOWN
+
+
+def test_every_refusal_of_the_table_is_met_by_a_text_of_the_venue() -> None:
+    texts = [text.lower() for _, text, _ in TEXTS]
+
+    assert [refusal.text for refusal in REFUSALS if not any(refusal.text in text for text in texts)] == []
 
 
 def test_an_unmatched_answer_needs_no_order_id() -> None:

@@ -1,12 +1,14 @@
 """Entries, from a stored copy to exactly one order: what the venue answers, and what it does not."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
 from services.common.domain.account import AccountState
 from services.common.domain.intent import IntentState, Outcome
 from services.common.domain.lifecycle import CopyState
+from tests.builders import NOON
 from tests.engine_world import ACCOUNT, SHARE, World
 
 
@@ -107,7 +109,7 @@ async def test_a_source_that_is_away_proves_nothing(world: World):
 
 
 async def test_a_rejected_order_fails_and_frees_what_it_had_at_risk(world: World):
-    world.venue.script = ["reject"]
+    world.venue.script = ["refuse"]
     copy = await world.buys()
     world.start()
 
@@ -120,13 +122,14 @@ async def test_a_rejected_order_fails_and_frees_what_it_had_at_risk(world: World
 
 
 async def test_an_order_that_met_nobody_fails_with_zero(world: World):
-    world.venue.script = ["unmatched"]
+    world.venue.script = ["unmatched"] * 9
     copy = await world.buys()
     world.start()
 
-    await world.run(3)
+    await world.run(30)
 
-    assert (await world.copy(copy)).failure == "unmatched"
+    done = await world.copy(copy)
+    assert (done.state, done.failure) == (CopyState.FAILED, "unmatched")
     assert not (await world.account()).exposure.open
 
 
@@ -185,7 +188,7 @@ async def test_a_delayed_order_is_in_flight_and_never_sent_again(world: World):
 
 async def test_nothing_that_left_the_host_is_tried_again_and_then_fails_quietly(world: World):
     world.venue.script = ["not_sent"] * 5
-    copy = await world.buys()
+    copy = await world.buys(traded_at=NOON - timedelta(seconds=28))
     world.start()
 
     await world.run(20)

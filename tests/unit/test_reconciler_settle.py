@@ -1,17 +1,19 @@
 """From a match to the books: a copy settles when every trade is terminal and the finalized logs of its own hashes say the same."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from services.common.domain.fill import TradeStatus
+from services.common.domain.intent import IntentState
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Side
 from services.common.ports.stores import StoreUnavailable
 from services.common.ports.venue import VenueUnavailable
 from services.reconciler import settle as settling
 from services.reconciler.loop import LEASE
-from tests.builders import ACCOUNT, TOKEN
+from tests.builders import ACCOUNT, TOKEN, an_intent
 from tests.reconciler_world import OTHER_TOKEN, SHARE, Sums, World
 
 BUY = Sums(10 * SHARE, 5 * SHARE, 100_000)
@@ -55,6 +57,20 @@ async def test_a_match_settles_once_its_trade_is_confirmed_and_its_log_is_final(
     exposure = await world.exposure()
     assert not exposure.open
     assert (exposure.held[TOKEN].shares_micros, exposure.held[TOKEN].cost_micros) == (10 * SHARE, 5_100_000)
+
+
+async def test_a_late_fill_of_an_earlier_order_of_the_copy_is_booked_with_its_last(world: World):
+    copy = await world.matched()
+    earlier = replace(an_intent(99), state=IntentState.FINAL)
+    world.stores.database.put(replace(copy, past_intents=(earlier,)))
+    world.settles(copy, BUY)
+    world.settles(replace(copy, intent=earlier), Sums(2 * SHARE, SHARE), trade_id="t2")
+
+    await turn(world)
+
+    done, position = await world.copy(copy), await world.position()
+    assert (done.state, done.filled_micros, position.shares_micros) == (CopyState.RECONCILED, 12 * SHARE, 12 * SHARE)
+    assert {fill.order_hash for fill in await world.stores.positions.fills_of(copy.copy_id)} == set(done.order_hashes)
 
 
 async def test_a_position_carries_the_names_of_its_market(world: World):

@@ -88,7 +88,11 @@ class Copy:
         return Side.BUY if self.kind is CopyKind.ENTRY else Side.SELL
 
     @property
+    def intents(self) -> tuple[Intent, ...]:
+        """The orders of all generations, eldest first."""
+        return (*self.past_intents, self.intent) if self.intent else self.past_intents
+
+    @property
     def order_hashes(self) -> tuple[str, ...]:
-        """The order ids of all generations, eldest first."""
-        intents = (*self.past_intents, self.intent) if self.intent else self.past_intents
-        return tuple(intent.order_hash for intent in intents)
+        """Their ids."""
+        return tuple(intent.order_hash for intent in self.intents)

@@ -1,6 +1,7 @@
 """The order of a copy: its eleven signed fields, its attempts, and what became of them."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -97,6 +98,28 @@ class Intent:
     empty_looks: int = 0
 
     @property
-    def settled_zero_is_final(self) -> bool:
-        """A zero fill is final only when every attempt has a definitive answer: an earlier one may still be on its way."""
-        return all(attempt.outcome in DEFINITIVE for attempt in self.attempts)
+    def is_final(self) -> bool:
+        """It can fill no more: it says so, and every attempt has a definitive answer. An earlier one may still be on its way else."""
+        return is_final(self.state, self.attempts)
+
+    @property
+    def was_rejected(self) -> bool:
+        """The venue would not have it."""
+        return was_rejected(self.state, self.attempts)
+
+    def answered(self, attempt: Attempt | None) -> "Intent":
+        """The intent with what became of one of its attempts, known by its number."""
+        if attempt is None:
+            return self
+        attempts = tuple(attempt if known.number == attempt.number else known for known in self.attempts)
+        return replace(self, attempts=attempts)
+
+
+def is_final(state: IntentState, attempts: Sequence[Attempt]) -> bool:
+    """Whether an order of which only this is known can fill no more."""
+    return state is IntentState.FINAL and all(attempt.outcome in DEFINITIVE for attempt in attempts)
+
+
+def was_rejected(state: IntentState, attempts: Sequence[Attempt]) -> bool:
+    """Whether the venue would not have an order of which only this is known."""
+    return is_final(state, attempts) and any(attempt.outcome is Outcome.REJECTED for attempt in attempts)

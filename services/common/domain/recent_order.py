@@ -13,7 +13,10 @@ from services.common.domain.trade import LeaderTrade
 
 @dataclass(frozen=True, slots=True)
 class RecentOrder:
-    """One copy's order with its journaled attempts, eldest first; `market` is a condition id, or the token where nobody has named it."""
+    """One copy's orders with their journaled attempts of all generations, eldest first.
+
+    `market` is a condition id, or the token where nobody has named it; `rejections` counts the orders that the venue would not have.
+    """
 
     copy_id: str
     kind: CopyKind
@@ -24,6 +27,7 @@ class RecentOrder:
     failure: str
     needs_review: bool
     attempts: tuple[Attempt, ...]
+    rejections: int = 0
 
     @property
     def sent_at(self) -> datetime:
@@ -44,7 +48,8 @@ def recent_order(copy: Copy) -> RecentOrder | None:
         copy.state,
         copy.failure,
         copy.needs_review,
-        copy.intent.attempts,
+        tuple(attempt for intent in copy.intents for attempt in intent.attempts),
+        sum(intent.was_rejected for intent in copy.intents),
     )
 
 

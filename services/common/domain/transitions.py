@@ -68,9 +68,8 @@ def refused(copy: Copy, failure: str, now: datetime) -> Copy:
 
 def begun(copy: Copy, intent: Intent, decision: Decision, now: datetime) -> Copy:
     """The copy with its stored intent and first attempt."""
-    past = (*copy.past_intents, copy.intent) if copy.intent else copy.past_intents
     after = moved(copy, CopyState.EXECUTING, Actor.ENGINE, f"intent:{intent.order_hash}", now)
-    return replace(after, intent=intent, past_intents=past, decision=decision)
+    return replace(after, intent=intent, past_intents=copy.intents, decision=decision, failure="")
 
 
 def joined(debt: Copy, attempt: str, now: datetime) -> Copy:
@@ -93,7 +92,7 @@ def journaled(copy: Copy, attempt: Attempt, now: datetime) -> Copy:
 def recorded(copy: Copy, attempt: Attempt, claimable_at: datetime | None, now: datetime) -> Copy:
     """The copy with what became of an attempt; it stays executing."""
     after = moved(copy, CopyState.EXECUTING, Actor.ENGINE, f"outcome:{attempt.number}:{attempt.outcome}", now)
-    after = _with_intent(after, _outcome(_intent(copy), attempt))
+    after = _with_intent(after, _intent(copy).answered(attempt))
     return replace(after, claimable_at=claimable_at or copy.claimable_at)
 
 
@@ -109,7 +108,7 @@ def executed(copy: Copy, actor: Actor, attempt: Attempt | None, sums: tuple[int,
     """The copy with evidence of a match: shares, USDC and fee."""
     after = moved(copy, CopyState.EXECUTED, actor, f"executed:{sums[0]}", now)
     if after.intent is not None:
-        after = _with_intent(after, replace(_outcome(after.intent, attempt), state=IntentState.FINAL))
+        after = _with_intent(after, replace(after.intent.answered(attempt), state=IntentState.FINAL))
     shares, usdc, fee = sums
     return replace(
         after,
@@ -133,10 +132,19 @@ def failed(
     """The copy whose order came to nothing: final, or given up and watched."""
     after = moved(copy, CopyState.FAILED, Actor.ENGINE, f"failed:{failure}", now)
     state = IntentState.FINAL if final else IntentState.PRESUMED_DEAD
-    intent = replace(_outcome(_intent(copy), attempt), state=state, watch_until=watch_until)
+    intent = replace(_intent(copy).answered(attempt), state=state, watch_until=watch_until)
     return replace(
         _with_intent(after, intent), failure=failure, needs_review=copy.needs_review or review, claimable_at=None
     )
+
+
+def retried(copy: Copy, claimable_at: datetime, now: datetime) -> Copy:
+    """A failed entry that may have another order from `claimable_at` on: its last is final, and nothing has filled (orders.md 5)."""
+    if copy.kind is not CopyKind.ENTRY or not _intent(copy).is_final or copy.filled_micros or copy.needs_review:
+        raise ForbiddenTransition(f"the last order of copy {copy.copy_id} may be followed by no other")
+    again = copy.retry_count + 1
+    after = moved(copy, CopyState.DETECTED, Actor.ENGINE, f"retry:{again}", now)
+    return replace(after, claimed_by="", claimable_at=claimable_at, retry_count=again, last_retry_at=now)
 
 
 def settled(copy: Copy, state: CopyState, sums: tuple[int, int, int], review: bool, now: datetime) -> Copy:
@@ -201,9 +209,9 @@ def blocks(other: Copy, copy: Copy, barred_leaders: Sequence[str] = ()) -> bool:
     """`copy` waits for `other`: same account and token, earlier in the chain, and not yet past its decision (orders.md 5.3).
 
     An exit attempt waits for nobody: what holds entries back would trap what is to be sold, and a BUY that it overtakes shrinks.
-    Nobody waits for a leader who is barred: his copies may not be taken at all.
+    Nobody waits for a leader who is barred: his copies may not be taken at all. Nor for a copy that is tried again: it had its turn.
     """
-    if copy.kind is not CopyKind.ENTRY or other.trade.leader in barred_leaders:
+    if copy.kind is not CopyKind.ENTRY or other.trade.leader in barred_leaders or other.intent is not None:
         return False
     if (other.account_id, other.trade.token_id) != (
         copy.account_id,
@@ -223,10 +231,3 @@ def _intent(copy: Copy) -> Intent:
 
 def _with_intent(copy: Copy, intent: Intent) -> Copy:
     return replace(copy, intent=intent)
-
-
-def _outcome(intent: Intent, attempt: Attempt | None) -> Intent:
-    if attempt is None:
-        return intent
-    attempts = tuple(attempt if known.number == attempt.number else known for known in intent.attempts)
-    return replace(intent, attempts=attempts)

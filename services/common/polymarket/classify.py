@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from http import HTTPStatus
+from typing import NamedTuple
 
 import httpx
 
@@ -15,38 +16,51 @@ from services.common.ports.venue import Answer
 STATUSES = frozenset({"live", "delayed", "matched", "unmatched"})
 DUPLICATED = "duplicated"
 
-# Texts of venue.md 3.6 that say: this order was refused, and has done and will do nothing. Compared in lower case, anywhere in the text.
+
+class Refusal(NamedTuple):
+    """A text that says: this order was refused, and has done and will do nothing. In lower case, anywhere in the answer's text.
+
+    `passes`: the reason lies in the book, the balance or the venue's mode of that moment, not in what we asked for; another order for
+    the same trade may fare better.
+    """
+
+    text: str
+    passes: bool = False
+
+
+# Texts of venue.md 3.6.
 REFUSALS = (
-    "invalid order payload",
-    "the order owner has to be the owner of the api key",
-    "the order signer address has to be the address of the api key",
-    "address banned",
-    "address in closed only mode",
-    "order crosses book",
-    "breaks minimum tick size rule",
-    "lower than the minimum",
-    "crosses the book",
-    "not enough balance / allowance",
-    "invalid nonce",
-    "invalid expiration",
-    "invalid signature",
-    "order canceled in the ctf exchange contract",
-    "order couldn't be fully filled",
-    "no orders found to match with fak order",
-    "the market is not yet ready to process new orders",
-    "no orderbook exists",
-    "invalid amount",
-    "decimal places. maximum lot size",
-    "too many orders in payload",
-    "invalid api key",
-    "invalid l1 request headers",
-    "trading restricted in your region",
-    "there are no matching orders",
-    "fok orders are filled or killed",
-    "the trade contains rounding issues",
-    "trading is currently disabled",
-    "trading is currently cancel-only",
-    "post-only mode",
+    Refusal("invalid order payload"),
+    Refusal("the order owner has to be the owner of the api key"),
+    Refusal("the order signer address has to be the address of the api key"),
+    Refusal("address banned"),
+    Refusal("address in closed only mode"),
+    Refusal("order crosses book"),
+    Refusal("breaks minimum tick size rule", passes=True),
+    Refusal("lower than the minimum"),
+    Refusal("crosses the book"),
+    Refusal("not enough balance / allowance", passes=True),
+    Refusal("invalid nonce"),
+    Refusal("invalid expiration"),
+    Refusal("invalid signature"),
+    Refusal("order_version_mismatch"),
+    Refusal("order canceled in the ctf exchange contract"),
+    Refusal("order couldn't be fully filled", passes=True),
+    Refusal("no orders found to match with fak order", passes=True),
+    Refusal("the market is not yet ready to process new orders", passes=True),
+    Refusal("no orderbook exists"),
+    Refusal("invalid amount"),
+    Refusal("decimal places. maximum lot size"),
+    Refusal("too many orders in payload"),
+    Refusal("invalid api key", passes=True),
+    Refusal("invalid l1 request headers"),
+    Refusal("trading restricted in your region"),
+    Refusal("there are no matching orders", passes=True),
+    Refusal("fok orders are filled or killed", passes=True),
+    Refusal("the trade contains rounding issues"),
+    Refusal("trading is currently disabled", passes=True),
+    Refusal("trading is currently cancel-only", passes=True),
+    Refusal("post-only mode", passes=True),
 )
 
 # Nothing left the host: no connection was ever made for this request.
@@ -66,6 +80,16 @@ def of_response(status: int, body: bytes, intent: Intent) -> Answer:
     return _of_text(_error_text(body), status)
 
 
+def may_pass(text: str) -> bool:
+    """Whether the reason that this text gives for refusing an order may be gone when the next is sent; a text nobody knows gives none."""
+    refusal = _refusal(text.lower())
+    return refusal is not None and refusal.passes
+
+
+def _refusal(lowered: str) -> Refusal | None:
+    return next((refusal for refusal in REFUSALS if refusal.text in lowered), None)
+
+
 def _of_answer(answer: PostAnswer, intent: Intent) -> Answer:
     if answer.error or not answer.success:
         return _of_text(answer.error, HTTPStatus.OK)
@@ -81,7 +105,7 @@ def _of_text(text: str, status: int) -> Answer:
     lowered = text.lower()
     if DUPLICATED in lowered:
         return Answer(Outcome.DUPLICATED, status, code=text[:200])
-    refused = any(refusal in lowered for refusal in REFUSALS)
+    refused = _refusal(lowered) is not None
     return Answer(Outcome.REJECTED if refused else Outcome.UNKNOWN, status, code=text[:200] or f"http {status}")
 
 

@@ -162,9 +162,11 @@ class Copies(Protocol):
         change: ExposureChange | None,
         watch_until: datetime | None,
         now: datetime,
+        retry_after: timedelta | None = None,
     ) -> bool:
         """executing → failed: every attempt rejected, final with zero, or presumed dead (then `change` is None: its cash stays aside).
-        Members stay executing: their exit owes again."""
+        Members stay executing: their exit owes again. With `retry_after`, failed → detected in the same write, claimable after that
+        long: only for an entry whose order is final."""
         ...
 
     async def close_member(self, copy_id: str, state: CopyState, failure: str, now: datetime) -> bool:

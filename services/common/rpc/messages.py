@@ -47,7 +47,6 @@ def write_trade(trade: LeaderTrade) -> pb.LeaderTrade:
 
 def write_copy(copy: Copy) -> pb.Copy:
     """A copy as its owner sees it."""
-    intents = (*copy.past_intents, copy.intent) if copy.intent else copy.past_intents
     return pb.Copy(
         copy_id=copy.copy_id,
         account_id=copy.account_id,
@@ -65,7 +64,7 @@ def write_copy(copy: Copy) -> pb.Copy:
         detected_at=write_instant(copy.detected_at),
         executed_at=write_optional_instant(copy.executed_at),
         reconciled_at=write_optional_instant(copy.reconciled_at),
-        attempts=sum(len(intent.attempts) for intent in intents),
+        attempts=sum(len(intent.attempts) for intent in copy.intents),
         title=copy.title,
         outcome=copy.outcome,
     )

@@ -6,7 +6,7 @@ from typing import Any
 from bson.decimal128 import Decimal128
 
 from services.common.domain.copy import Copy, CopyKind
-from services.common.domain.intent import Attempt, IntentState
+from services.common.domain.intent import Attempt, IntentState, was_rejected
 from services.common.domain.lifecycle import TERMINAL, CopyState
 from services.common.domain.money import decimal
 from services.common.domain.recent_order import RecentOrder, named_market
@@ -23,6 +23,9 @@ RECENT = {
     "needsReview": 1,
     "trade": 1,
     "intent.attempts": 1,
+    "intent.state": 1,
+    "pastIntents.attempts": 1,
+    "pastIntents.state": 1,
     f"decision.case.market.{IN_MARKET}": 1,
 }
 """What is read of an order that is only counted: minutes of them are read every second."""
@@ -55,6 +58,7 @@ def read_recent(document: Mapping[str, Any]) -> RecentOrder:
     trade = codec.decode(LeaderTrade, document["trade"])
     decision: dict[str, Any] = document.get("decision") or {}
     market: dict[str, str] = decision.get("case", {}).get("market") or {}
+    orders = [_attempts(order) for order in (*document.get("pastIntents", ()), document["intent"])]
     return RecentOrder(
         document["_id"],
         CopyKind(document["kind"]),
@@ -64,8 +68,13 @@ def read_recent(document: Mapping[str, Any]) -> RecentOrder:
         CopyState(document["state"]),
         document["failure"],
         document["needsReview"],
-        tuple(codec.decode(Attempt, attempt) for attempt in document["intent"]["attempts"]),
+        tuple(attempt for _, attempts in orders for attempt in attempts),
+        sum(was_rejected(state, attempts) for state, attempts in orders),
     )
+
+
+def _attempts(order: Mapping[str, Any]) -> tuple[IntentState, tuple[Attempt, ...]]:
+    return IntentState(order["state"]), tuple(codec.decode(Attempt, attempt) for attempt in order["attempts"])
 
 
 def unsettled(copy: Copy) -> bool:

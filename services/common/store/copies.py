@@ -175,9 +175,11 @@ class MongoCopies(MongoClaims):
         change: ExposureChange | None,
         watch_until: datetime | None,
         now: datetime,
+        retry_after: timedelta | None = None,
     ) -> bool:
         def gone(copy: Copy) -> Copy:
-            return transitions.failed(copy, attempt, failure, needs_review, final, watch_until, now)
+            after = transitions.failed(copy, attempt, failure, needs_review, final, watch_until, now)
+            return after if retry_after is None else transitions.retried(after, self._clock() + retry_after, now)
 
         return await self._conclude(ref, gone, change, now)
 

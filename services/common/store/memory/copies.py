@@ -185,9 +185,11 @@ class MemoryCopies:
         change: ExposureChange | None,
         watch_until: datetime | None,
         now: datetime,
+        retry_after: timedelta | None = None,
     ) -> bool:
         def gone(copy: Copy) -> Copy:
-            return transitions.failed(copy, attempt, failure, needs_review, final, watch_until, now)
+            after = transitions.failed(copy, attempt, failure, needs_review, final, watch_until, now)
+            return after if retry_after is None else transitions.retried(after, self._db.later(retry_after), now)
 
         done = await self._write(ref, CopyState.EXECUTING, gone)
         if done and change is not None:
