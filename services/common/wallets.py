@@ -7,11 +7,12 @@ from pathlib import Path
 
 from services.common.config_file import ConfigError, read_config
 from services.common.domain.account import Account
+from services.common.polymarket.eip712 import checksum_address
 from services.common.ports.stores import Accounts
 from services.common.settings import AccountSettings, Check
 from services.common.signing.key_file import KeyFileRejected, KeyFileSigner
 
-EOA = 0
+EOA, DEPOSIT_WALLET = 0, 3
 
 
 class WalletRejected(Exception):
@@ -36,7 +37,7 @@ def wallets(settings: AccountSettings, chain_id: int) -> tuple[Wallet, ...]:
     found: list[Wallet] = []
     for account, key_file in _named(settings):
         try:
-            found.append(_held(account, KeyFileSigner.read(key_file, chain_id)))
+            found.append(_held(account, KeyFileSigner.read(key_file, chain_id, account.wallet)))
         except (KeyFileRejected, WalletRejected) as error:
             problems.append(str(error))
     if problems:
@@ -80,10 +81,21 @@ def _named(settings: AccountSettings) -> list[tuple[Account, Path]]:
 
 
 def _held(account: Account, signer: KeyFileSigner) -> Wallet:
-    if account.signature_type != EOA:
+    """The wallet as its orders name it: a deposit wallet signs them itself, by its owner's key; of the others the owner signs."""
+    key, wallet = signer.address, checksum_address(account.wallet)
+    if account.signature_type == EOA and wallet != key:
+        raise WalletRejected([f"{account.wallet}: its key file holds the key of {key}"])
+    if account.signature_type != EOA and wallet == key:
         raise WalletRejected(
-            [f"{account.wallet}: signature_type {account.signature_type} is not served yet, only 0 (EOA)"]
+            [
+                f"{account.wallet}: signature_type {account.signature_type} is of a contract wallet, and this is its key's own address"
+            ]
         )
-    if not account.signer.lower() == account.wallet.lower() == signer.address.lower():
-        raise WalletRejected([f"{account.wallet}: its key file holds the key of {signer.address}"])
-    return Wallet(replace(account, wallet=signer.address, signer=signer.address), signer)
+    signs = wallet if account.signature_type == DEPOSIT_WALLET else key
+    if account.signer.lower() not in {signs.lower(), wallet.lower(), key.lower()}:
+        raise WalletRejected(
+            [f"{account.wallet}: its key file holds the key of {key}, and signer names {account.signer}"]
+        )
+    # People log in with keys, so a contract wallet that names no owner is its key's.
+    owner = key.lower() if account.owner == account.wallet.lower() else account.owner
+    return Wallet(replace(account, wallet=wallet, signer=signs, owner=owner), signer)

@@ -59,7 +59,7 @@ def assemble(
     gatekeeper = Gatekeeper(
         account_id, stores, lookout, journal, breaker, clock, engine_version=version, chain_id=chain_id, limits=limits
     )
-    snapshot = Snapshot(account_id, stores, ports.clob, ports.markets, lookout, journal, clock)
+    snapshot = Snapshot(account_id, stores, ports.clob, ports.markets, lookout, journal, clock, contract)
     debts = Debts(stores, ports.chain, ports.markets, lookout, timing)
     line = Line(clock)
     executor = Executor(stores, ports.clob, ports.markets, ports.signer, breaker, lookout, clock, timing, line)

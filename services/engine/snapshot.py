@@ -1,7 +1,7 @@
 """Builds the snapshot that a decision is made on: the account's line read now, everything around it kept warm."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -10,11 +10,12 @@ from services.common.domain.account import Account
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.exit import Exit, exit_id
 from services.common.domain.follow import Follow
-from services.common.domain.market import Side
+from services.common.domain.market import Market, Side
 from services.common.domain.recent_order import RecentOrder
+from services.common.polymarket.order import Contract
 from services.common.ports.clock import Clock
 from services.common.ports.stores import Stores
-from services.common.ports.venue import Clob, Markets, VenueUnavailable
+from services.common.ports.venue import Clob, Markets, VenueUnavailable, Wallet
 from services.engine.case import Case, Funds
 from services.engine.journal import MINUTE, Journal
 from services.engine.lookout import Lookout
@@ -33,7 +34,7 @@ class AccountGone(Exception):
 class Purse:
     """What the wallet may spend, and which intents were open just before it was read."""
 
-    funds: Funds
+    wallet: Wallet
     open_then: frozenset[str]
 
 
@@ -64,8 +65,10 @@ class Snapshot:
         lookout: Lookout,
         journal: Journal,
         clock: Clock,
+        contract: Callable[[Market], Contract],
     ) -> None:
         self._account_id = account_id
+        self._contract = contract
         self._stores = stores
         self._clob = clob
         self._markets = markets
@@ -109,7 +112,7 @@ class Snapshot:
             follow=follow,
             market=market,
             book=book,
-            funds=purse.funds,
+            funds=self._funds(purse.wallet, market),
             recent_orders=_attempted(orders, now - MINUTE),
             repetitions=_repetitions(orders, account, token_id, now),
             own_wallets=wallets,
@@ -151,7 +154,15 @@ class Snapshot:
         wallet = await self._clob.wallet()
         open_then = frozenset(account.exposure.open) if account else frozenset[str]()
         self._begun -= begun
-        return Purse(Funds(wallet.balance_micros, wallet.allowance_micros, wallet.read_at), open_then)
+        return Purse(wallet, open_then)
+
+    def _funds(self, wallet: Wallet, market: Market | None) -> Funds | None:
+        """What the exchange of this market may take; not known where there is none."""
+        try:
+            exchange = self._contract(market).exchange if market else None
+        except ValueError:
+            exchange = None
+        return Funds(wallet.balance_micros, wallet.allowance(exchange), wallet.read_at) if exchange else None
 
     async def _marked(self, account: Account) -> Mapping[str, int]:
         # A token that was booked since the marks were read has to be marked before it counts as worthless.

@@ -9,6 +9,7 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from polymarket._internal.actions.orders import typed_data as unified
 from polymarket._internal.actions.orders.types import UnsignedOrder
+from polymarket.types import HexString
 from py_clob_client_v2.order_utils import ExchangeOrderBuilderV2
 from py_clob_client_v2.order_utils.model import OrderV2
 from py_clob_client_v2.order_utils.model import Side as SdkSide
@@ -24,6 +25,8 @@ from tests import recordings
 KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 EXCHANGE = "0xE111180000d2663C0091e4f400237545B87B996B"
+WALLET = "0x1111111111111111111111111111111111111111"
+NEG_RISK_EXCHANGE = "0xe2222d279d744050d28e00520010520000310F59"
 EXCHANGE_V3 = "0xe3333700cA9d93003F00f0F71f8515005F6c00Aa"
 CHAIN = "polymarket/pb_chain/chain_orderfilled_samples.json"
 WIRE = "polymarket/sdk_wire_capture/requests.json"
@@ -120,9 +123,13 @@ def unified_client(fields: OrderFields) -> tuple[str, str]:
         token_id=fields.token_id,
         protocol_version=fields.domain_version,
     )
-    message = encode_typed_data(full_message=unified.build_order_typed_data(order))
-    signed = Account.sign_message(message, KEY)
-    return "0x" + signed.message_hash.hex(), "0x" + signed.signature.hex()
+    plain = replace(order, signature_type=0)  # the order's own hash, whoever signs it
+    plain_data = {**unified.build_order_typed_data(plain)}
+    plain_data["message"] = {**plain_data["message"], "signatureType": order.signature_type}
+    named = Account.sign_message(encode_typed_data(full_message=plain_data), KEY)
+    signed = Account.sign_message(encode_typed_data(full_message=unified.build_order_typed_data(order)), KEY)
+    signature = unified.build_order_signature(order, HexString("0x" + signed.signature.hex()))
+    return "0x" + named.message_hash.hex(), signature
 
 
 @pytest.mark.parametrize("client", [deprecated_client, unified_client])
@@ -133,13 +140,28 @@ def unified_client(fields: OrderFields) -> tuple[str, str]:
         replace(ORDER_FIELDS, side=Side.SELL, maker_amount=12_340_000, taker_amount=4_565_800, salt=1),
         replace(ORDER_FIELDS, exchange=EXCHANGE_V3, domain_version="3", token_id=str(2**248 + 7)),
         replace(ORDER_FIELDS, metadata="0x" + "ab" * 32, builder="0x" + "cd" * 32, timestamp_ms=0),
-        replace(ORDER_FIELDS, signature_type=2, maker="0x1111111111111111111111111111111111111111"),
+        replace(ORDER_FIELDS, exchange=NEG_RISK_EXCHANGE),
+        replace(ORDER_FIELDS, signature_type=1, maker=WALLET),
+        replace(ORDER_FIELDS, signature_type=2, maker=WALLET),
+        replace(ORDER_FIELDS, signature_type=3, maker=WALLET, signer=WALLET),
+        replace(ORDER_FIELDS, signature_type=3, maker=WALLET, signer=WALLET, exchange=EXCHANGE_V3, domain_version="3"),
         replace(ORDER_FIELDS, chain_id=80002, salt=2**53 - 1),
     ],
-    ids=["buy", "sell", "exchange v3", "metadata", "safe wallet", "testnet"],
+    ids=[
+        "buy",
+        "sell",
+        "exchange v3",
+        "metadata",
+        "neg-risk",
+        "proxy",
+        "safe",
+        "deposit wallet",
+        "deposit wallet on exchange v3",
+        "testnet",
+    ],
 )
 async def test_both_official_clients_agree_on_hash_and_signature(client, fields):
-    signer = KeyFileSigner(bytes.fromhex(KEY[2:]), fields.chain_id)
+    signer = KeyFileSigner(bytes.fromhex(KEY[2:]), fields.chain_id, WALLET)
 
     assert client(fields) == (order_hash(fields), await signer.sign_order(fields))
 

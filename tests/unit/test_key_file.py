@@ -13,6 +13,7 @@ from services.common.signing.key_file import KeyFileRejected, KeyFileSigner
 
 KEY = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
+WALLET, OTHER = "0x" + "a1" * 20, "0x" + "b2" * 20
 CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
@@ -71,14 +72,43 @@ async def test_signing_the_same_order_again_gives_the_same_bytes(key_file):
         {"chain_id": 1},
         {"domain_version": "1"},
         {"signature_type": 3},
+        {"signature_type": 4},
+        {"signature_type": 1, "maker": WALLET, "signer": WALLET},
+        {"signature_type": 2, "maker": OTHER},
+        {"signature_type": 3, "maker": OTHER, "signer": OTHER},
+        {"signature_type": 3, "maker": WALLET},
+        {"maker": WALLET},
         {"maker_amount": -1},
         {"metadata": "0x00"},
     ],
-    ids=["another signer", "another chain", "old domain", "deposit wallet", "negative amount", "short metadata"],
+    ids=[
+        "another signer",
+        "another chain",
+        "old domain",
+        "own wallet as a deposit wallet",
+        "unknown type",
+        "proxy as its own signer",
+        "another's safe",
+        "another's deposit wallet",
+        "deposit wallet of another signer",
+        "wallet as an EOA",
+        "negative amount",
+        "short metadata",
+    ],
 )
 async def test_what_is_not_its_own_is_refused(key_file, changes):
     with pytest.raises(SignerRefused):
-        await KeyFileSigner.read(key_file, 137).sign_order(an_order(**changes))
+        await KeyFileSigner.read(key_file, 137, WALLET).sign_order(an_order(**changes))
+
+
+@pytest.mark.parametrize("signature_type", [1, 2, 3])
+async def test_a_contract_wallet_is_signed_for_only_where_it_is_named(key_file, signature_type):
+    signs = WALLET if signature_type == 3 else ADDRESS
+    order = an_order(signature_type=signature_type, maker=WALLET, signer=signs)
+
+    assert await KeyFileSigner.read(key_file, 137, WALLET).sign_order(order)
+    with pytest.raises(SignerRefused):
+        await KeyFileSigner.read(key_file, 137).sign_order(order)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o644, 0o666])

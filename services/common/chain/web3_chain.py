@@ -7,6 +7,7 @@ from typing import Any
 from services.common.chain import decode, subscription
 from services.common.chain.rpc import Rpc
 from services.common.polymarket.environment import Endpoints
+from services.common.polymarket.parse.gamma import is_position_id
 from services.common.ports.chain import ChainUnavailable, FillLog, Head, OrderStatus, Receipt, Transfer
 
 # Selectors of venue.md 6.1.
@@ -27,7 +28,7 @@ class Web3Chain:
         self._exchanges = [address.lower() for address in endpoints.exchanges]
         self._tokens = [endpoints.ctf_address.lower(), endpoints.position_manager_address.lower()]
         self._collateral = endpoints.collateral_address.lower()
-        self._ctf = endpoints.ctf_address.lower()
+        self._ctf, self._positions = self._tokens
         self._block_times: dict[str, datetime] = {}
         self._chain_id: int | None = None
 
@@ -72,7 +73,8 @@ class Web3Chain:
 
     async def token_balance(self, wallet: str, token_id: str, block: int | None = None) -> int:
         data = BALANCE_OF_TOKEN + decode.topic(wallet)[2:] + f"{int(token_id):064x}"
-        return _one(await self._call(self._ctf, data, block))
+        held_in = self._positions if is_position_id(token_id) else self._ctf
+        return _one(await self._call(held_in, data, block))
 
     async def collateral_balance(self, wallet: str) -> int:
         return _one(await self._call(self._collateral, BALANCE_OF + decode.topic(wallet)[2:]))

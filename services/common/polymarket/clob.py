@@ -52,7 +52,6 @@ class ClobRest:
         self._signer = signer
         self._clock = clock
         self._signature_type = signature_type
-        self._exchange = endpoints.exchange_address
 
     async def close(self) -> None:
         self._key.close()
@@ -101,7 +100,7 @@ class ClobRest:
         spendable = await self._signed("/balance-allowance", read_spendable, "balance_allowance", params)
         if spendable is None:
             raise VenueUnavailable("/balance-allowance: HTTP 404")
-        return Wallet(spendable.balance_micros, spendable.allowance(self._exchange), read_at)
+        return Wallet(spendable.balance_micros, spendable.single or 0, read_at, spendable.allowances)
 
     async def server_time(self) -> datetime:
         time = await self._reads.get("/time", _time, source="time")

@@ -33,7 +33,7 @@ def order_hash(fields: OrderFields) -> str:
 def order_digest(fields: OrderFields) -> bytes:
     """The 32 bytes that are signed; the same for every signature type but 3."""
     domain = domain_separator(fields.chain_id, fields.exchange.lower(), fields.domain_version)
-    return keccak(b"\x19\x01" + domain + _order_struct(fields))
+    return keccak(b"\x19\x01" + domain + struct_hash(fields))
 
 
 @lru_cache(maxsize=64)
@@ -42,14 +42,14 @@ def domain_separator(chain_id: int, exchange: str, version: str) -> bytes:
     if version not in DOMAIN_VERSIONS:
         raise UnknownDomain(f"exchange domain version {version!r}")
     name, text = keccak(EXCHANGE_NAME.encode()), keccak(version.encode())
-    return keccak(_EXCHANGE_DOMAIN_TYPE + name + text + _word(chain_id) + _address(exchange))
+    return keccak(_EXCHANGE_DOMAIN_TYPE + name + text + word(chain_id) + _address(exchange))
 
 
 def auth_digest(address: str, timestamp: int, nonce: int, chain_id: int) -> bytes:
     """The 32 bytes of a `ClobAuth`, which creates or derives API credentials; `timestamp` in seconds."""
-    domain = keccak(_AUTH_DOMAIN_TYPE + keccak(b"ClobAuthDomain") + keccak(b"1") + _word(chain_id))
+    domain = keccak(_AUTH_DOMAIN_TYPE + keccak(b"ClobAuthDomain") + keccak(b"1") + word(chain_id))
     stamp, statement = keccak(str(timestamp).encode()), keccak(AUTH_STATEMENT.encode())
-    struct = keccak(_AUTH_TYPE + _address(address) + stamp + _word(nonce) + statement)
+    struct = keccak(_AUTH_TYPE + _address(address) + stamp + word(nonce) + statement)
     return keccak(b"\x19\x01" + domain + struct)
 
 
@@ -60,24 +60,26 @@ def checksum_address(address: str) -> str:
     return "0x" + "".join(c.upper() if int(digits[i], 16) >= 8 else c for i, c in enumerate(plain))
 
 
-def _order_struct(fields: OrderFields) -> bytes:
+def struct_hash(fields: OrderFields) -> bytes:
+    """The order by itself, under no exchange's domain."""
     return keccak(
         ORDER_TYPE_HASH
-        + _word(fields.salt)
+        + word(fields.salt)
         + _address(fields.maker)
         + _address(fields.signer)
-        + _word(int(fields.token_id))
-        + _word(fields.maker_amount)
-        + _word(fields.taker_amount)
-        + _word(0 if fields.side is Side.BUY else 1)
-        + _word(fields.signature_type)
-        + _word(fields.timestamp_ms)
+        + word(int(fields.token_id))
+        + word(fields.maker_amount)
+        + word(fields.taker_amount)
+        + word(0 if fields.side is Side.BUY else 1)
+        + word(fields.signature_type)
+        + word(fields.timestamp_ms)
         + _bytes32(fields.metadata)
         + _bytes32(fields.builder)
     )
 
 
-def _word(value: int) -> bytes:
+def word(value: int) -> bytes:
+    """A uint256 as the ABI writes it."""
     return value.to_bytes(32, "big")
 
 

@@ -1,7 +1,7 @@
 """The ports of the venue: the CLOB where orders go, market data, and the public record of trades."""
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -64,11 +64,19 @@ class OpenOrder:
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """What the venue says a wallet may spend: collateral and the exchange's allowance, in micro-USDC."""
+    """What the venue says a wallet may spend, in micro-USDC: collateral, and what each exchange may take of it.
+
+    `allowances` by exchange, lower case; one that is not among them may take `allowance_micros`.
+    """
 
     balance_micros: int
     allowance_micros: int
     read_at: datetime
+    allowances: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    def allowance(self, exchange: str) -> int:
+        """What this exchange may take."""
+        return self.allowances.get(exchange.lower(), self.allowance_micros)
 
 
 class Clob(Protocol):

@@ -8,10 +8,12 @@ from coincurve import PrivateKey
 from eth_hash.auto import keccak
 
 from services.common.domain.intent import OrderFields
+from services.common.polymarket.deposit_wallet import nested_digest, nested_signature
 from services.common.polymarket.eip712 import UnknownDomain, auth_digest, checksum_address, order_digest
 from services.common.ports.signer import SignerRefused
 
 _KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}")
+_CONTRACT_WALLETS = range(1, 4)
 _DEPOSIT_WALLET = 3
 
 
@@ -20,20 +22,24 @@ class KeyFileRejected(Exception):
 
 
 class KeyFileSigner:
-    """`Signer` over a private key in a file that only its owner may read (mode 0600 or 0400)."""
+    """`Signer` over a private key in a file that only its owner may read (mode 0600 or 0400).
 
-    __slots__ = ("_address", "_chain_id", "_key")
+    It signs for its own address, and for the contract wallet that it is given, whatever the type of its signature.
+    """
 
-    def __init__(self, key: bytes, chain_id: int) -> None:
+    __slots__ = ("_address", "_chain_id", "_key", "_wallet")
+
+    def __init__(self, key: bytes, chain_id: int, wallet: str = "") -> None:
+        self._wallet = wallet.lower()
         self._key = PrivateKey(key)
         self._chain_id = chain_id
         public = self._key.public_key.format(compressed=False)[1:]
         self._address = checksum_address("0x" + keccak(public)[-20:].hex())
 
     @classmethod
-    def read(cls, path: Path, chain_id: int) -> "KeyFileSigner":
+    def read(cls, path: Path, chain_id: int, wallet: str = "") -> "KeyFileSigner":
         """The signer of the key in `path`: 64 hex digits. Raises `KeyFileRejected`."""
-        return cls(read_key(path), chain_id)
+        return cls(read_key(path), chain_id, wallet)
 
     def __repr__(self) -> str:
         return f"KeyFileSigner({self._address})"
@@ -43,16 +49,27 @@ class KeyFileSigner:
         return self._address
 
     async def sign_order(self, fields: OrderFields) -> str:
-        if fields.signer.lower() != self._address.lower():
-            raise SignerRefused(f"the order names another signer: {fields.signer}")
-        if fields.chain_id != self._chain_id:
-            raise SignerRefused(f"the order is for chain {fields.chain_id}")
-        if fields.signature_type >= _DEPOSIT_WALLET:
-            raise SignerRefused(f"signature type {fields.signature_type} is not signed here")
+        self._check(fields)
         try:
+            if fields.signature_type == _DEPOSIT_WALLET:
+                return nested_signature(fields, self._sign(nested_digest(fields)))
             return self._sign(order_digest(fields))
         except (UnknownDomain, ValueError, OverflowError) as error:
             raise SignerRefused(str(error)) from error
+
+    def _check(self, fields: OrderFields) -> None:
+        """Raise `SignerRefused` for an order that is not this key's to sign."""
+        if fields.signature_type not in {0, *_CONTRACT_WALLETS}:
+            raise SignerRefused(f"signature type {fields.signature_type} is not known")
+        own = self._address.lower()
+        maker = self._wallet if fields.signature_type in _CONTRACT_WALLETS else own
+        signer = maker if fields.signature_type == _DEPOSIT_WALLET else own
+        if fields.signer.lower() != signer:
+            raise SignerRefused(f"the order names another signer: {fields.signer}")
+        if fields.maker.lower() != maker:
+            raise SignerRefused(f"the order names another maker: {fields.maker}")
+        if fields.chain_id != self._chain_id:
+            raise SignerRefused(f"the order is for chain {fields.chain_id}")
 
     async def sign_auth(self, timestamp: int, nonce: int) -> str:
         return self._sign(auth_digest(self._address, timestamp, nonce, self._chain_id))

@@ -6,7 +6,7 @@ from services.common.domain.verdict import Verdict
 from services.engine.case import Case, age_ms
 from services.engine.guards.answer import guard, missing, unless
 
-SUPPORTED = frozenset({TokenProtocol.CTF})
+SUPPORTED = frozenset({TokenProtocol.CTF, TokenProtocol.POSITIONS})
 """The token protocols that orders can be built for."""
 
 
@@ -33,7 +33,7 @@ def _state(market: Market, token_id: str) -> Verdict:
         "not_active": not market.active,
         "not_accepting_orders": not (market.accepting_orders and market.has_book),
     }
-    limit = {"state": "open", "resolution": "none", "protocol": str(TokenProtocol.CTF), "accepting": "true"}
+    limit = {"state": "open", "resolution": "none", "protocol": " or ".join(sorted(SUPPORTED)), "accepting": "true"}
     return unless(reasons, _observed(market), limit)
 
 

@@ -82,10 +82,6 @@ class Spendable:
     allowances: dict[str, int]
     single: int | None
 
-    def allowance(self, spender: str) -> int:
-        """What this spender may take; a spender that is not named may take nothing."""
-        return self.single if self.single is not None else self.allowances.get(spender.lower(), 0)
-
 
 @dataclass(frozen=True, slots=True)
 class TradesPage:
