@@ -69,7 +69,7 @@ CAUGHT_BY: dict[str, int] = {
     "what_was_given_up_is_followed_by_another_order": 64,
     "writes_carry_no_fence": 44,
     "nothing_is_ever_given_up": 3,
-    "the_accounts_line_is_not_compared": 109,
+    "the_accounts_line_is_not_compared": 255,
     "a_resend_does_not_look_at_the_stop": 260,
     "an_exit_forgets_what_it_sold": 6,
     "attempts_of_an_exit_are_opened_side_by_side": 49,
