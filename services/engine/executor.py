@@ -20,11 +20,12 @@ from services.engine import evidence, metrics
 from services.engine.breaker import Breaker
 from services.engine.claims import Claim
 from services.engine.evidence import Match
-from services.engine.generation import retry_after, wait_after
+from services.engine.generation import wait_after
 from services.engine.line import Line
 from services.engine.lookout import Lookout
 from services.engine.pipeline import Approved
 from services.engine.planner import Plan
+from services.engine.retries import retry_after
 from services.engine.timing import Timing
 
 log = structlog.get_logger()

@@ -9,6 +9,7 @@ import pytest
 from services.common.domain.fill import TradeStatus
 from services.common.domain.intent import Outcome
 from services.common.domain.market import Side
+from services.common.polymarket.environment import PRODUCTION
 from tests.contract.venue_scenes import CASH, SHARE, Scene, in_memory, over_the_network
 from tests.venue_process import Venue, venue_process
 
@@ -99,7 +100,7 @@ async def test_the_wallet_says_what_may_be_spent(scene: Scene) -> None:
     wallet = await scene.clob.wallet()
 
     assert wallet.balance_micros == CASH
-    assert wallet.allowance_micros >= CASH
+    assert [wallet.allowance(exchange) >= CASH for exchange in PRODUCTION.exchanges] == [True] * 3
 
 
 async def test_the_clock_of_the_venue_is_ours(scene: Scene) -> None:

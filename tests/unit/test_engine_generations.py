@@ -10,9 +10,10 @@ from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.intent import Attempt, IntentState, Outcome
 from services.common.domain.lifecycle import CopyState, ForbiddenTransition
 from services.common.polymarket.classify import REFUSALS
-from services.engine.generation import RETRY_AFTER, allows_another, retry_after
+from services.engine.generation import RETRY_AFTER, allows_another
 from services.engine.incidents import incidents
 from services.engine.process_facts import Trouble
+from services.engine.retries import retry_after
 from tests.builders import NOON, a_copy, a_trade, an_intent
 from tests.engine_world import ACCOUNT, SHARE, World
 
