@@ -12,6 +12,8 @@ from enum import StrEnum
 SECOND_MS = 1_000
 TEN_S_MS = 10 * SECOND_MS
 TEN_MIN_MS = 600 * SECOND_MS
+# Beyond its limit an address is slowed down before it is refused: so much of the limit more, each request later than the last.
+SLOWED = 10
 
 
 class Mode(StrEnum):
@@ -25,14 +27,15 @@ class Mode(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Rule:
     """So many requests of one address within so long; `path` of several surfaces begins with theirs, and one that ends in a
-    slash goes on."""
+    slash goes on. Nothing below `beside` counts."""
 
     methods: tuple[str, ...]
     paths: tuple[str, ...]
     windows: tuple[tuple[int, int], ...]
+    beside: str = ""
 
     def covers(self, method: str, path: str) -> bool:
-        if self.methods and method not in self.methods:
+        if (self.methods and method not in self.methods) or (self.beside and path.startswith(self.beside)):
             return False
         return any(path.startswith(one) if one.endswith("/") else path == one for one in self.paths)
 
@@ -45,6 +48,7 @@ def _trades(method: str, path: str, burst: int, sustained: int) -> Rule:
     return Rule((method,), (path,), ((burst, TEN_S_MS), (sustained, TEN_MIN_MS)))
 
 
+LISTINGS = ("/gamma/markets", "/gamma/markets/keyset", "/gamma/events", "/gamma/events/keyset")
 RULES = (
     _reads("/clob/", 9_000),
     _reads("/clob/ok", 100),
@@ -73,15 +77,28 @@ RULES = (
     _reads("/clob/balance-allowance", 200),
     _reads("/clob/balance-allowance/update", 50),
     _reads("/clob/auth/", 100),
-    _reads("/data/", 1_000),
-    Rule((), ("/data/trades", "/data/v2/trades"), ((200, TEN_S_MS),)),
-    Rule((), ("/data/positions", "/data/v2/positions"), ((150, TEN_S_MS),)),
+    Rule((), ("/data/",), ((1_000, TEN_S_MS),), beside="/data/v2/"),
+    _reads("/data/trades", 200),
+    _reads("/data/positions", 150),
     _reads("/data/closed-positions", 150),
+    _reads("/data/v2/", 800),
+    _reads("/data/v2/trades", 300),
+    _reads("/data/v2/activity", 200),
+    _reads("/data/v2/positions", 200),
     _reads("/gamma/", 4_000),
+    Rule((), LISTINGS, ((900, TEN_S_MS),)),
     Rule((), ("/gamma/markets", "/gamma/markets/keyset"), ((300, TEN_S_MS),)),
     Rule((), ("/gamma/events", "/gamma/events/keyset"), ((500, TEN_S_MS),)),
     _reads("/gamma/public-search", 350),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """How long an answer is kept back, or, of a request that is refused, after how long it may be sent again: 0 where neither."""
+
+    delay_ms: int = 0
+    retry_ms: int = 0
 
 
 class Windows:
@@ -90,24 +107,28 @@ class Windows:
     def __init__(self) -> None:
         self._asked: defaultdict[tuple[str, Rule, int], deque[int]] = defaultdict(deque)
 
-    def admit(self, address: str, method: str, path: str, now_ms: int) -> int:
-        """0, and the request is counted; or the milliseconds after which it may be sent again."""
+    def admit(self, address: str, method: str, path: str, now_ms: int) -> Admission:
+        """What becomes of a request; it is counted where it is not refused."""
         windows = [
             (self._asked[address, rule, span], most, span)
             for rule in RULES
             if rule.covers(method, path)
             for most, span in rule.windows
         ]
-        wait = 0
+        delay, retry = 0, 0
         for asked, most, span in windows:
             while asked and asked[0] <= now_ms - span:
                 asked.popleft()
-            if len(asked) >= most:
-                wait = max(wait, asked[0] + span - now_ms)
-        if not wait:
-            for asked, _, _ in windows:
-                asked.append(now_ms)
-        return wait
+            beyond = len(asked) - most
+            if beyond >= max(most // SLOWED, 1):
+                retry = max(retry, asked[0] + span - now_ms)
+            elif beyond >= 0:
+                delay = max(delay, (beyond + 1) * min(span, TEN_S_MS) // most)
+        if retry:
+            return Admission(retry_ms=retry)
+        for asked, _, _ in windows:
+            asked.append(now_ms)
+        return Admission(delay_ms=delay)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.venue.limits import RULES, TIERS, Buckets, Windows
+from services.venue.limits import RULES, TIERS, Admission, Buckets, Windows
 
 HERE, THERE = "127.0.0.1", "127.0.0.2"
 SIGNER = "0x" + "77" * 20
@@ -25,8 +25,13 @@ def rules(method: str, path: str) -> set[tuple[int, int]]:
         ("GET", "/clob/notifications", {(9_000, 10_000), (900, 10_000), (125, 10_000)}),
         ("DELETE", "/clob/notifications", {(9_000, 10_000), (125, 10_000)}),
         ("GET", "/clob/auth/derive-api-key", {(9_000, 10_000), (100, 10_000)}),
-        ("GET", "/data/v2/positions", {(1_000, 10_000), (150, 10_000)}),
-        ("GET", "/gamma/markets/keyset", {(4_000, 10_000), (300, 10_000)}),
+        ("GET", "/data/positions", {(1_000, 10_000), (150, 10_000)}),
+        ("GET", "/data/trades", {(1_000, 10_000), (200, 10_000)}),
+        ("GET", "/data/v2/positions", {(800, 10_000), (200, 10_000)}),
+        ("GET", "/data/v2/trades", {(800, 10_000), (300, 10_000)}),
+        ("GET", "/data/v2/activity", {(800, 10_000), (200, 10_000)}),
+        ("GET", "/gamma/markets/keyset", {(4_000, 10_000), (900, 10_000), (300, 10_000)}),
+        ("GET", "/gamma/events", {(4_000, 10_000), (900, 10_000), (500, 10_000)}),
         ("GET", "/admin/health", set()),
     ],
 )
@@ -34,15 +39,28 @@ def test_every_path_has_the_windows_that_are_documented_for_it(method, path, win
     assert rules(method, path) == windows
 
 
-def test_a_window_slides_and_belongs_to_one_address():
-    windows = Windows()
-    asked = [windows.admit(HERE, "GET", "/clob/ok", now_ms=at) for at in range(0, 1_010, 10)]
+FREE = Admission()
 
-    assert asked == [0] * 100 + [9_000]
-    assert windows.admit(THERE, "GET", "/clob/ok", now_ms=1_000) == 0
-    assert windows.admit(HERE, "GET", "/clob/time", now_ms=1_000) == 0
-    assert windows.admit(HERE, "GET", "/clob/ok", now_ms=10_000) == 0
-    assert windows.admit(HERE, "GET", "/clob/ok", now_ms=10_000) == 10
+
+def test_whoever_asks_more_waits_longer_and_longer_and_is_refused_at_last():
+    windows = Windows()
+    asked = [windows.admit(HERE, "GET", "/clob/ok", now_ms=at) for at in range(0, 1_110, 10)]
+    slowed = [Admission(delay_ms=late) for late in range(100, 1_001, 100)]
+
+    assert asked == [*[FREE] * 100, *slowed, Admission(retry_ms=8_900)]
+    assert windows.admit(THERE, "GET", "/clob/ok", now_ms=1_100) == FREE
+    assert windows.admit(HERE, "GET", "/clob/time", now_ms=1_100) == FREE
+
+
+def test_a_window_slides():
+    windows = Windows()
+    for at in range(0, 1_100, 10):
+        windows.admit(HERE, "GET", "/clob/ok", now_ms=at)
+
+    # What is refused is not counted, so that the oldest request makes room for one, and eleven for one that does not wait.
+    assert windows.admit(HERE, "GET", "/clob/ok", now_ms=9_999) == Admission(retry_ms=1)
+    assert windows.admit(HERE, "GET", "/clob/ok", now_ms=10_000) == Admission(delay_ms=1_000)
+    assert windows.admit(HERE, "GET", "/clob/ok", now_ms=10_110) == FREE
 
 
 def test_paths_of_one_group_share_its_window():
@@ -50,7 +68,17 @@ def test_paths_of_one_group_share_its_window():
     paths = ("/clob/data/orders", "/clob/data/trades")
     asked = [windows.admit(HERE, "GET", paths[turn % 2], now_ms=0) for turn in range(901)]
 
-    assert asked == [0] * 900 + [10_000]
+    assert asked == [*[FREE] * 900, Admission(delay_ms=11)]
+
+
+def test_nobody_waits_longer_for_a_window_of_ten_minutes_than_for_one_of_ten_seconds():
+    windows = Windows()
+    # Not so fast that the window of ten seconds would count.
+    asked = [windows.admit(HERE, "DELETE", "/clob/cancel-all", now_ms=turn * 50) for turn in range(6_601)]
+
+    assert asked[:6_000] == [FREE] * 6_000
+    assert asked[-2].delay_ms == 1_000
+    assert asked[-1].retry_ms > 0
 
 
 def test_a_batch_passes_whole_or_not_at_all_and_tokens_come_back_with_time():

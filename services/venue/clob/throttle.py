@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 from eth_utils.address import is_address
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -14,7 +16,8 @@ from services.venue.clob.answers import Told, answer, endpoint, tell
 from services.venue.clob.gate import Gate
 from services.venue.clob.parse import fields, read_body
 from services.venue.credentials import ApiKey
-from services.venue.limits import SECOND_MS, TIERS, Buckets, Mode, Spent, Windows
+from services.venue.data.answers import rate_limited
+from services.venue.limits import SECOND_MS, TIERS, Admission, Buckets, Mode, Spent, Windows
 from services.venue.refusals import Refusal
 
 TOO_MANY = {"error": "Too Many Requests"}
@@ -38,9 +41,10 @@ class Limits:
     def admin_routes(self) -> list[Route]:
         return [Route("/admin/limits", endpoint(self.set), methods=["POST"])]
 
-    def admit(self, address: str, method: str, path: str) -> int:
-        """0, or the milliseconds to wait."""
-        return self._windows.admit(address, method, path, self._now_ms()) if self._mode is Mode.ON else 0
+    def admit(self, address: str, method: str, path: str) -> Admission:
+        """Whether, and how soon, a request of this address is answered."""
+        asked = address, method, path, self._now_ms()
+        return self._windows.admit(*asked) if self._mode is Mode.ON else Admission()
 
     def spend(self, request: Request, key: ApiKey, cost: int, *, cancels: bool) -> None:
         """Count orders or cancels of a signer, and tell him where he stands. Raises `Told` where they are too many."""
@@ -87,7 +91,7 @@ class Limits:
 
 
 class Throttle:
-    """Around the application: a request beyond a window of its address is answered by 429."""
+    """Around the application: a request beyond a window of its address is answered late, and one far beyond it by 429."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self._app = app
@@ -96,10 +100,20 @@ class Throttle:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             address = (scope.get("client") or ("",))[0]
-            if wait := self._limits.admit(address, scope["method"], scope["path"]):
-                await answer(TOO_MANY, 429, {"Retry-After": _seconds(wait)})(scope, receive, send)
+            admission = self._limits.admit(address, scope["method"], scope["path"])
+            if admission.retry_ms:
+                await _refusal(scope["path"], admission.retry_ms)(scope, receive, send)
                 return
+            if admission.delay_ms:
+                await asyncio.sleep(admission.delay_ms / SECOND_MS)  # clock: a client waits in the machine's time
         await self._app(scope, receive, send)
+
+
+def _refusal(path: str, retry_ms: int) -> Response:
+    """In the words of the surface that was asked."""
+    if path.startswith("/data/v2/"):
+        return rate_limited(int(_seconds(retry_ms)))
+    return answer(TOO_MANY, 429, {"Retry-After": _seconds(retry_ms)})
 
 
 def _seconds(milliseconds: int) -> str:

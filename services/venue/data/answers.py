@@ -150,11 +150,16 @@ class Answers:
         return endpoint
 
 
-def _fault(code: str, text: str, trace: str, parameter: str = "") -> Response:
+def rate_limited(after_s: int) -> Response:
+    """What version 2 says to whoever asks too much."""
+    return _fault("rate_limited", _TEXTS["rate_limited"], uuid.uuid4().hex, after_s=after_s)  # chance: a name
+
+
+def _fault(code: str, text: str, trace: str, parameter: str = "", after_s: int | None = None) -> Response:
     status, retryable, wait = CODES[code]
     fault = {"error": text, "code": code, "retryable": retryable, "trace_id": trace}
     named = {"parameter": parameter} if parameter else {}
-    return _json(fault | named, status, {"x-trace-id": trace, **_later(wait)})
+    return _json(fault | named, status, {"x-trace-id": trace, **_later(wait if after_s is None else after_s)})
 
 
 def _later(wait_s: int | None) -> dict[str, str]:
