@@ -6,6 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable
 
 import structlog
+import uvloop
 
 log = structlog.get_logger()
 
@@ -13,7 +14,8 @@ log = structlog.get_logger()
 def run(service: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     """Run `service(stop)` until it returns; SIGTERM and SIGINT set `stop`. Exits 1 when it raises."""
     try:
-        asyncio.run(_until_stopped(service))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_until_stopped(service))
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception:
