@@ -102,7 +102,7 @@ class World:
         self._trade(-30.0, OTHER_TOKEN, Side.BUY, 50, follows=False)
         at = 2.0
         for number in range(self.random.randint(1, 6)):
-            at += self.random.choice([0.2, 1.0, 3.0, 6.0])
+            at += self.random.choice([0.0, 0.2, 1.0, 3.0, 6.0])
             token = self.random.choice([TOKEN, TOKEN, OTHER_TOKEN])
             sells = number > 0 and self._held.get(token, 0) > 0 and self.random.random() < 0.4
             if sells:
