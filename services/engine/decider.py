@@ -1,5 +1,6 @@
 """Decides on one copy after the other: look, judge, keep. Decisions of an account are serial, whatever comes after is not."""
 
+from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -52,13 +53,14 @@ class Decider:
         self._timing = timing
         self._line = line
 
-    async def decide(self, claim: Claim, copy: Copy) -> Copy | None:
-        """The copy with its stored intent, ready to be sent; None where there is nothing to send, and that is written.
+    async def decide(self, claim: Claim, copy: Copy, looking: Awaitable[Around]) -> Copy | None:
+        """The copy with its stored intent, ready to be sent; None where there is nothing to send, and that is written. `looking` gives what
+        lies around the copy.
 
         Raises `VenueUnavailable` and `ChainUnavailable` before anything is written: then the claim is to be given back.
         """
         # What is slow to come must not be waited for in the line, which is everybody's.
-        around = await self._snapshot.around(copy)
+        around = await looking
         async with self._line.decision():
             for _ in range(TRIES):
                 begun = await self._once(claim, copy, around)

@@ -38,6 +38,8 @@ class Line:
         self._turn = asyncio.Lock()
         self._in_hand: dict[CopyRef, InHand] = {}
         self._left: tuple[float, Account] | None = None
+        self.place = 0
+        """Advances whenever this process knows that the account was moved."""
 
     @property
     def entries(self) -> tuple[str, ...]:
@@ -80,7 +82,7 @@ class Line:
 
     @property
     def account(self) -> Account | None:
-        """The account as a decision of this process has left it a moment ago; None where it has to be read.
+        """The account as it was read, or a decision of this process has left it, a moment ago; None where it has to be read.
 
         Others may have moved it since. An intent commits only on the `seq` that it was decided on, so they are not missed.
         """
@@ -91,10 +93,17 @@ class Line:
     def moved(self, account: Account, change: ExposureChange) -> None:
         """A decision on `account` has committed with this change."""
         after = replace(account, seq=account.seq + 1, exposure=applied(account.exposure, change))
+        self.place += 1
         self._left = self._clock.monotonic(), after
+
+    def read(self, account: Account, place: int) -> None:
+        """The account as it was read ahead of a decision, from when the line was at `place`."""
+        if place == self.place:
+            self._left = self._clock.monotonic(), account
 
     def forget(self) -> None:
         """The account was moved by something else."""
+        self.place += 1
         self._left = None
 
     @asynccontextmanager

@@ -122,18 +122,18 @@ class Snapshot:
             deadline_at=now + timedelta(milliseconds=account.limits.intent_lifetime_ms),
         )
 
+    async def prepared(self, known: Account | None) -> Account:
+        """The account, read where it is not `known`, with everything at hand that a decision on it needs."""
+        account = known or await self._stores.accounts.get(self._account_id)
+        if account is None:
+            raise AccountGone(self._account_id)
+        await asyncio.gather(self._covering(account), self._marked(account), self._wallets.get())
+        return account
+
     def sent(self, copy: Copy) -> None:
         """An order of this copy was journaled by this process: it counts from now on, without being read."""
         self._journal.sent(copy)
         self._begun.add(copy.copy_id)
-
-    async def expect(self, token_id: str) -> None:
-        """A decision on this token is near: read what it needs while the copy is still being claimed."""
-        try:
-            await self.read_ahead(token_id)
-        except VenueUnavailable:
-            # The decision asks again, and says so.
-            return
 
     async def read_ahead(self, token_id: str) -> None:
         """Read the token's market and book, which then are at hand. Raises `VenueUnavailable`."""

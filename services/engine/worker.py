@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from services.common.crashpoints import crashpoint
-from services.common.domain.copy import Copy, CopyKind
+from services.common.domain.copy import Copy, CopyKind, CopyRef
 from services.common.domain.lifecycle import CopyState
 from services.common.loop import one_turn
 from services.common.ports.chain import ChainUnavailable
@@ -24,7 +24,7 @@ from services.engine.gatekeeper import Gatekeeper
 from services.engine.line import Line
 from services.engine.lookout import Lookout
 from services.engine.resolve import Resolver
-from services.engine.snapshot import Snapshot
+from services.engine.snapshot import AccountGone, Around, Snapshot
 from services.engine.timing import Timing
 
 log = structlog.get_logger()
@@ -81,7 +81,7 @@ class Worker:
     def expect(self, token_id: str) -> None:
         """There is work on this token."""
         self.wake()
-        reading = asyncio.create_task(self.desk.snapshot.expect(token_id))
+        reading = asyncio.create_task(self._read_ahead(token_id))
         self._readings.add(reading)
         reading.add_done_callback(self._readings.discard)
 
@@ -141,6 +141,7 @@ class Worker:
         since, busy = self._clock.monotonic(), self.desk.line.busy_tokens
         self._left_out = bool(busy)
         crashpoint("before_claim")
+        looks: dict[CopyRef, asyncio.Task[Around]] = {}
         copy = await self._stores.copies.claim(
             self.desk.account_id,
             self._name,
@@ -151,23 +152,47 @@ class Worker:
             only_exits=admission.only_exits,
             busy_tokens=busy,
             in_hand=self.desk.line.entries,
+            on_taken=lambda taken: self._look(taken, looks),
         )
         if copy is None:
             return False
         crashpoint("after_claim")
         if copy.state is not CopyState.EXECUTING:
             self.desk.line.take(copy)
-        task = asyncio.create_task(one_turn("copy", lambda: self._work(copy, since)))
+        task = asyncio.create_task(one_turn("copy", lambda: self._work(copy, since, looks.get(copy.ref))))
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._done(done, copy))
         return True
+
+    def _look(self, copy: Copy, looks: dict[CopyRef, asyncio.Task[Around]]) -> None:
+        if copy.state is not CopyState.EXECUTING and copy.kind is not CopyKind.DEBT:
+            looks[copy.ref] = task = asyncio.create_task(self._around(copy))
+            # What fails is told to whoever waits for it, and a copy that has to go back is not waited for.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    async def _around(self, copy: Copy) -> Around:
+        around, _ = await asyncio.gather(self.desk.snapshot.around(copy), self._prepare())
+        return around
+
+    async def _prepare(self) -> None:
+        place, known = self.desk.line.place, self.desk.line.account
+        account = await self.desk.snapshot.prepared(known)
+        if known is None:
+            self.desk.line.read(account, place)
+
+    async def _read_ahead(self, token_id: str) -> None:
+        try:
+            await asyncio.gather(self.desk.snapshot.read_ahead(token_id), self._prepare())
+        except (AccountGone, StoreUnavailable, VenueUnavailable):
+            # The decision asks again, and says so.
+            return
 
     def _done(self, task: asyncio.Task[bool], copy: Copy) -> None:
         self._tasks.discard(task)
         if self._left_out or copy.kind is not CopyKind.ENTRY:
             self.wake()
 
-    async def _work(self, copy: Copy, since: float) -> None:
+    async def _work(self, copy: Copy, since: float, look: asyncio.Task[Around] | None) -> None:
         try:
             async with held(self._stores.copies, copy, since, self._clock, self._timing) as claim:
                 if copy.state is CopyState.EXECUTING:
@@ -177,18 +202,18 @@ class Worker:
                 elif self._stopping:
                     await self._give_back(claim, "shutdown")
                 else:
-                    await self._begin(claim, copy)
+                    await self._begin(claim, copy, look)
         finally:
             self._leave(copy, decided=False)
         self._exits_due = self._exits_due or copy.kind is not CopyKind.ENTRY
 
-    async def _begin(self, claim: Claim, copy: Copy) -> None:
+    async def _begin(self, claim: Claim, copy: Copy, look: asyncio.Task[Around] | None) -> None:
         try:
-            if copy.kind is CopyKind.DEBT:
+            if look is None:
                 await self.desk.debts.owe(claim, copy)
                 self._leave(copy, decided=True)
                 return
-            chosen = await self.desk.decider.decide(claim, copy)
+            chosen = await self.desk.decider.decide(claim, copy, look)
             self._leave(copy, decided=not (claim.given_back or claim.lost))
         except (VenueUnavailable, ChainUnavailable) as error:
             log.warning("fact_away", copy=copy.copy_id, error=type(error).__name__, text=str(error)[:200])

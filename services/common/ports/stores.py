@@ -5,7 +5,7 @@ longer held (the fence has moved on, another was first): nothing was written. `S
 have been applied. Lease times are the database's own.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -54,6 +54,10 @@ class Page(Generic[T]):
     total: int
 
 
+def unheard(copy: Copy) -> None:
+    """Nobody wants to hear of a copy that is taken."""
+
+
 class Copies(Protocol):
     """`user_activities`: created by the monitor, owned by the engine until `executed`, by the reconciler from then on."""
 
@@ -75,6 +79,7 @@ class Copies(Protocol):
         only_exits: bool = False,
         busy_tokens: Sequence[str] = (),
         in_hand: Sequence[str] = (),
+        on_taken: Callable[[Copy], None] = unheard,
     ) -> Copy | None:
         """Take one claimable copy: debts, then exits, then entries, eldest `claimable_at` first; fence + 1, lease from the database's clock.
 
@@ -82,6 +87,7 @@ class Copies(Protocol):
         An entry waits while an earlier copy (in chain order) of its (account, token) is still detected or claimed, unless that is a
         barred leader's; an exit waits for nobody. `barred_…` and `only_exits` apply to detected entries, not to what is executing.
         Of `busy_tokens` no entry or exit is taken. Nobody waits for copies that are `in_hand`: their claimant keeps the order himself.
+        `on_taken` hears of a copy before its place in the order is looked at, so that what it needs can be read meanwhile.
         """
         ...
 

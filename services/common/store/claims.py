@@ -9,6 +9,7 @@ from pymongo import ASCENDING, ReturnDocument
 from services.common.domain import transitions
 from services.common.domain.copy import Copy, CopyKind, CopyRef
 from services.common.domain.lifecycle import CopyState
+from services.common.ports.stores import unheard
 from services.common.store import activities
 from services.common.store.indexes import EPOCH
 from services.common.store.session import Collection, guarded
@@ -42,6 +43,7 @@ class MongoClaims:
         only_exits: bool = False,
         busy_tokens: Sequence[str] = (),
         in_hand: Sequence[str] = (),
+        on_taken: Callable[[Copy], None] = unheard,
     ) -> Copy | None:
         wanted = {
             "account": account_id,
@@ -57,6 +59,7 @@ class MongoClaims:
                 if taken is None:
                     return None
                 copy = activities.read(taken)
+                on_taken(copy)
                 if not await self._waits(copy, barred_leaders, in_hand):
                     return copy
                 await self._put_back(copy)

@@ -14,7 +14,7 @@ from services.common.domain.intent import Attempt, Intent, IntentState
 from services.common.domain.lifecycle import Actor, CopyState
 from services.common.domain.recent_order import RecentOrder, recent_order
 from services.common.domain.verdict import Decision
-from services.common.ports.stores import Begun, Change, Page
+from services.common.ports.stores import Begun, Change, Page, unheard
 from services.common.store.memory.database import MemoryDatabase
 
 RANK = {CopyKind.DEBT: 0, CopyKind.EXIT: 1, CopyKind.ENTRY: 2}
@@ -46,6 +46,7 @@ class MemoryCopies:
         only_exits: bool = False,
         busy_tokens: Sequence[str] = (),
         in_hand: Sequence[str] = (),
+        on_taken: Callable[[Copy], None] = unheard,
     ) -> Copy | None:
         await self._db.turn()
         now = self._db.now()
@@ -56,6 +57,7 @@ class MemoryCopies:
             if allowed and not self._waits(copy, barred_leaders, in_hand):
                 claimed = transitions.claimed(copy, worker, self._db.later(lease))
                 self._db.put(claimed)
+                on_taken(claimed)
                 return claimed
         return None
 
