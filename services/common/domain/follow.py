@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 
 class SizingMode(StrEnum):
@@ -57,7 +58,13 @@ class Policy:
 
     def digest(self) -> str:
         """A hash of the whole policy: a copy carries the policy it was made under."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True, default=str).encode()).hexdigest()
+        return _digest(self)
+
+
+@lru_cache(maxsize=1_024)
+def _digest(policy: Policy) -> str:
+    # Every write of a copy asks for it, and there are few policies.
+    return hashlib.sha256(json.dumps(asdict(policy), sort_keys=True, default=str).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
