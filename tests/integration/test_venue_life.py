@@ -4,8 +4,11 @@ import asyncio
 import itertools
 
 import pytest
+from polymarket.models.clob.notifications import MarketResolvedNotification
 
 from services.venue.bank import Bank
+from services.venue.conditions import Send
+from services.venue.node import addresses, calldata
 from services.venue.node.client import Node
 from tests.venue_chain import BUY, SELL
 from tests.venue_trader import CENT, SHARE, USDC, Trader, listening
@@ -225,6 +228,46 @@ async def approve(venue, owner, micros):
     pusd = "0xC011a7E12a19f7B1f670d46F03B03f3342E82DFB"
     await venue.node("eth_sendTransaction", {"from": owner.address, "to": pusd, "data": data})
     await venue.node("evm_mine")
+
+
+async def test_whoever_traded_in_a_market_is_notified_of_its_end_as_the_official_client_reads_it(web, trader, maker):
+    made = await a_market(web)
+    yes, no = made["tokens"]
+    await maker.place(no, BUY, 10 * SHARE, HALF, "GTC")
+    bought = await trader.place(yes, BUY, 10 * SHARE, HALF)
+    await trader.settled(bought["orderID"])
+    stranger = await Trader.join(web)
+    await command(web, "resolve", condition_id=made["condition_id"], outcome=1)
+    told = [await who.ask("/notifications", signature_type="0") for who in (trader, maker, stranger)]
+    (ended,) = [MarketResolvedNotification.parse_response(one) for one in told[0] if one["type"] == 4]
+
+    assert [[one["type"] for one in his] for his in told] == [[2, 4], [2, 4], []]
+    assert (ended.payload.condition_id, ended.payload.closed) == (made["condition_id"], True)
+    assert [(one.asset_id, one.winner) for one in ended.payload.tokens] == [(yes, False), (no, True)]
+
+
+async def test_a_wallet_that_has_paused_itself_is_found_out_by_its_next_match_and_heard_again_once_it_goes_on(
+    web, venue, trader, maker
+):
+    yes, no = (await a_market(web))["tokens"]
+    node = Node(venue.node_url)
+    at_once = calldata.write(("setUserPauseBlockInterval", ("uint256",)), 0)
+    await Bank(node).send([Send(addresses.ADMIN, addresses.EXCHANGE, at_once), to_exchange(maker, "pauseUser")])
+    resting = (await maker.place(no, BUY, 20 * SHARE, HALF, "GTC"))["orderID"]
+    taken = await trader.place(yes, BUY, 10 * SHARE, HALF)
+    (failed,) = await trader.settled(taken["orderID"], "FAILED")
+    await until_looked_up(web, resting, "CANCELED")
+    paused = await maker.refusal(no, BUY, 10 * SHARE, HALF, "GTC")
+    await Bank(node).send([to_exchange(maker, "unpauseUser")])
+    await node.close()
+
+    assert failed["status"] == "FAILED"
+    assert paused == (400, "order canceled in the CTF exchange contract")
+    assert (await maker.place(no, BUY, 10 * SHARE, HALF, "GTC"))["status"] == "live"
+
+
+def to_exchange(owner, call):
+    return Send(owner.address, addresses.EXCHANGE, calldata.write((call, ())))
 
 
 async def test_a_game_that_starts_empties_its_book(web, trader):

@@ -15,9 +15,20 @@ from starlette.routing import Route
 from services.venue.accounts import Kind
 from services.venue.clob.answers import endpoint
 from services.venue.clob.gate import Gate
+from services.venue.clob.market_rows import full
 from services.venue.clob.shapes import text
 from services.venue.digits import whole
-from services.venue.model import Event, Order, OrderEvent, TradeEvent, TradeStatus
+from services.venue.model import (
+    MICRO,
+    Event,
+    Market,
+    MarketEvent,
+    MarketNews,
+    Order,
+    OrderEvent,
+    TradeEvent,
+    TradeStatus,
+)
 from services.venue.refusals import Refusal
 
 MOST = 100
@@ -28,6 +39,7 @@ class Type(IntEnum):
 
     ORDER_CANCELLATION = 1
     ORDER_FILL = 2
+    MARKET_RESOLVED = 4
     ORDER_FILL_FAILED = 8
 
 
@@ -48,6 +60,8 @@ class Notifications:
         self._known = known
         self._now_ms = now_ms
         self._ids = count(1)
+        # Whom the end of a market concerns: the keys that have traded there, with the kinds of their wallets.
+        self._traded: defaultdict[str, dict[tuple[str, int], None]] = defaultdict(dict)
         self._of: defaultdict[str, deque[Notification]] = defaultdict(lambda: deque(maxlen=MOST))
 
     def routes(self) -> list[Route]:
@@ -79,20 +93,32 @@ class Notifications:
             kind = Type.ORDER_FILL if event.trade.status is TradeStatus.MINED else Type.ORDER_FILL_FAILED
             for part in event.trade.parts:
                 self._write(kind, part.order, trade_id=event.trade.trade_id, transaction_hash=event.trade.tx_hash)
+                self._traded[event.trade.market.condition_id][_addressee(part.order)] = None
+        elif isinstance(event, MarketEvent) and event.news is MarketNews.RESOLVED:
+            for owner, wallet_kind in self._traded.pop(event.market.condition_id, {}):
+                self._add(owner, wallet_kind, Type.MARKET_RESOLVED, _resolved(event.market))
 
     def _write(self, kind: Type, order: Order, **more: str) -> None:
-        owner = order.posted.owner
+        payload = _payload(order) | {name: value for name, value in more.items() if value}
+        self._add(*_addressee(order), kind, payload)
+
+    def _add(self, owner: str, wallet_kind: int, kind: Type, payload: dict[str, Any]) -> None:
         if not self._known(owner):
             return
-        number = next(self._ids)
-        body = {
-            "id": number,
-            "owner": owner,
-            "timestamp": self._now_ms() // 1000,
-            "type": int(kind),
-            "payload": _payload(order) | {name: value for name, value in more.items() if value},
-        }
-        self._of[owner].append(Notification(number, order.posted.signed.signature_type, body))
+        number, at = next(self._ids), self._now_ms() // 1000
+        body = {"id": number, "owner": owner, "timestamp": at, "type": int(kind), "payload": payload}
+        self._of[owner].append(Notification(number, wallet_kind, body))
+
+
+def _addressee(order: Order) -> tuple[str, int]:
+    return order.posted.owner, order.posted.signed.signature_type
+
+
+def _resolved(market: Market) -> dict[str, Any]:
+    """A market as it is listed, with what its tokens were paid."""
+    parts = market.payouts or (0, 0)
+    worth = {token: MICRO * part // max(sum(parts), 1) for token, part in zip(market.tokens, parts, strict=True)}
+    return full(market, worth) | {"icon": "", "image": "", "eventSlug": market.event_slug}
 
 
 def _payload(order: Order) -> dict[str, Any]:
