@@ -4,7 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from bench import chain, mesh, replay, venue
+from bench import chain, hour, leaders, mesh, replay, venue
 
 SINGLES = 25
 BURSTS = (5, 20)
@@ -17,6 +17,8 @@ def main() -> None:
         "mesh": asyncio.run(mesh.measure(folder, SINGLES, BURSTS)),
         "replay": replay.measure(folder),
         "venue": asyncio.run(venue.measure(folder / "venue")),
+        "leaders": asyncio.run(leaders.figures(folder / "leaders")),
+        "hour": asyncio.run(hour.measure(folder / "hour")),
         "chain": asyncio.run(chain.measure(folder / "chain")),
     }
     text = json.dumps(figures, indent=2)

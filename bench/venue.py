@@ -1,4 +1,4 @@
-"""The local venue alone, on its chain: round trips, matches, frames, leaders served, and what its memory does."""
+"""The local venue alone, on its chain: round trips, matches and frames."""
 
 import asyncio
 import json
@@ -44,19 +44,14 @@ class Place:
         return f"http://127.0.0.1:{self.port}"
 
 
-async def measure(
-    folder: Path, *, singles: int = 300, orders: int = 600, batch: int = 10_000, leaders: int = 1_000
-) -> dict[str, Any]:
-    """Figures of one run, with the conditions they were made under; `batch` is what memory is measured by."""
+async def measure(folder: Path, *, singles: int = 300, orders: int = 600, leaders: int = 1_000) -> dict[str, Any]:
+    """Figures of one run, with the conditions they were made under."""
     shutil.rmtree(folder, ignore_errors=True)
     found: dict[str, Any] = {"conditions": conditions()}
     async with running(folder) as place:
         found["order_round_trip_ms"] = await round_trip(place, singles)
         found["matched"] = await matched(place, orders)
         found["market_feed"] = await frames(place)
-        found["memory"] = await memory(place, batch)
-    async with running(folder / "crowd", "--leaders", str(leaders)) as place:
-        found["leaders"] = await activity(place)
     return found
 
 
@@ -95,9 +90,9 @@ async def round_trip(place: Place, count: int) -> dict[str, Any]:
     signer, took = Signer(1), list[float]()
     async with Line(place.port) as line:
         await signer.join(line, 1_000_000)
-        for body in _purchases(place, signer, count + 20):
+        for body in purchases(place, signer, count + 20):
             began = time.perf_counter()
-            _is_matched(await signer.send(line, "POST", "/order", body))
+            require_matched(await signer.send(line, "POST", "/order", body))
             took.append((time.perf_counter() - began) * 1_000)
     return {"orders": count} | quantiles(took[20:])
 
@@ -109,18 +104,18 @@ async def matched(place: Place, count: int) -> dict[str, Any]:
         lines = [await stack.enter_async_context(Line(place.port)) for _ in signers]
         for signer, line in zip(signers, lines, strict=True):
             await signer.join(line, 1_000_000)
-        before = await _settled(lines[0])
-        bodies = [_purchases(place, signer, count // LINES) for signer in signers]
+        before = await settled(lines[0])
+        bodies = [purchases(place, signer, count // LINES) for signer in signers]
         began = time.perf_counter()
         await asyncio.gather(*map(_send_all, signers, lines, bodies))
         took = time.perf_counter() - began
-        settled = await _until_settled(lines[0], before + count)
+        done = await until_settled(lines[0], before + count)
         settling = time.perf_counter() - began
     return {
         "orders": count,
         "per_second": round(count / took),
-        "settled": settled - before,
-        "settled_per_second": round((settled - before) / settling),
+        "settled": done - before,
+        "settled_per_second": round((done - before) / settling),
     }
 
 
@@ -130,7 +125,7 @@ async def frames(place: Place) -> dict[str, Any]:
     async with AsyncExitStack() as stack:
         line = await stack.enter_async_context(Line(place.port))
         await signer.join(line, 1_000_000)
-        listeners = [asyncio.create_task(_listen(place, heard)) for _ in range(SUBSCRIBERS)]
+        listeners = [asyncio.create_task(listen(place, heard)) for _ in range(SUBSCRIBERS)]
         await asyncio.sleep(1.0)
         orders = [signer.order(place.tokens[number % 4][0], SHARES, FAR_MICROS * 2, "GTC") for number in range(2_000)]
         began, before, sent = time.perf_counter(), heard[0], 0
@@ -154,65 +149,19 @@ async def frames(place: Place) -> dict[str, Any]:
     }
 
 
-async def activity(place: Place) -> dict[str, Any]:
-    """The activity of every leader, asked for one after the other on a few connections."""
-    async with AsyncExitStack() as stack:
-        lines = [await stack.enter_async_context(Line(place.port)) for _ in range(LINES)]
-        traders = json.loads(await lines[0].ask("GET", "/admin/traders"))["traders"]
-        leaders = [one["address"] for one in traders if one["role"] == "leader"]
-        began = time.perf_counter()
-        rows = await asyncio.gather(
-            *(_rows_of(line, leaders[number :: len(lines)]) for number, line in enumerate(lines))
-        )
-        took = time.perf_counter() - began
-    return {"leaders": len(leaders), "rows": sum(rows), "requests_per_second": round(len(leaders) / took)}
-
-
-async def _rows_of(line: Line, leaders: Sequence[str]) -> int:
-    pages = [json.loads(await line.ask("GET", f"/data/v2/activity?user={leader}")) for leader in leaders]
-    return sum(len(page["data"]) for page in pages)
-
-
-async def memory(place: Place, count: int) -> dict[str, Any]:
-    """What the venue and its node hold after as many orders as before: placed and cancelled, one in twenty matched."""
-    signer = Signer(3)
-    async with Line(place.port) as line:
-        await signer.join(line, 10_000_000)
-        await _rest_and_go(place, signer, line, count)
-        before = _rss(place)
-        await _rest_and_go(place, signer, line, count)
-        after = _rss(place)
-    grown = {name: round(after[name] - before[name], 1) for name in after}
-    return {"orders": count, "rss_mib": after, "grown_mib": grown}
-
-
-async def _rest_and_go(place: Place, signer: Signer, line: Line, count: int) -> None:
-    before, wanted = await _settled(line), 0
-    for begin in range(0, count, 15):
-        some = [
-            signer.order(place.tokens[one % 4][0], SHARES, FAR_MICROS * 2, "GTC")
-            for one in range(begin, min(begin + 15, count))
-        ]
-        await signer.send(line, "POST", "/orders", b"[" + b",".join(body for body, _ in some) + b"]")
-        await signer.send(line, "DELETE", "/orders", json.dumps([name for _, name in some]).encode())
-        if begin % 20 == 0:
-            (body,) = _purchases(place, signer, 1)
-            await signer.send(line, "POST", "/order", body)
-            wanted += 1
-    await _until_settled(line, before + wanted)
-
-
 async def _send_all(signer: Signer, line: Line, bodies: Sequence[bytes]) -> None:
     for body in bodies:
-        _is_matched(await signer.send(line, "POST", "/order", body))
+        require_matched(await signer.send(line, "POST", "/order", body))
 
 
-def _is_matched(answer: dict[str, Any]) -> None:
+def require_matched(answer: dict[str, Any]) -> None:
+    """Raises for any other answer."""
     if answer["status"] != "matched":
         raise RuntimeError(f"an order that was to be matched: {answer}")
 
 
-async def _listen(place: Place, heard: list[int]) -> None:
+async def listen(place: Place, heard: list[int]) -> None:
+    """Count the frames of the market channel until cancelled."""
     tokens = [token for pair in place.tokens for token in pair]
     async with websockets.connect(f"ws://127.0.0.1:{place.port}/ws/market", compression=None, max_size=None) as socket:
         await socket.send(json.dumps({"assets_ids": tokens, "type": "market"}))
@@ -220,30 +169,34 @@ async def _listen(place: Place, heard: list[int]) -> None:
             heard[0] += 1
 
 
-def _purchases(place: Place, signer: Signer, count: int) -> list[bytes]:
-    """Marketable orders over both outcomes of the three markets with plain ticks."""
+def purchases(place: Place, signer: Signer, count: int, first: int = 0) -> list[bytes]:
+    """Marketable orders over both outcomes of the three markets with plain ticks, the one after the other."""
     tokens = [token for market in (0, 1, 3) for token in place.tokens[market]]
-    return [signer.order(tokens[number % len(tokens)], SHARES, 900_000, "FAK")[0] for number in range(count)]
+    return [
+        signer.order(tokens[number % len(tokens)], SHARES, 900_000, "FAK")[0] for number in range(first, first + count)
+    ]
 
 
-async def _until_settled(line: Line, wanted: int) -> int:
+async def until_settled(line: Line, wanted: int) -> int:
     """How many trades have reached the chain once it is that many, or time is over."""
     for _ in range(int(SETTLED_S / LOOK_S)):
-        if await _settled(line) >= wanted:
+        if await settled(line) >= wanted:
             break
         await asyncio.sleep(LOOK_S)
-    return await _settled(line)
+    return await settled(line)
 
 
-async def _settled(line: Line) -> int:
+async def settled(line: Line) -> int:
+    """Trades that have reached the chain since the start."""
     return json.loads(await line.ask("GET", "/admin/health"))["mined"]
 
 
-def _rss(place: Place) -> dict[str, float]:
-    return {"venue": _resident_mib(place.venue.pid), "node": _resident_mib(place.node.pid)}
+def resident(place: Place) -> dict[str, float]:
+    """What both processes hold, in MiB."""
+    return {"venue": _mib(place.venue.pid), "node": _mib(place.node.pid)}
 
 
-def _resident_mib(pid: int) -> float:
+def _mib(pid: int) -> float:
     found = re.search(r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
     return round(int(found[1]) / 1024, 1) if found else 0.0
 

@@ -16,6 +16,7 @@ from services.venue.engine.life import Life
 from services.venue.engine.modes import Mode, Modes
 from services.venue.engine.orders import Orders
 from services.venue.engine.restrictions import Restrictions
+from services.venue.engine.trades import Trades
 from services.venue.engine.undoing import Undoing
 from services.venue.faults.commit import CommitFaults
 from services.venue.matching import Take, fills_whole, marketable_by_dollars, takes, totals
@@ -78,8 +79,8 @@ class Exchange:
         return self._taken
 
     @property
-    def trades(self) -> dict[str, Trade]:
-        """By their id, but for those that ended long ago."""
+    def trades(self) -> Trades:
+        """All but those that ended long ago."""
         return self._commits.trades
 
     @property

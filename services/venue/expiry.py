@@ -19,6 +19,7 @@ class Expiry:
         self._clock = clock
         self._expire = expire
         self._ends: list[int] = []
+        self._known: set[int] = set()
         self._sooner = asyncio.Event()
 
     def hear(self, event: Event) -> None:
@@ -28,8 +29,11 @@ class Expiry:
             and event.kind == "PLACEMENT"
             and event.order.posted.order_type is OrderType.GTD
         ):
-            heapq.heappush(self._ends, event.order.posted.expiration - GTD_AHEAD_S)
-            self._sooner.set()
+            end = event.order.posted.expiration - GTD_AHEAD_S
+            if end not in self._known:
+                self._known.add(end)
+                heapq.heappush(self._ends, end)
+                self._sooner.set()
 
     async def run(self) -> None:
         while True:
@@ -41,5 +45,5 @@ class Expiry:
                     async with self._clock.timeout(left_ms / 1_000):
                         await self._sooner.wait()
             else:
-                heapq.heappop(self._ends)
+                self._known.remove(heapq.heappop(self._ends))
                 self._expire()

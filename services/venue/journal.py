@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, cast
@@ -13,7 +14,7 @@ import orjson
 Line = dict[str, Any]
 
 # The latest lines are answered from memory, older ones from the file.
-KEPT_LINES = 20_000
+KEPT_LINES = 5_000
 # One line of so many has its place in the file remembered.
 MARK_EVERY = 1_000
 
@@ -29,7 +30,7 @@ class Journal:
         self._end = self._file.seek(0, 2)
         self._marks: list[int] = []
         self._count = 0
-        self._latest: deque[Line] = deque(maxlen=kept)
+        self._latest: deque[bytes] = deque(maxlen=kept)
 
     def note(self, kind: str, *, at_ms: int | None = None, **fields: Any) -> Line:
         """Append one line; `at_ms` where it happened earlier than now."""
@@ -45,15 +46,15 @@ class Journal:
         self._file.write(written)
         self._end += len(written)
         self._count += 1
-        self._latest.append(line)
+        self._latest.append(written)
         return line
 
     def after(self, seq: int) -> list[Line]:
         """Every line behind `seq`, oldest first."""
         first, oldest = max(seq, 0), self._count - len(self._latest)
         if first >= oldest:
-            return list(self._latest)[first - oldest :]
-        return [*self._filed(first, oldest), *self._latest]
+            return [orjson.loads(line) for line in islice(self._latest, first - oldest, None)]
+        return [*self._filed(first, oldest), *map(orjson.loads, self._latest)]
 
     def close(self) -> None:
         self._file.close()

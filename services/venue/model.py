@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 
 from services.venue.contracts import Contract, contract_of
 from services.venue.signed import SignedOrder
 
 MICRO = 1_000_000
+
+
+# Whoever trades once trades often: one text for all of his orders.
+_lower = lru_cache(16_384)(str.lower)
+_text = lru_cache(16_384)(str)
 
 
 class Side(StrEnum):
@@ -148,8 +154,8 @@ class PostedOrder:
     def __post_init__(self) -> None:
         signed, buys = self.signed, self.signed.side == 0
         found = {
-            "wallet": signed.maker.lower(),
-            "token_id": str(signed.token_id),
+            "wallet": _lower(signed.maker),
+            "token_id": _text(signed.token_id),
             "side": Side.BUY if buys else Side.SELL,
             "shares_micros": signed.taker_amount if buys else signed.maker_amount,
             "usdc_micros": signed.maker_amount if buys else signed.taker_amount,
@@ -223,7 +229,7 @@ class Part:
 @dataclass(slots=True, eq=False)
 class Trade:
     """One taker against one or more makers: one transaction on chain. `bucket_index` counts the transactions of one sweep.
-    `reverts` counts those of this trade that the chain has turned down; `fills` is what it is while it is mined."""
+    `number` counts trades; `reverts` counts those of this trade that the chain has turned down; `fills` is what it is while it is mined."""
 
     trade_id: str
     market: Market
@@ -232,6 +238,7 @@ class Trade:
     bucket_index: int
     matched_at_ms: int
     updated_at_ms: int
+    number: int
     status: TradeStatus = TradeStatus.MATCHED
     tx_hash: str = ""
     failure: str = ""

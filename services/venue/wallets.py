@@ -12,7 +12,8 @@ from services.venue.contracts import ALL, Contract
 from services.venue.model import Part, Side, Trade
 
 SETTLED_WITHIN_S = 10.0
-REMEMBERED_PARTS = 512
+# Nobody reads a wallet as of a block before these.
+REMEMBERED_BLOCKS = 64
 
 
 @dataclass(slots=True)
@@ -40,7 +41,8 @@ class Wallets:
         self._through = through
         self._known: dict[str, Wallet] = {}
         self._pending: defaultdict[str, list[Part]] = defaultdict(list)
-        self._mined: defaultdict[str, deque[tuple[int, Part]]] = defaultdict(lambda: deque(maxlen=REMEMBERED_PARTS))
+        self._mined: defaultdict[str, deque[tuple[int, Part]]] = defaultdict(deque)
+        self._forgotten_at = 0
         self._line = asyncio.Lock()
         self._readers: list[Callable[[str], None]] = []
 
@@ -73,7 +75,7 @@ class Wallets:
             wallet = Wallet(found.cash_micros, found.allowances, found.approved, held, found.paused)
             for part in self._pending[name]:
                 _take(wallet, part)
-            for block, part in self._mined[name]:
+            for block, part in self._mined.get(name, ()):
                 if block > found.block:
                     _take(wallet, part)
                     _bring(wallet, part)
@@ -96,6 +98,8 @@ class Wallets:
             _bring(self._known[name], part)
             self._pending[name].remove(part)
             self._mined[name].append((block, part))
+        if block >= self._forgotten_at + REMEMBERED_BLOCKS:
+            self._forget(block)
 
     def unmined(self, trade: Trade) -> None:
         """What the trade brought is gone again, and what it took is on its way."""
@@ -103,7 +107,15 @@ class Wallets:
             name = part.order.posted.wallet
             _bring(self._known[name], part, -1)
             self._pending[name].append(part)
-            self._mined[name] = deque((one for one in self._mined[name] if one[1] is not part), REMEMBERED_PARTS)
+            self._mined[name] = deque(one for one in self._mined[name] if one[1] is not part)
+
+    def _forget(self, block: int) -> None:
+        self._forgotten_at = block
+        for name, parts in list(self._mined.items()):
+            while parts and parts[0][0] <= block - REMEMBERED_BLOCKS:
+                parts.popleft()
+            if not parts:
+                del self._mined[name]
 
     def failed(self, trade: Trade) -> None:
         """What it took is back, as far as is known; `reread` asks the chain."""

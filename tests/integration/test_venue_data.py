@@ -80,6 +80,23 @@ async def test_a_filter_that_version_one_does_not_understand_is_refused_and_what
     assert await rows(web, "/data/activity", user=STRANGER, _="12") == []
 
 
+async def test_a_cache_is_deaf_to_those_who_want_none_and_told_apart_by_every_query(web):
+    await web.post("/admin/data", json={"cache_ms": 600_000})
+    try:
+        found = [await web.get("/data/v2/activity", params={"user": STRANGER})]
+        credit = {"user": STRANGER, "kind": "YIELD", "usdc_micros": 2_000_000}
+        assert (await web.post("/admin/data/credit", json=credit)).status_code == 200
+        for headers in ({"cache-control": "no-cache"}, {"pragma": "no-cache", "cache-control": "max-age=0"}):
+            found.append(await web.get("/data/v2/activity", params={"user": STRANGER}, headers=headers))
+        other = await web.get("/data/v2/activity", params={"user": STRANGER, "_": "1"})
+    finally:
+        await web.post("/admin/data", json={"cache_ms": 0})
+    after = await web.get("/data/v2/activity", params={"user": STRANGER})
+
+    assert len({one.content for one in found}) == len({one.headers["x-trace-id"] for one in found}) == 1
+    assert len(other.json()["data"]) == len(after.json()["data"]) == len(found[0].json()["data"]) + 1
+
+
 async def test_a_contract_of_the_protocol_is_no_user(web):
     for path in ("activity", "trades", "positions", "value"):
         answer = await web.get(f"/data/v2/{path}", params={"user": EXCHANGE})

@@ -140,7 +140,7 @@ async def test_with_a_cadence_the_chain_is_read_no_more_often(chain, feed):
 
 
 def test_the_oldest_rows_go_when_there_are_too_many():
-    entries = Entries(most=100)
+    entries = Entries(most=100, of_one=0)
     gone = [
         old
         for number in range(250)
@@ -165,3 +165,27 @@ def test_the_oldest_rows_go_when_there_are_too_many():
     assert [one.timestamp for one in gone] == sorted(one.timestamp for one in gone)
     assert found[0].timestamp == 249
     assert len(found) == len(entries.of_wallet(LEADER)) <= 50
+
+
+def test_a_busy_wallet_leaves_to_a_quiet_one_the_rows_it_has():
+    entries = Entries(most=100, of_one=10)
+    for number in range(500):
+        entries.add(a_row(number, MAKER if number >= 4 else LEADER))
+
+    assert [one.timestamp for one in entries.of_wallet(LEADER)] == [0, 1, 2, 3]
+    assert [one.timestamp for one in entries.of_wallet(MAKER)][-10:] == list(range(490, 500))
+    assert len(entries) == len(entries.of_condition(CONDITION)) <= 100
+
+
+def test_the_newest_rows_of_everyone_are_kept_although_there_are_too_many():
+    entries = Entries(most=100, of_one=10)
+    for number in range(2_000):
+        entries.add(a_row(number, f"0x{number % 40:040x}"))
+
+    assert all(len(entries.of_wallet(f"0x{one:040x}")) >= 10 for one in range(40))
+    assert len(entries) < 500
+    assert entries.drop_from(1_990)[0].timestamp == 1_990
+
+
+def a_row(number: int, wallet: str) -> Entry:
+    return Entry(number * 10**10, "TRADE", wallet, CONDITION, number, SHARE, SHARE, "0x")

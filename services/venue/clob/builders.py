@@ -51,17 +51,16 @@ class Builders:
         asked = request.query_params
         code, span = _code(asked.get("builder_code", "")), read_span(asked)
         found = [
-            _row(trade, part)
-            for trade in self._exchange.trades.values()
+            (trade, part)
+            for trade in self._exchange.trades.of_builder(code[2:], asked.get("market", ""))
             for part in trade.parts
             if part.order.posted.signed.builder.hex() == code[2:]
             and asked.get("id") in (None, "", trade.trade_id)
-            and asked.get("market") in (None, "", trade.market.condition_id)
             and asked.get("asset_id") in (None, "", part.order.posted.token_id)
             and asked.get("maker_address", "").lower() in ("", part.order.posted.wallet)
             and span.holds(trade.matched_at_ms // 1000)
         ]
-        return page(found[::-1], asked.get("next_cursor"), PAGE)
+        return page(found[::-1], asked.get("next_cursor"), PAGE, write=lambda one: _row(*one))
 
     async def fees(self, request: Request) -> Any:
         rates = self._rates.get(_code(request.path_params["code"]))

@@ -16,7 +16,7 @@ from services.venue.model import Placement, PostedOrder
 from services.venue.refusals import Refusal
 
 # Orders whose number of attempts is known.
-REMEMBERED = 100_000
+REMEMBERED = 10_000
 
 
 class Intake:
@@ -29,7 +29,7 @@ class Intake:
         self._journal = journal
         self._deployments = deployments
         self._vouching: set[str] = set()
-        self._received: OrderedDict[str, int] = OrderedDict()
+        self._received: OrderedDict[bytes, int] = OrderedDict()
 
     async def post(self, payload: object, raw: bytes, key: ApiKey, at_ms: int, seen: int) -> Placement:
         """Place one order of this key; `seen` is how many orders had been taken when its request came in."""
@@ -67,10 +67,11 @@ class Intake:
 
     def attempts(self, order_hash: str) -> int:
         """How often this order was sent."""
-        return self._received.get(order_hash, 0)
+        return self._received.get(order_hash[2:].encode(), 0)
 
     def _note(self, posted: PostedOrder, made: Placement, raw: bytes, at_ms: int) -> None:
-        self._received[posted.order_hash] = self._received.pop(posted.order_hash, 0) + 1
+        name = posted.order_hash[2:].encode()
+        attempt = self._received[name] = self._received.pop(name, 0) + 1
         if len(self._received) > REMEMBERED:
             self._received.popitem(last=False)
         self._journal.note(
@@ -85,7 +86,7 @@ class Intake:
             shares_micros=posted.shares_micros,
             usdc_micros=posted.usdc_micros,
             type=str(posted.order_type),
-            attempt=self._received[posted.order_hash],
+            attempt=attempt,
             raw=_digest(raw),
             outcome="accepted" if made.ok else "refused",
             status=made.status,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -60,24 +60,24 @@ class Lookups:
         key, asked = await self._gate.reader(request), request.query_params
         maker, wallets = asked.get("maker_address", "").lower(), account_of(key.address).lower
         mine, span = wallets & {maker} if maker else wallets, read_span(asked)
-        found = [
-            shapes.trade(one, mine)
-            for one in self._named(asked.get("id"))
-            if shapes.concerns(one, mine) and _asked_for(one, mine, asked, span)
-        ]
-        rows = [row | {"status": self._spelled("TRADE_STATUS_", row["status"])} for row in found[::-1]]
-        return page(rows, asked.get("next_cursor"), PAGE)
+        found = [one for one in self._named(mine, asked) if _asked_for(one, mine, asked, span)]
+        return page(found[::-1], asked.get("next_cursor"), PAGE, write=lambda one: self._trade(one, mine))
 
     async def pre_migration(self, request: Request) -> Any:
         """Orders of the exchange before this one: there was none."""
         await self._gate.reader(request)
         return page([], request.query_params.get("next_cursor"), PAGE)
 
-    def _named(self, trade_id: str | None) -> Iterable[Trade]:
-        if not trade_id:
-            return self._exchange.trades.values()
-        one = self._exchange.trades.get(trade_id)
-        return [one] if one else []
+    def _named(self, wallets: Collection[str], asked: Mapping[str, str]) -> Iterable[Trade]:
+        """The wallets' trades: the one that is named, those of a market, or all."""
+        if not asked.get("id"):
+            return self._exchange.trades.of(wallets, asked.get("market", ""))
+        one = self._exchange.trades.get(asked["id"])
+        return [one] if one and shapes.concerns(one, wallets) else []
+
+    def _trade(self, trade: Trade, wallets: Collection[str]) -> dict[str, Any]:
+        row = shapes.trade(trade, wallets)
+        return row | {"status": self._spelled("TRADE_STATUS_", row["status"])}
 
     def _ended(self, order: Order | None) -> Any:
         match self._tuning().ended:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from services.venue.digits import whole
 from services.venue.refusals import Refusal
+
+T = TypeVar("T")
 
 START, END = "MA==", "LTE="
 MARKETS = "id:"
 """What stands before the number in cursors of the lists of markets."""
 
 
-def page(rows: Sequence[Any], cursor: str | None, size: int, prefix: str = "") -> dict[str, Any]:
-    """The rows behind the cursor; past the last there are none. Raises `Refusal` for a text that is no cursor, and for the
+def page(
+    rows: Sequence[T], cursor: str | None, size: int, prefix: str = "", write: Callable[[T], object] = lambda row: row
+) -> dict[str, Any]:
+    """The rows behind the cursor, as they are written; past the last there are none. Raises `Refusal` for a text that is no cursor, and for the
     end's."""
     start = _place(cursor or START, prefix)
-    shown = list(rows[start : start + size])
+    shown = list(map(write, rows[start : start + size]))
     more = start + size < len(rows)
     following = base64.b64encode(f"{prefix}{start + size}".encode()).decode() if more else END
     return {"limit": size, "count": len(shown), "next_cursor": following, "data": shown}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 from services.venue.model import MICRO, Event, Market, Trade, TradeEvent, TradeStatus
 
@@ -21,12 +22,40 @@ class Point:
     yes_micros: int
 
 
+class Points(Sequence[Point]):
+    """Many of them, sixteen bytes each."""
+
+    def __init__(self) -> None:
+        self._at_s, self._yes_micros = array("q"), array("q")
+
+    def __len__(self) -> int:
+        return len(self._at_s)
+
+    @overload
+    def __getitem__(self, place: int) -> Point: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Point]: ...
+
+    def __getitem__(self, place: int | slice) -> Point | list[Point]:
+        if isinstance(place, slice):
+            return list(map(Point, self._at_s[place], self._yes_micros[place]))
+        return Point(self._at_s[place], self._yes_micros[place])
+
+    def append(self, point: Point) -> None:
+        """Behind all others, of which the oldest go where there are too many."""
+        self._at_s.append(point.at_s)
+        self._yes_micros.append(point.yes_micros)
+        if len(self) > 2 * MOST_POINTS:
+            del self._at_s[:MOST_POINTS], self._yes_micros[:MOST_POINTS]
+
+
 class Past:
     """Listens to the exchange; `name` tells a wallet's public name."""
 
     def __init__(self, name: Callable[[str], str]) -> None:
         self._name = name
-        self._points: defaultdict[str, list[Point]] = defaultdict(list)
+        self._points: defaultdict[str, Points] = defaultdict(Points)
         self._trades: defaultdict[str, deque[Trade]] = defaultdict(lambda: deque(maxlen=MOST_TRADES))
 
     def hear(self, event: Event) -> None:
@@ -34,10 +63,7 @@ class Past:
         if not isinstance(event, TradeEvent) or event.trade.status is not TradeStatus.MATCHED:
             return
         trade = event.trade
-        points = self._points[trade.market.condition_id]
-        points.append(Point(trade.matched_at_ms // 1000, yes_price(trade)))
-        if len(points) > 2 * MOST_POINTS:
-            del points[:MOST_POINTS]
+        self._points[trade.market.condition_id].append(Point(trade.matched_at_ms // 1000, yes_price(trade)))
         self._trades[trade.market.condition_id].appendleft(trade)
 
     def points(self, market: Market) -> Sequence[Point]:

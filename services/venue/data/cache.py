@@ -7,7 +7,9 @@ from collections.abc import Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-MOST = 10_000
+MOST_BYTES = 32 * 1024 * 1024
+# What orjson takes beyond the text that it writes.
+SLACK_BYTES = 8 * 1024
 
 
 class UrlCache:
@@ -17,6 +19,7 @@ class UrlCache:
         self.keep_ms = 0
         self._now_ms = now_ms
         self._kept: dict[str, tuple[int, Response]] = {}
+        self._bytes = 0
 
     def get(self, request: Request) -> Response | None:
         """What was answered to this very URL not long ago."""
@@ -27,6 +30,9 @@ class UrlCache:
 
     def put(self, request: Request, response: Response) -> None:
         if self.keep_ms and response.status_code == 200:
-            if len(self._kept) >= MOST:
+            size = len(response.body) + SLACK_BYTES
+            self._bytes += size
+            if self._bytes > MOST_BYTES:
                 self._kept.clear()
+                self._bytes = size
             self._kept[str(request.url)] = (self._now_ms(), response)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from heapq import merge
 
 from services.venue.data.query import Query
@@ -13,7 +13,9 @@ from services.venue.model import Fill
 
 TRADE = "TRADE"
 BLOCK = 10**10
-MOST = 200_000
+# Rows in all, and those that the busiest wallet leaves to every other: as many as version 1 shows at once.
+MOST = 10_000
+MOST_OF_ONE = 500
 
 
 @dataclass(slots=True)
@@ -21,7 +23,7 @@ class Entry:
     """One row. `sequence` orders rows as the chain does; `fill` is that of a TRADE. `outcome` is the one redeemed, -1: none.
 
     `burned` are the shares of each outcome that went with a redemption, `given` and `got` the tokens of a conversion.
-    `written` keeps what the row looks like once somebody has asked for it, by version.
+    `written` is what the row looks like once somebody has asked for it, by version.
     """
 
     sequence: int
@@ -37,7 +39,7 @@ class Entry:
     burned: tuple[int, int] = (0, 0)
     given: tuple[str, ...] = ()
     got: tuple[str, ...] = ()
-    written: dict[int, bytes] = field(default_factory=dict[int, bytes])
+    written: dict[int, bytes] | None = None
 
     @property
     def side(self) -> str:
@@ -58,10 +60,12 @@ class Entry:
 
 
 class Entries:
-    """All rows in chain order, and the same by wallet and by condition. The oldest go when there are more than `most`."""
+    """All rows in chain order, and the same by wallet and by condition. The oldest go when there are more than `most`, but for the
+    newest `of_one` of each wallet."""
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
+    def __init__(self, most: int = MOST, of_one: int = MOST_OF_ONE) -> None:
+        self._most = self._full = most
+        self._of_one = of_one
         self._all: list[Entry] = []
         self._of_wallet: defaultdict[str, list[Entry]] = defaultdict(list)
         self._of_condition: defaultdict[str, list[Entry]] = defaultdict(list)
@@ -73,7 +77,7 @@ class Entries:
         """Takes a row into its place, and returns the rows that had to go for it."""
         for entries in (self._all, self._of_wallet[entry.wallet], self._of_condition[entry.condition_id]):
             _insert(entries, entry)
-        return self._trim() if len(self._all) > self._most else []
+        return self._trim() if len(self._all) > self._full else []
 
     def drop_from(self, block_number: int) -> list[Entry]:
         """Takes out the rows of that block and of all after it."""
@@ -128,14 +132,23 @@ class Entries:
 
     def _trim(self) -> list[Entry]:
         # A tenth at once: to shift long lists for every row would cost more than the rows.
-        count = self._most // 10 + 1
-        gone, self._all = self._all[:count], self._all[count:]
-        first = self._all[0].sequence
-        for lists in (self._of_wallet, self._of_condition):
-            for name in [name for name, entries in lists.items() if not entries or entries[0].sequence < first]:
-                lists[name] = lists[name][bisect_left(lists[name], first, key=_sequence) :]
-                if not lists[name]:
-                    del lists[name]
+        spare = {wallet: len(entries) - self._of_one for wallet, entries in self._of_wallet.items()}
+        gone, left = list[Entry](), len(self._all) - self._most + self._most // 10
+        for entry in self._all:
+            if left and spare[entry.wallet] > 0:
+                gone.append(entry)
+                spare[entry.wallet] -= 1
+                left -= 1
+        out = set(map(id, gone))
+        self._all = [one for one in self._all if id(one) not in out]
+        for lists, names in (
+            (self._of_wallet, {one.wallet for one in gone}),
+            (self._of_condition, {one.condition_id for one in gone}),
+        ):
+            for name in names:
+                lists[name] = [one for one in lists[name] if id(one) not in out]
+        # Where all of them have to stay there is more room before it is looked for again.
+        self._full = max(self._most, len(self._all) + self._most // 10)
         return gone
 
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
+from sys import intern
 
 from services.venue.data import logs as reading
 from services.venue.data.conversions import Conversions, Moves
@@ -164,7 +165,7 @@ class Ledger:
                 timestamp=block.timestamp,
                 shares_micros=fill.size_micros,
                 usdc_micros=fill.usdc_micros,
-                tx_hash=log.tx_hash,
+                tx_hash=fill.tx_hash,
                 fill=fill,
             )
         )
@@ -194,15 +195,15 @@ def _fill_of(filled: Filled, market: Market, block: Block, log: Log, *, is_taker
     if filled.is_buy:
         shares, usdc = usdc, shares
     return Fill(
-        wallet=filled.maker,
+        wallet=intern(filled.maker),
         role=Role.TAKER if is_taker else Role.MAKER,
-        token_id=filled.token_id,
+        token_id=market.tokens[market.tokens.index(filled.token_id)],
         condition_id=market.condition_id,
         side=Side.BUY if filled.is_buy else Side.SELL,
         size_micros=shares,
         usdc_micros=usdc,
         fee_micros=filled.fee_micros,
-        tx_hash=log.tx_hash,
+        tx_hash=intern(log.tx_hash),
         block_number=block.number,
         block_timestamp=block.timestamp,
         order_hash=filled.order_hash,

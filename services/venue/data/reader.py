@@ -44,9 +44,12 @@ class Reader:
         return self._written(entry, _TRADE_V2, lambda one: as_v2(self._trade(one)))
 
     def _written(self, entry: Entry, version: int, write: Callable[[Entry], Row]) -> orjson.Fragment:
+        if entry.written is None:
+            entry.written = {}
         text = entry.written.get(version)
         if text is None:
-            text, market = orjson.dumps(write(entry)), self._markets.get(entry.condition_id)
+            # A copy is as long as the text; what orjson hands out holds several times as much.
+            text, market = bytes(memoryview(orjson.dumps(write(entry)))), self._markets.get(entry.condition_id)
             if market is None or market.labelled:
                 entry.written[version] = text
         return orjson.Fragment(text)

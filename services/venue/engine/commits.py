@@ -14,6 +14,7 @@ from services.venue.clock import Clock
 from services.venue.engine.bulletin import Bulletin
 from services.venue.engine.memory import KEPT_TRADES, Memory
 from services.venue.engine.orders import Orders
+from services.venue.engine.trades import Trades
 from services.venue.engine.undoing import Undoing
 from services.venue.faults.commit import CommitFaults, Ending, Fate
 from services.venue.fees import taker_fee_micros
@@ -56,7 +57,7 @@ class Commits:
         bulletin: Bulletin,
         most_waiting: int,
     ) -> None:
-        self.trades: dict[str, Trade] = {}
+        self.trades = Trades()
         self._memory = Memory(KEPT_TRADES, self._forget)
         self._orders = orders
         self._wallets = wallets
@@ -107,11 +108,19 @@ class Commits:
         shares, usdc = totals(found)
         fee = taker_fee_micros(taker.market.fee_rate, shares, usdc)
         makers = tuple(Part(take.maker, Role.MAKER, take.shares_micros, take.maker_usdc_micros) for take in found)
-        now_ms, name = self._bulletin.now_ms(), f"{next(self._numbers)}|{taker.order_hash}"
+        now_ms, number = self._bulletin.now_ms(), next(self._numbers)
+        name = f"{number}|{taker.order_hash}"
         trade = Trade(
-            _uuid(name), taker.market, Part(taker, Role.TAKER, shares, usdc, fee), makers, bucket, now_ms, now_ms
+            _uuid(name),
+            taker.market,
+            Part(taker, Role.TAKER, shares, usdc, fee),
+            makers,
+            bucket,
+            now_ms,
+            now_ms,
+            number,
         )
-        self.trades[trade.trade_id] = trade
+        self.trades.add(trade)
         for part in trade.parts:
             self._apply(part, trade)
         self._last[taker.market.condition_id] = trade
@@ -193,7 +202,7 @@ class Commits:
     def _forget(self, trade_id: str) -> None:
         # What a reorganisation took back is not forgotten before it is mined again.
         if trade_id not in self._waiting:
-            self.trades.pop(trade_id, None)
+            self.trades.forget(trade_id)
 
     def _turned_down(self, trade: Trade, reason: str) -> None:
         trade.reverts += 1

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from services.venue.book import Book
 from services.venue.engine.bulletin import Bulletin
-from services.venue.engine.memory import KEPT_HASHES, KEPT_ORDERS, Hashes, Memory
+from services.venue.engine.memory import KEPT_ORDERS, Hashes, Memory
 from services.venue.model import MICRO, BookEvent, LevelChange, Market, Order, OrderEvent, OrderStatus, Side
 
 
@@ -17,7 +17,7 @@ class Orders:
     def __init__(self, markets: Iterable[Market], bulletin: Bulletin) -> None:
         self.known: dict[str, Order] = {}
         self._memory = Memory(KEPT_ORDERS, self._forget)
-        self._forgotten = Hashes(KEPT_HASHES)
+        self._forgotten = Hashes()
         self._books = {market.condition_id: Book(market) for market in markets}
         self._open: defaultdict[str, dict[str, Order]] = defaultdict(dict)
         self._kept: defaultdict[tuple[str, str], int] = defaultdict(int)

@@ -74,9 +74,9 @@ class Gamma:
             "/public-search": people.search,
         }
         lists: dict[str, tuple[Handler, Mapping[str, str]]] = {
-            "/markets": (self.markets, DEPRECATED),
+            "/markets": (self.markets, DEPRECATED | LISTING),
             "/markets/keyset": (self.markets_keyset, LISTING),
-            "/events": (self.events, DEPRECATED),
+            "/events": (self.events, DEPRECATED | LISTING),
             "/events/keyset": (self.events_keyset, LISTING),
         }
         routes = [Route(path, endpoint(handler, self._refresh, said)) for path, (handler, said) in lists.items()]

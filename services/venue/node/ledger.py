@@ -32,6 +32,9 @@ def nothing(key: Key) -> Value:
     return 0 if isinstance(key, tuple) else NOBODY
 
 
+_NOTHING: dict[Key, Value] = {}
+
+
 class Ledger:
     """Values by key, and for each kept block what its keys held before it. A flat map instead of the trie of a real node: no proofs,
     but a block costs what it changes, and forgetting one gives its memory back."""
@@ -67,7 +70,7 @@ class Ledger:
             self._put(key, value)
             self._numbers.setdefault(key, []).append(number)
             written.append(_bytes(key, value))
-        self._before.append((number, before))
+        self._before.append((number, before or _NOTHING))
         return keccak(b"".join(written)) if written else b""
 
     def take_back(self) -> None:

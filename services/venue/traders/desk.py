@@ -18,6 +18,8 @@ from services.venue.traders.steps import Action, Rest, Take
 from services.venue.traders.wallets import COUNTERPARTY, Trader
 
 WHOLE_BPS = 10_000
+# Orders of which it is known how much was mined; a script has a few dozen.
+FOLLOWED = 10_000
 
 
 class Refused(Exception):
@@ -50,9 +52,8 @@ class Desk:
         self._pen = pen
         self._leaders = {one.address.lower(): one.name for one in everyone.values() if one.is_leader}
         self._held: dict[tuple[str, str], int] = defaultdict(int)
-        self._mined: dict[str, int] = defaultdict(int)
+        self._mined: dict[str, int] = {}
         self._taken_back: set[str] = set()
-        self._placed: set[str] = set()
         self._more = asyncio.Event()
 
     def hear(self, event: Event) -> None:
@@ -74,13 +75,13 @@ class Desk:
 
     def _book(self, fills: Sequence[Fill], times: int) -> None:
         for fill in fills:
-            if fill.order_hash in self._placed:
+            if fill.order_hash in self._mined:
                 self._mined[fill.order_hash] += times * fill.size_micros
             sign = times if fill.side is Side.BUY else -times
             self._held[(fill.wallet.lower(), fill.token_id)] += sign * fill.size_micros
 
     def mined_micros(self, order_hash: str) -> int:
-        return self._mined[order_hash]
+        return self._mined.get(order_hash, 0)
 
     async def next_fill(self) -> None:
         self._more.clear()
@@ -140,7 +141,9 @@ class Desk:
     def place(self, trader: Trader, token: str, side: Side, shares: int, limit: int, kind: OrderType) -> Placed:
         """Sign an order and send it in; what comes of it on the chain is followed."""
         posted = self._pen.order(trader, token, side, shares, limit, kind)
-        self._placed.add(posted.order_hash)
+        self._mined[posted.order_hash] = 0
+        if len(self._mined) > FOLLOWED:
+            del self._mined[next(iter(self._mined))]
         placement = self._exchange.place(posted)
         return Placed(trader.name, posted.order_hash, _matched(placement, side), placement.error)
 
