@@ -15,6 +15,7 @@ pytestmark = pytest.mark.xdist_group("watched venue")
 
 EXCHANGE = "0xE111180000d2663C0091e4f400237545B87B996B"
 STRANGER = "0x00000000000000000000000000000000000dead1"
+HEIR = "0x00000000000000000000000000000000000dead2"
 
 
 @pytest.fixture
@@ -83,15 +84,15 @@ async def test_a_filter_that_version_one_does_not_understand_is_refused_and_what
 async def test_a_cache_is_deaf_to_those_who_want_none_and_told_apart_by_every_query(web):
     await web.post("/admin/data", json={"cache_ms": 600_000})
     try:
-        found = [await web.get("/data/v2/activity", params={"user": STRANGER})]
-        credit = {"user": STRANGER, "kind": "YIELD", "usdc_micros": 2_000_000}
+        found = [await web.get("/data/v2/activity", params={"user": HEIR})]
+        credit = {"user": HEIR, "kind": "YIELD", "usdc_micros": 2_000_000}
         assert (await web.post("/admin/data/credit", json=credit)).status_code == 200
         for headers in ({"cache-control": "no-cache"}, {"pragma": "no-cache", "cache-control": "max-age=0"}):
-            found.append(await web.get("/data/v2/activity", params={"user": STRANGER}, headers=headers))
-        other = await web.get("/data/v2/activity", params={"user": STRANGER, "_": "1"})
+            found.append(await web.get("/data/v2/activity", params={"user": HEIR}, headers=headers))
+        other = await web.get("/data/v2/activity", params={"user": HEIR, "_": "1"})
     finally:
         await web.post("/admin/data", json={"cache_ms": 0})
-    after = await web.get("/data/v2/activity", params={"user": STRANGER})
+    after = await web.get("/data/v2/activity", params={"user": HEIR})
 
     assert len({one.content for one in found}) == len({one.headers["x-trace-id"] for one in found}) == 1
     assert len(other.json()["data"]) == len(after.json()["data"]) == len(found[0].json()["data"]) + 1

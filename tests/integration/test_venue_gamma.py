@@ -99,7 +99,7 @@ async def test_pages_of_gamma_hold_every_market_once_and_a_limit_is_clamped(web,
 
 
 async def test_listings_of_gamma_may_be_kept_for_five_minutes(web):
-    for path in ("/gamma/markets/keyset", "/gamma/events/keyset"):
+    for path in ("/gamma/markets/keyset", "/gamma/events/keyset", "/gamma/markets", "/gamma/events"):
         assert (await web.get(path)).headers["cache-control"] == "public, max-age=300"
 
 
