@@ -37,7 +37,7 @@ def wallets(settings: AccountSettings, chain_id: int) -> tuple[Wallet, ...]:
     found: list[Wallet] = []
     for account, key_file in _named(settings):
         try:
-            found.append(_held(account, KeyFileSigner.read(key_file, chain_id, account.wallet)))
+            found.append(held(account, KeyFileSigner.read(key_file, chain_id, account.wallet)))
         except (KeyFileRejected, WalletRejected) as error:
             problems.append(str(error))
     if problems:
@@ -80,7 +80,7 @@ def _named(settings: AccountSettings) -> list[tuple[Account, Path]]:
     return [(Account(wallet.lower(), wallet, wallet, EOA, wallet.lower()), settings.private_key_file)]
 
 
-def _held(account: Account, signer: KeyFileSigner) -> Wallet:
+def held(account: Account, signer: KeyFileSigner) -> Wallet:
     """The wallet as its orders name it: a deposit wallet signs them itself, by its owner's key; of the others the owner signs."""
     key, wallet = signer.address, checksum_address(account.wallet)
     if account.signature_type == EOA and wallet != key:

@@ -10,7 +10,13 @@ from services.common.polymarket.books import BookFeed
 from services.common.polymarket.environment import Endpoints
 from services.common.polymarket.letters import Letters
 from services.common.polymarket.parse.clob import read_book
-from services.common.polymarket.parse.gamma import GammaMarket, build_market, read_clob_market, read_gamma_markets
+from services.common.polymarket.parse.gamma import (
+    GammaMarket,
+    build_market,
+    is_position_id,
+    read_clob_market,
+    read_gamma_markets,
+)
 from services.common.polymarket.parse.payload import UnknownPayload
 from services.common.polymarket.reads import Reads, client
 from services.common.ports.clock import Clock
@@ -93,13 +99,14 @@ class GammaMarkets:
         return market
 
     async def _described(self, token_id: str) -> GammaMarket | None:
+        named = "position_ids" if is_position_id(token_id) else "clob_token_ids"
         # Resolved markets are left out unless they are asked for (venue.md 2).
         for closed in ("false", "true"):
             page = await self._gamma.get(
                 "/markets/keyset",
                 read_gamma_markets,
                 source="gamma_markets",
-                params={"clob_token_ids": token_id, "closed": closed},
+                params={named: token_id, "closed": closed},
                 keep=DESCRIPTION_KEPT,
             )
             found = _having(token_id, page or ())

@@ -140,7 +140,7 @@ def read_trade(trade: Fields) -> ClobTrade:
     """A trade of `/data/trades` or of the user channel."""
     return ClobTrade(
         trade_id=trade.text("id"),
-        condition_id=trade.hex("market", 32),
+        condition_id=trade.condition("market"),
         status=_status(trade),
         tx_hash=trade.text("transaction_hash", "").lower(),
         matched_at=trade.epoch("match_time"),
@@ -168,7 +168,7 @@ def read_error(payload: object) -> str:
 
 def read_condition(payload: object) -> str:
     """The condition of `/markets-by-token/{token}`."""
-    return Fields("market_by_token", payload).hex("condition_id", 32)
+    return Fields("market_by_token", payload).condition("condition_id")
 
 
 def _levels(book: Fields, name: str, *, best_high: bool) -> tuple[Level, ...]:

@@ -69,7 +69,7 @@ def read_gamma_market(market: Fields, event: Fields | None = None) -> GammaMarke
     """One market; `event` where it lies inside one, otherwise its own `events[0]`."""
     parent = event or next(market.objects("events", default=True), None)
     return GammaMarket(
-        condition_id=market.hex("conditionId", 32),
+        condition_id=market.condition("conditionId"),
         event_id=_identity(parent) if parent else "",
         event_slug=parent.text("slug", "") if parent else "",
         slug=market.text("slug", ""),

@@ -150,6 +150,12 @@ class Fields:
         value = self.text(name).lower()
         return value if is_hex(value, size) else self.fail(f"{name}: not {size} bytes of hex")
 
+    def condition(self, name: str) -> str:
+        """A condition id, lower-case 0x-hex: 32 bytes of the CTF's, 31 of a position's (venue.md 12)."""
+        value = self.text(name).lower()
+        known = is_hex(value, 32) or is_hex(value, 31)
+        return value if known else self.fail(f"{name}: not 32 or 31 bytes of hex")
+
     def address(self, name: str) -> str:
         return self.hex(name, 20)
 

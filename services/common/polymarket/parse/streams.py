@@ -106,7 +106,7 @@ def read_market_event(event: Fields, now: datetime) -> Iterator[MarketFrame]:
         case "last_trade_price":
             yield _last_trade(event)
         case "market_resolved":
-            yield Resolved(event.hex("market", 32))
+            yield Resolved(event.condition("market"))
         case "best_bid_ask" | "new_market" as known:
             yield Announced(known)
         case _:
