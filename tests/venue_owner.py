@@ -36,28 +36,32 @@ class Owner:
     def account(self) -> Account:
         return account_of(self.key.address)
 
-    @contextmanager
-    def client(self, wallet: str | None = "", api_key: ApiKey | None = None) -> Generator[SecureClient]:
+    def open(self, wallet: str | None = "", api_key: ApiKey | None = None) -> SecureClient:
         """polymarket-client for this wallet (None lets it choose for itself), with a relayer key unless given another."""
-        made = SecureClient.create(
+        return SecureClient.create(
             private_key=self.key.key.hex(),
             wallet=self.wallet if wallet == "" else wallet,
             environment=environment_of(self.venue),
             api_key=api_key or relayer_key(self.venue, self.key.address),
         )
+
+    @contextmanager
+    def client(self, wallet: str | None = "", api_key: ApiKey | None = None) -> Generator[SecureClient]:
+        """The same, closed afterwards."""
+        made = self.open(wallet, api_key)
         try:
             yield made
         finally:
             made.close()
 
     @asynccontextmanager
-    async def async_client(self) -> AsyncGenerator[AsyncSecureClient]:
+    async def async_client(self, api_key: ApiKey | None = None) -> AsyncGenerator[AsyncSecureClient]:
         """The same that does not block."""
         made = await AsyncSecureClient.create(
             private_key=self.key.key.hex(),
             wallet=self.wallet,
             environment=environment_of(self.venue),
-            api_key=relayer_key(self.venue, self.key.address),
+            api_key=api_key or relayer_key(self.venue, self.key.address),
         )
         try:
             yield made

@@ -154,7 +154,7 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
     taped = await listed_markets(options.tape, bank, options.seed, now_ms() // 1000) if options.tape else []
     markets += taped
     settlement = Settlement(node, addresses.OPERATOR)
-    wallets = Wallets(bank, [token for market in markets for token in market.tokens], settlement.through)
+    wallets = Wallets(bank, [token for market in markets for token in market.tokens], settlement.through, now_ms)
     exchange = Exchange(markets, wallets, settlement, CommitFaults(faults), clock, options.most_waiting)
     exchange.subscribe(lambda event: record(journal, event))
     expiry = Expiry(clock, exchange.expire)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from services.venue.approvals import UNLIMITED, granting
 from services.venue.conditions import (
     Condition,
     Send,
@@ -23,13 +24,12 @@ from services.venue.conditions import (
     splitting,
     standard,
 )
-from services.venue.contracts import ALL, MOST_IDS, STANDARD, Contract, tokens_of
+from services.venue.contracts import MOST_IDS, STANDARD, Contract, tokens_of
 from services.venue.node import addresses, calldata
 from services.venue.node.calldata import Signature
 from services.venue.node.client import Call, Node
 from services.venue.node.reasons import reason
 
-UNLIMITED = 2**256 - 1
 GAS_MONEY_WEI = 10 * 10**18
 BATCH = 200
 
@@ -51,12 +51,12 @@ class ChainRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Funding:
-    """Money for one wallet, and whether it may trade with it at once, and on which contracts."""
+    """Money for one wallet, and whether it may trade with it at once: on which contracts, or (None) set up for everything."""
 
     address: str
     usdc_micros: int
     approve: bool = True
-    contracts: tuple[Contract, ...] = (STANDARD,)
+    contracts: tuple[Contract, ...] | None = (STANDARD,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +79,9 @@ class Bank:
         self._node = node
         self._conditions: dict[str, Condition] = {}
 
-    async def fund(
-        self, address: str, usdc_micros: int, *, approve: bool = True, contracts: Sequence[Contract] = ALL
-    ) -> None:
-        """Mints pUSD and gas money for a wallet; approves for it what trading on these contracts needs."""
-        await self.fund_many([Funding(address, usdc_micros, approve, tuple(contracts))])
+    async def fund(self, address: str, usdc_micros: int, *, approve: bool = True) -> None:
+        """Mints pUSD and gas money for a wallet, and grants for it what an account that is set up has granted."""
+        await self.fund_many([Funding(address, usdc_micros, approve, None)])
 
     async def fund_many(self, fundings: Iterable[Funding]) -> None:
         """Funds all wallets in one block."""
@@ -223,7 +221,9 @@ class Bank:
 def _funding(funding: Funding) -> list[Send]:
     wallet = funding.address
     sends = [Send(addresses.ADMIN, addresses.COLLATERAL, calldata.write(_MINT, wallet, funding.usdc_micros))]
-    for contract in funding.contracts if funding.approve else ():
+    if funding.contracts is None and funding.approve:
+        return [*sends, *granting(wallet)]
+    for contract in (funding.contracts or ()) if funding.approve else ():
         sends += [
             Send(wallet, contract.collateral, calldata.write(_APPROVE, one, UNLIMITED)) for one in spenders(contract)
         ]

@@ -10,6 +10,7 @@ from services.venue.model import MICRO, Market, Order, OrderType, PostedOrder, S
 LOT_MICROS = 10_000
 DOLLAR = 1_000_000
 GTD_AHEAD_S = 60
+NOT_ENOUGH = "not enough balance / allowance"
 # Decimals of the shares that a marketable purchase asks for, by the market's tick (venue.md 3.9).
 TAKER_DECIMALS = {100_000: 3, 10_000: 4, 5_000: 5, 2_500: 6, 1_000: 5, 100: 6}
 
@@ -107,15 +108,14 @@ def elsewhere() -> Refusal:
 
 def not_enough(balance_micros: int, amount_micros: int) -> Refusal:
     return Refusal(
-        "not enough balance / allowance: the balance is not enough -> "
-        f"balance: {max(balance_micros, 0)}, order amount: {amount_micros}"
+        f"{NOT_ENOUGH}: the balance is not enough -> balance: {max(balance_micros, 0)}, order amount: {amount_micros}"
     )
 
 
 def not_allowed(spender: str, allowance_micros: int, amount_micros: int) -> Refusal:
     """The wallet has the money, and has not let the exchange take it."""
     return Refusal(
-        f"not enough balance / allowance: the allowance is not enough -> spender: {spender}, "
+        f"{NOT_ENOUGH}: the allowance is not enough -> spender: {spender}, "
         f"allowance: {max(allowance_micros, 0)}, sum of matched orders: 0, order amount (inc. fees): {amount_micros}"
     )
 

@@ -7,13 +7,18 @@ from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
+from httpx import HTTPError
+
 from services.venue.bank import Bank
 from services.venue.contracts import ALL, Contract
 from services.venue.model import Part, Side, Trade
+from services.venue.node.errors import RpcError
 
 SETTLED_WITHIN_S = 10.0
 # Nobody reads a wallet as of a block before these.
 REMEMBERED_BLOCKS = 64
+# The real venue follows the chain by itself: whoever asks again after this long is told what it says now.
+BELIEVED_MS = 1_000
 
 
 @dataclass(slots=True)
@@ -26,6 +31,7 @@ class Wallet:
     tokens: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     # Whose exchanges settle nothing of this wallet's, because it has told them so.
     paused: frozenset[Contract] = frozenset()
+    read_at_ms: int = 0
 
     def allowance_micros(self, contract: Contract) -> int:
         """What the exchange of these contracts may take of the cash."""
@@ -35,10 +41,17 @@ class Wallet:
 class Wallets:
     """Every wallet that was ever looked at. `through` waits until all that a block settled was told to `mined`."""
 
-    def __init__(self, bank: Bank, tokens: Iterable[str], through: Callable[[int], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        bank: Bank,
+        tokens: Iterable[str],
+        through: Callable[[int], Awaitable[None]],
+        now_ms: Callable[[], int],
+    ) -> None:
         self._bank = bank
         self._tokens = list(tokens)
         self._through = through
+        self._now_ms = now_ms
         self._known: dict[str, Wallet] = {}
         self._pending: defaultdict[str, list[Part]] = defaultdict(list)
         self._mined: defaultdict[str, deque[tuple[int, Part]]] = defaultdict(deque)
@@ -62,6 +75,16 @@ class Wallets:
         """The wallet, read from the chain where it was never looked at."""
         return self._known.get(address.lower()) or await self.read(address)
 
+    async def renewed(self, address: str) -> bool:
+        """Whether the wallet was read anew: not where that was just done, nor where the chain says nothing now."""
+        if self._now_ms() - self.get(address).read_at_ms < BELIEVED_MS:
+            return False
+        try:
+            await self.read(address)
+        except (RpcError, HTTPError, TimeoutError):
+            return False
+        return True
+
     async def read(self, address: str) -> Wallet:
         """Read cash, approvals and tokens anew, and set trades off that the block read knows nothing of. Raises TimeoutError
         where the chain cannot be followed, and the node's errors."""
@@ -73,6 +96,7 @@ class Wallets:
                 await self._through(found.block)
             held = defaultdict(int, found.tokens)
             wallet = Wallet(found.cash_micros, found.allowances, found.approved, held, found.paused)
+            wallet.read_at_ms = self._now_ms()
             for part in self._pending[name]:
                 _take(wallet, part)
             for block, part in self._mined.get(name, ()):

@@ -1,7 +1,5 @@
 """The official client's public half, unmodified, reads everything that the venue serves: a script for its sync and its async form."""
 
-import asyncio
-import inspect
 import io
 import zipfile
 from dataclasses import replace
@@ -17,6 +15,7 @@ from polymarket.models.clob.requests import PriceRequest
 
 from services.common.polymarket.environment import PRODUCTION
 from services.common.polymarket.sdk import sdk_environment
+from tests.venue_asked import FORMS, Asked
 from tests.venue_process import Venue
 from tests.venue_web import mined, trade, traders
 
@@ -28,29 +27,7 @@ def venue(watched_venue: Venue):
     return watched_venue
 
 
-class Asked:
-    """One client, asked by name: pages are read to their end."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    async def __call__(self, name: str, **wish: Any) -> Any:
-        method = getattr(self._client, name)
-        if inspect.iscoroutinefunction(method):
-            return await method(**wish)
-        answer = await asyncio.to_thread(lambda: method(**wish))
-        if hasattr(answer, "iter_items"):
-            return await self._whole(answer)
-        return answer
-
-    async def _whole(self, pages: Any) -> list[Any]:
-        items = pages.iter_items()
-        if hasattr(items, "__aiter__"):
-            return [item async for item in items]
-        return await asyncio.to_thread(lambda: list(items))
-
-
-@pytest.fixture(params=["sync", "async"])
+@pytest.fixture(params=FORMS)
 async def ask(request: pytest.FixtureRequest, venue: Venue):
     endpoints = replace(
         PRODUCTION,

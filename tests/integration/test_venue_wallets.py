@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -24,7 +23,7 @@ from py_clob_client_v2.clob_types import (
 from services.venue.accounts import Kind
 from services.venue.node import addresses
 from tests.venue_owner import MONEY, Owner, an_owner, relayer_key
-from tests.venue_process import Venue, venue_process
+from tests.venue_process import Venue
 from tests.venue_trader import listening
 from tests.venue_views import ORDER_FILLED, PLAIN, WITH_FEES
 from tests.venue_wallets import a_creation, a_submission
@@ -34,14 +33,12 @@ NAMES = ["proxy", "safe", "deposit", "old deposit"]
 CASH = EvmAddress(addresses.COLLATERAL)
 APPROVAL = [erc20_approval_call(token_address=CASH, spender=EvmAddress(addresses.EXCHANGE), amount=7)]
 
-pytestmark = pytest.mark.xdist_group("venue wallets")
+pytestmark = pytest.mark.xdist_group("swift venue")
 
 
 @pytest.fixture(scope="module")
-def venue() -> Iterator[Venue]:
-    # The clients wait for blocks again and again here.
-    with venue_process("--seed", "3", block_ms=50) as running:
-        yield running
+def venue(swift_venue: Venue) -> Venue:
+    return swift_venue
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,10 @@ class Balances:
     async def balance(self, request: Request) -> Any:
         key, asked = await self._gate.reader(request), request.query_params
         token = self._token(asked)
-        wallet = await self._exchange.wallets.known(await self._wallet(key, asked))
+        owner = await self._wallet(key, asked)
+        wallet = await self._exchange.wallets.known(owner)
+        if await self._exchange.wallets.renewed(owner):
+            wallet = self._exchange.wallets.get(owner)
         if token is None:
             return _spendable(wallet.cash_micros, {one.exchange: held for one, held in wallet.allowances.items()})
         spenders = [one for one in ALL if one.tokens == tokens_of(token) and one in wallet.allowances]

@@ -13,7 +13,7 @@ from services.venue.deployments import Deployments
 from services.venue.exchange import Exchange
 from services.venue.journal import Journal
 from services.venue.model import Placement, PostedOrder
-from services.venue.refusals import Refusal
+from services.venue.refusals import NOT_ENOUGH, Refusal
 
 # Orders whose number of attempts is known.
 REMEMBERED = 10_000
@@ -45,12 +45,19 @@ class Intake:
             await self._exchange.wallets.read(posted.signed.maker)
         told = self._script.take(posted)
         refused = Placement(posted.order_hash, error=told.written(posted), http_status=told.status) if told else None
-        made = self._exchange.place(posted, seen) if told is None or told.after else refused
+        made = await self._place(posted, seen) if told is None or told.after else refused
         assert made is not None
         self._note(posted, made, raw, at_ms)
         if refused:
             self._journal.note("scripted_refusal", hash=posted.order_hash, error=refused.error, placed=made.ok)
         return refused or made
+
+    async def _place(self, posted: PostedOrder, seen: int) -> Placement:
+        made = self._exchange.place(posted, seen)
+        # His money may have come on the chain since it was looked at.
+        if made.error.startswith(NOT_ENOUGH) and await self._exchange.wallets.renewed(posted.signed.maker):
+            return self._exchange.place(posted, seen)
+        return made
 
     async def _require_vouched(self, posted: PostedOrder) -> None:
         # The chain asks a deposit wallet itself: one that is not there has signed nothing.

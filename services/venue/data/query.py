@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, DecimalException
 
+from services.venue.contracts import is_position_id
+
 MICRO = 1_000_000
 MOST_CONDITIONS = 20
 MOST_TITLE = 200
@@ -152,14 +154,20 @@ def read_user(arguments: Arguments, *, required: bool) -> str:
 
 
 def read_conditions(arguments: Arguments, *names: str) -> frozenset[str]:
-    """Condition ids in lower case; BadQuery for more than twenty, or one that is none."""
+    """Condition ids in lower case, those of protocol v2 without the zero byte that the official client puts behind them; BadQuery for
+    more than twenty, or one that is none."""
     conditions = frozenset(one.lower() for one in arguments.listed(*names))
     if len(conditions) > MOST_CONDITIONS:
         raise BadQuery(f"at most {MOST_CONDITIONS} values are allowed", names[0])
     for one in conditions:
         if len(one) not in (64, 66) or not _is_hex(one):
             raise BadQuery(f"invalid {names[0]}: {one}", names[0])
-    return conditions
+    return frozenset(one[:-2] if _is_padded(one) else one for one in conditions)
+
+
+def _is_padded(condition: str) -> bool:
+    padded = len(condition) == 66 and condition[2:4] in ("01", "02") and condition.endswith("00")
+    return padded and is_position_id(int(condition, 16))
 
 
 def read_events(arguments: Arguments, *names: str) -> frozenset[str]:
