@@ -4,6 +4,7 @@ Sockets and the chain have their comparisons beside their other tests; here is e
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,10 +13,43 @@ import pytest
 from services.venue.bank import Bank
 from services.venue.node.client import Node
 from tests import recordings
+from tests.venue_chain import BUY
 from tests.venue_process import Venue
+from tests.venue_trader import CENT, SHARE, Trader, listening
 from tests.venue_web import mined, rows, trade, traders
 
 pytestmark = pytest.mark.xdist_group("watched venue")
+
+# Of every recording: the test that holds this venue's own answers against it, or why there is nothing to hold.
+HELD: dict[str, str] = {
+    "chain_eth_subscribe": "test_subscription_frames_have_the_recorded_shapes",
+    "clob_book_open_trimmed": "test_books_and_prices_have_the_recorded_shape",
+    "clob_market_resolved": "test_a_resolved_market_has_the_recorded_shape_at_gamma_and_at_the_clob",
+    "clob_markets_info_example": "test_books_and_prices_have_the_recorded_shape",
+    "clob_misc_open": "test_books_and_prices_have_the_recorded_shape",
+    "gamma_event_btc_15m_resolved": "test_a_resolved_market_has_the_recorded_shape_at_gamma_and_at_the_clob",
+    "data_pagination_errors": "test_refused_queries_say_what_the_real_api_says",
+    "data_v1_activity_by_type": "test_every_kind_of_activity_has_the_recorded_shape",
+    "data_v1_closed_positions": "test_a_position_that_was_sold_has_the_recorded_shape",
+    "data_v1_positions": "test_what_is_read_of_a_trader_has_the_recorded_shape",
+    "data_v1_trades": "test_what_is_read_of_a_trader_has_the_recorded_shape",
+    "data_v2_activity": "test_what_is_read_of_a_trader_has_the_recorded_shape",
+    "data_v2_positions_closed": "test_a_position_that_was_sold_has_the_recorded_shape",
+    "data_v2_positions_open": "test_what_is_read_of_a_trader_has_the_recorded_shape",
+    "data_v2_status": "test_what_is_read_of_a_trader_has_the_recorded_shape",
+    "data_v2_trades_all": "test_what_is_read_of_a_trader_has_the_recorded_shape",
+    "data_v2_trades_taker_only": "test_what_is_read_of_a_trader_has_the_recorded_shape",
+    "clob_market_ws": "test_frames_have_the_recorded_fields_in_the_recorded_order",
+    "rtds_activity_trades": "test_a_trade_is_told_by_rtds_the_data_api_and_the_chain_alike",
+    "asyncapi_user_channel_examples": "test_an_order_and_its_trades_have_the_documented_shape",
+    "post_order_openapi": "test_an_order_and_its_trades_have_the_documented_shape",
+}
+NOT_HELD = {
+    "chain_orderfilled_samples": "what somebody read in logs, whose own shape is that of a subscription's frames",
+    "match_orders_decoded": "what the operator sends, and no answer; its selector and its orders' hashes are held by golden tests",
+    "detection_race": "times that somebody measured, and no payload",
+    "requests": "what a client sends; the answers to it are a stub's",
+}
 
 DATA, CLOB = "polymarket/pb_data_api/{}.json", "polymarket/pb_clob/{}.json"
 LATER = "a field that is newer than the recording"
@@ -199,3 +233,39 @@ async def _resolved(web: httpx.AsyncClient, venue: Venue) -> dict[str, Any]:
             await bank.redeem(STRANGER, condition)
         closed = await rows(web, "/gamma/markets", closed="true", slug="is-everything-over")
     return closed[0]
+
+
+async def test_an_order_and_its_trades_have_the_documented_shape(web, venue):
+    posted = recordings.load("polymarket/docs_examples/post_order_openapi.json")["200"]
+    told = recordings.load("polymarket/docs_examples/asyncapi_user_channel_examples.json")
+    market = (await web.get("/admin/markets")).json()["markets"][0]
+    token, trader = market["tokens"][0], await Trader.join(web)
+    slow = (await web.post("/admin/markets", json={"question": "Is it late?", "delay_ms": 300})).json()["tokens"]
+    await (await Trader.join(web)).place(slow[0], BUY, 10 * SHARE, 40 * CENT, "GTC")
+    async with listening(venue.socket_url + "/ws/user", trader.channel) as socket:
+        rested = await trader.place(token, BUY, 10 * SHARE, CENT, "GTC")
+        await trader.cancel("/order", {"orderID": rested["orderID"]})
+        bought = await trader.place(token, BUY, 10 * SHARE, 99 * CENT)
+        frames = await socket.until(lambda frame: frame.get("status") == "CONFIRMED")
+    delayed = await trader.place(slow[1], BUY, 10 * SHARE, 60 * CENT, "GTC")
+
+    orders = {frame["type"]: frame for frame in frames if frame["event_type"] == "order"}
+    trades = {frame["status"]: frame for frame in frames if frame["event_type"] == "trade"}
+    assert unexpected("live", posted["live"], rested) == []
+    assert unexpected("delayed", posted["delayed"], delayed) == []
+    # Matches are committed later: their transactions are told of by the trades, and never here.
+    assert list(differences(posted["matched"], bought)) == ["-transactionsHashes"]
+    for example, kind in (("order_placement", "PLACEMENT"), ("order_cancellation", "CANCELLATION")):
+        differ = differences(told[example], orders[kind])
+        # The trades of an order are null or a list, there as here.
+        assert [one for one in differ if not one.startswith("~associate_trades: ")] == []
+    assert list(differences(told["trade_matched"], trades["MATCHED"])) == []
+    assert list(differences(told["trade_confirmed"], trades["CONFIRMED"])) == []
+
+
+def test_every_recording_is_held_against_the_venue_or_says_why_not():
+    folder = recordings.path("polymarket")
+    written = "".join(one.read_text() for one in Path(__file__).parents[1].rglob("test_*.py"))
+
+    assert {one.stem for one in folder.rglob("*.json")} == HELD.keys() | NOT_HELD.keys()
+    assert [name for name in HELD.values() if f"def {name}(" not in written] == []

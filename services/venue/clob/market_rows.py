@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from eth_utils.crypto import keccak
-
 from services.venue.model import MICRO, Market
 
 Json = dict[str, Any]
@@ -37,7 +35,7 @@ def full(market: Market, worth_micros: Mapping[str, int]) -> Json:
         "minimum_order_size": number(market.min_size_micros),
         "minimum_tick_size": number(market.tick_micros),
         "condition_id": market.condition_id,
-        "question_id": _id_of(market, "question"),
+        "question_id": market.question_id,
         "question": market.question,
         "description": market.question,
         "market_slug": market.slug,
@@ -49,8 +47,9 @@ def full(market: Market, worth_micros: Mapping[str, int]) -> Json:
         "taker_base_fee": LEGACY_FEE_BPS if market.fee_rate else 0,
         "notifications_enabled": True,
         "neg_risk": market.neg_risk,
-        "neg_risk_market_id": _id_of(market, "event") if market.neg_risk else "",
-        "neg_risk_request_id": _id_of(market, "request") if market.neg_risk else "",
+        "neg_risk_market_id": market.neg_risk_market_id,
+        # The request that its oracle answers is the question itself, as at Gamma.
+        "neg_risk_request_id": market.question_id if market.neg_risk else "",
         "rewards": _rewards(market),
         "is_50_50_outcome": len(set(paid)) == 1,
         "tokens": _tokens(market, worth_micros),
@@ -138,8 +137,3 @@ def _rewards(market: Market) -> Json:
     if not rewarded(market):
         return {"rates": None, "min_size": 0, "max_spread": 0}
     return {"rates": None, "min_size": REWARDED_SIZE, "max_spread": REWARDED_SPREAD}
-
-
-def _id_of(market: Market, what: str) -> str:
-    name = market.event_id if what == "event" else market.condition_id
-    return "0x" + keccak(text=f"{what} {name}").hex()

@@ -94,12 +94,13 @@ async def listed_markets(tape: Tape, bank: Bank, seed: int, now_s: int) -> list[
     questions = [keccak(text=f"polycopy venue {seed} tape {name}") for name in tape.markets]
     created = await bank.create_markets(questions)
     return [
-        _market(number, line, condition, (str(yes), str(no)), now_s)
-        for number, (line, (condition, yes, no)) in enumerate(zip(tape.markets.values(), created, strict=True))
+        _market(number, line, made, "0x" + question.hex(), now_s)
+        for number, (line, made, question) in enumerate(zip(tape.markets.values(), created, questions, strict=True))
     ]
 
 
-def _market(number: int, line: MarketLine, condition: str, tokens: tuple[str, str], now_s: int) -> Market:
+def _market(number: int, line: MarketLine, made: tuple[str, int, int], question_id: str, now_s: int) -> Market:
+    condition, yes, no = made
     return Market(
         condition_id=condition,
         question=line.question,
@@ -107,12 +108,13 @@ def _market(number: int, line: MarketLine, condition: str, tokens: tuple[str, st
         event_slug=line.slug,
         event_id=str(FIRST_EVENT + number),
         outcomes=line.outcomes,
-        tokens=tokens,
+        tokens=(str(yes), str(no)),
         tick_micros=int(line.tick * MICRO),
         min_size_micros=int(line.min_size * MICRO),
         fee_rate=line.fee_rate,
         end_at=now_s // DAY_S * DAY_S + 30 * DAY_S,
         quoted=False,
+        question_id=question_id,
     )
 
 
