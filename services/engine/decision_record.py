@@ -17,8 +17,8 @@ Read = Callable[[Any], Any]
 
 def write_case(case: Case) -> dict[str, object]:
     """The case in strings, integers, booleans, lists and mappings; of the book only what the order would have touched."""
-    copy = replace(case.copy, decision=None, trail=())
-    return cast("dict[str, object]", _writer(Case)(replace(case, copy=copy, book=_touched(case))))
+    copy, account = replace(case.copy, decision=None, trail=()), replace(case.account, trail=())
+    return cast("dict[str, object]", _writer(Case)(replace(case, copy=copy, account=account, book=_touched(case))))
 
 
 def read_case(record: Mapping[str, object]) -> Case:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.common.domain.account import Account
+from services.common.domain.control import Standing
 from services.common.domain.copy import Copy
 from services.common.domain.market import Side
 from services.common.domain.recent_order import market_of
@@ -15,7 +16,7 @@ from services.common.ports.stores import Stores, StoreUnavailable
 from services.engine import gate
 from services.engine.breaker import Breaker
 from services.engine.gate import Admission
-from services.engine.incidents import incidents
+from services.engine.incidents import incidents, reviews
 from services.engine.journal import Journal
 from services.engine.lookout import Lookout
 from services.engine.process_facts import GateLimits, ProcessFacts
@@ -23,6 +24,7 @@ from services.engine.warm import Warm, read_together
 
 ACCOUNT_KEPT = timedelta(seconds=2)
 JUDGED_KEPT = timedelta(seconds=3)
+MOST_REVIEWS = 50
 
 
 class Gatekeeper:
@@ -54,17 +56,20 @@ class Gatekeeper:
         self._reconciled_at: datetime | None = None
         self._account = Warm(self._read_account, ACCOUNT_KEPT, clock)
         self._results = Warm(self._read_reconciled, JUDGED_KEPT, clock)
+        self._reviews = Warm(self._read_reviews, JUDGED_KEPT, clock)
 
     async def admission(self) -> Admission:
         """What may be claimed now. Raises `StoreUnavailable`: without the store there is nothing to claim."""
         return gate.admission(await self.facts(), self._limits)
 
-    async def may_resend(self, copy: Copy) -> bool:
-        """Whether an order that may not have arrived may be sent again."""
+    async def may_resend(self, copy: Copy) -> Standing | None:
+        """What an order that may not have arrived would be sent again as; None where it may not be."""
         account, admission = await self._account.refresh(), await self.admission()
         if account is None or not admission.fresh:
-            return False
-        return not self.standing(account, copy.trade, market_of(copy), entry=copy.side is Side.BUY)
+            return None
+        entry = copy.side is Side.BUY
+        held = self.standing(account, copy.trade, market_of(copy), entry=entry)
+        return None if held else Standing(self._version, copy.trade.leader, market_of(copy), entry)
 
     def standing(self, account: Account, trade: LeaderTrade, condition_id: str, *, entry: bool) -> tuple[Verdict, ...]:
         """State, pauses and version on a decision's own snapshot; what fails releases the copy."""
@@ -72,18 +77,21 @@ class Gatekeeper:
 
     async def refresh(self) -> None:
         """Read ahead what the gate judges, so that no claim waits for it."""
-        await asyncio.gather(self._account.refresh(), self._journal.stored.refresh(), self._results.refresh())
+        await asyncio.gather(
+            self._account.refresh(), self._journal.stored.refresh(), self._results.refresh(), self._reviews.refresh()
+        )
 
     def forget(self) -> None:
         """Control has changed something: read the account anew."""
         self._account.forget()
+        self._reviews.forget()
 
     async def facts(self) -> ProcessFacts:
         """Everything that the gate judges for this account."""
         account = await self._account.get()
         if account is None:
             raise StoreUnavailable(f"account {self._account_id} is not stored")
-        await read_together(self._lookout.known, self._journal.stored, self._results)
+        await read_together(self._lookout.known, self._journal.stored, self._results, self._reviews)
         around, orders = await self._lookout.around(), await self._journal.orders()
         now, reconciled = self._lookout.now(), await self._results.get()
         since = now - self._limits.brake_window
@@ -105,7 +113,10 @@ class Gatekeeper:
             venue_open=not self._breaker.is_open,
             venue_note="breaker_open" if self._breaker.is_open else "",
             closed_only=False,
-            incidents=tuple(incidents(order for order in orders if order.sent_at >= since)),
+            incidents=(
+                *incidents(order for order in orders if order.sent_at >= since),
+                *reviews(await self._reviews.get()),
+            ),
         )
 
     def _served(self, account: Account) -> Account:
@@ -114,6 +125,10 @@ class Gatekeeper:
 
     async def _read_account(self) -> Account | None:
         return await self._stores.accounts.get(self._account_id)
+
+    async def _read_reviews(self) -> tuple[Copy, ...]:
+        # More than the brakes count make no difference to them.
+        return await self._stores.copies.reviews([self._account_id], MOST_REVIEWS)
 
     async def _read_reconciled(self) -> datetime | None:
         result = await self._stores.results.latest(self._account_id)

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
+from services.common.domain.copy import Copy
 from services.common.domain.intent import Outcome
-from services.common.domain.recent_order import RecentOrder
+from services.common.domain.lifecycle import CopyState
+from services.common.domain.recent_order import RecentOrder, market_of
 from services.engine import evidence
 from services.engine.process_facts import Incident, Trouble
 
@@ -15,6 +17,12 @@ def incidents(orders: Iterable[RecentOrder]) -> Iterator[Incident]:
             yield Incident(trouble, order.leader, order.market, order.sent_at)
 
 
+def reviews(copies: Iterable[Copy]) -> Iterator[Incident]:
+    """One for each copy that wants a review: it weighs until somebody acknowledges it, however old it is."""
+    for copy in copies:
+        yield Incident(Trouble.REVIEW, copy.trade.leader, market_of(copy), copy.detected_at)
+
+
 def _troubles(order: RecentOrder) -> Iterator[Trouble]:
     # An order that the venue delays is in its hands, not lost.
     if any(attempt.outcome is Outcome.UNKNOWN and not evidence.has_arrived(attempt) for attempt in order.attempts):
@@ -23,5 +31,3 @@ def _troubles(order: RecentOrder) -> Iterator[Trouble]:
         yield Trouble.REJECTED
     if order.failure == "settlement_failed":
         yield Trouble.UNSETTLED
-    if order.needs_review:
-        yield Trouble.REVIEW

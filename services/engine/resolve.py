@@ -9,6 +9,7 @@ from enum import Enum, auto
 import structlog
 
 from services.common.crashpoints import crashpoint
+from services.common.domain.control import Standing
 from services.common.domain.copy import Copy
 from services.common.domain.intent import DEFINITIVE, Attempt, Intent, Outcome
 from services.common.domain.money import MICRO, mul_div
@@ -66,7 +67,7 @@ class Resolver:
         executor: Executor,
         lookout: Lookout,
         timing: Timing,
-        may_resend_now: Callable[[Copy], Awaitable[bool]],
+        may_resend_now: Callable[[Copy], Awaitable[Standing | None]],
     ) -> None:
         self._stores = stores
         self._clob = clob
@@ -145,13 +146,15 @@ class Resolver:
             await self._executor.fail(claim, copy, intent, None, "not_sent")
             return
         arrived = any(map(evidence.has_arrived, intent.attempts))
-        if arrived or not may_resend(intent, self._timing.most_attempts) or not await self._may_resend_now(copy):
+        helps = not arrived and may_resend(intent, self._timing.most_attempts)
+        standing = await self._may_resend_now(copy) if helps else None
+        if standing is None:
             await self._stores.copies.looked(claim.ref, False, self._rest(intent), self._lookout.now())
             return
         crashpoint("before_resend")
         now, asked = self._lookout.now(), claim.now()
         attempt = Attempt(len(intent.attempts) + 1, now)
-        if now >= intent.deadline_at or not await self._stores.copies.journal(claim.ref, attempt, now):
+        if now >= intent.deadline_at or not await self._stores.copies.journal(claim.ref, attempt, now, standing):
             await self._stores.copies.looked(claim.ref, False, self._rest(intent), now)
             return
         claim.journaled(asked)

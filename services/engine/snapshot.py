@@ -195,6 +195,8 @@ def _attempted(orders: Sequence[RecentOrder], since: datetime) -> tuple[datetime
 
 def _repetitions(orders: Sequence[RecentOrder], account: Account, token_id: str, now: datetime) -> int:
     since = now - timedelta(milliseconds=account.limits.repetition_window_ms)
+    # Those before somebody looked at them count no more.
+    since = max(since, account.acknowledged.get(token_id, since))
     entries = (order for order in orders if order.kind is CopyKind.ENTRY and order.token_id == token_id)
     return sum(1 for order in entries if order.attempts[0].at > since)
 

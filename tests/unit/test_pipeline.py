@@ -14,7 +14,7 @@ from services.common.domain.follow import SizingMode, Tier
 from services.common.domain.intent import IntentState, Outcome
 from services.common.domain.lifecycle import Actor
 from services.common.domain.market import Level, Side
-from services.common.domain.trail import next_entry
+from services.common.domain.trail import lengthened
 from services.common.domain.verdict import Verdict
 from services.engine.case import Case, Funds
 from services.engine.decision_record import read_case, write_case
@@ -255,7 +255,9 @@ def test_a_record_keeps_of_the_book_what_the_order_would_have_touched():
 
 def test_a_record_never_holds_the_decision_before_it():
     copy = a_case().copy
-    decided = replace(copy, decision=decide(a_case()).decision, trail=(next_entry(None, NOON, Actor.ENGINE, "x", 1),))
+    decided = replace(
+        copy, decision=decide(a_case()).decision, trail=(*lengthened((), NOON, Actor.ENGINE, "x", 1, ""),)
+    )
 
     kept = write_case(replace(a_case(), copy=decided))["copy"]
 

@@ -70,6 +70,17 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Raise:
+    """Limits that somebody wants to be looser, by field: they wait until `effective_at`, or until a second admin confirms them."""
+
+    raise_id: str
+    limits: Mapping[str, int]
+    by: str
+    at: datetime
+    effective_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class OpenIntent:
     """An intent that is unsettled or unknown: the cash or shares that it may still take.
 
@@ -132,7 +143,8 @@ class Exposure:
 class Account:
     """One wallet of ours. Every change of exposure, limits or state advances `seq`; a decision commits only on the `seq` it read.
 
-    `trail` holds control changes only.
+    `raises` are limits that are not in force yet. `acknowledged` says by token since when its entries are counted as repetitions, where
+    somebody has looked at those before. `trail` holds control changes only.
     """
 
     account_id: str
@@ -146,6 +158,8 @@ class Account:
     active_version: str = ""
     limits: Limits = Limits()
     limits_version: int = 1
+    raises: tuple[Raise, ...] = ()
+    acknowledged: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
     exposure: Exposure = Exposure()
     trail: tuple[TrailEntry, ...] = ()
 

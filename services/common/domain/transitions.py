@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from services.common.domain import contents
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.intent import Attempt, Intent, IntentState
 from services.common.domain.lifecycle import Actor, CopyState, ForbiddenTransition, check
-from services.common.domain.trail import lengthened
+from services.common.domain.trail import is_draft, lengthened
+from services.common.domain.trail import sealed as sealed_trail
 from services.common.domain.verdict import Decision
 
 ENDS_OF_DEBTS = frozenset({CopyState.SKIPPED, CopyState.EXECUTED, CopyState.FAILED})
@@ -20,12 +22,20 @@ ENDS_OF_DEBTS = frozenset({CopyState.SKIPPED, CopyState.EXECUTED, CopyState.FAIL
 def moved(copy: Copy, state: CopyState, actor: Actor, action: str, now: datetime) -> Copy:
     """The copy in its new state, with the entry that says so."""
     check(copy.state, state, actor)
-    return noted(replace(copy, state=state), actor, action, now)
+    return replace(noted(copy, actor, action, now), state=state)
 
 
-def noted(copy: Copy, actor: Actor, action: str, now: datetime) -> Copy:
-    """The copy with one more trail entry; the eldest leave, the chain stays."""
-    return replace(copy, trail=lengthened(copy.trail, now, actor, action, copy.fence))
+def noted(copy: Copy, actor: str, action: str, now: datetime) -> Copy:
+    """The copy with the draft of one more trail entry. Call it on the copy as it was: what it said until now is in the entry."""
+    before = contents.hashed(contents.of_copy(copy)) if copy.trail else ""
+    return replace(copy, trail=lengthened(copy.trail, now, actor, action, copy.fence, before))
+
+
+def sealed(copy: Copy) -> Copy:
+    """The copy as it is written: the entries that its transition has drafted are sealed over what it says now."""
+    if not is_draft(copy.trail):
+        return copy
+    return replace(copy, trail=sealed_trail(copy.trail, contents.hashed(contents.of_copy(copy))))
 
 
 def detected(copy: Copy) -> Copy:
@@ -193,6 +203,16 @@ def followed(member: Copy, leader_state: CopyState, now: datetime) -> Copy | Non
     if leader_state is CopyState.EXECUTED:
         return replace(after, executed_at=now)
     return replace(after, reconciled_at=now)
+
+
+def acknowledged(copy: Copy, by: str, note: str, now: datetime) -> Copy | None:
+    """The copy with its review over, because somebody has looked at it; None where it asks for none.
+
+    One that may still be claimed keeps it: its worker goes on from the copy as it was claimed.
+    """
+    if not copy.needs_review or copy.state in {CopyState.DETECTED, CopyState.CLAIMED}:
+        return None
+    return replace(noted(copy, by, f"reviewed:{note}", now), needs_review=False)
 
 
 def closed(debt: Copy, state: CopyState, reason: str, now: datetime) -> Copy:

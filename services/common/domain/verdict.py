@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
+
+from services.common.domain.canonical import digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,7 @@ class Verdict:
     age_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decision:
     """The whole report on one copy at one moment, kept pass or refuse. `case` is the snapshot it was made on, enough to make it again."""
 
@@ -34,3 +37,17 @@ class Decision:
     def allowed(self) -> bool:
         """Approved means that guards were asked and none refused."""
         return bool(self.verdicts) and not self.refusals
+
+    @cached_property
+    def digest(self) -> str:
+        """The hash of the whole report, which stands for it in its copy's trail."""
+        return digest(self.content())
+
+    def content(self) -> dict[str, object]:
+        """The report as it is hashed and exported."""
+        return {
+            "at": self.at.isoformat(timespec="milliseconds"),
+            "accountSeq": self.account_seq,
+            "verdicts": [[one.guard, one.ok, one.reason, one.observed, one.limit, one.age_ms] for one in self.verdicts],
+            "case": self.case,
+        }

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
 from services.common.domain.account import Account, AccountState, ExposureChange, Limits, Pause, PauseScope
+from services.common.domain.control import Standing
 from services.common.domain.copy import Copy, CopyKind, CopyRef
 from services.common.domain.dead_letter import DeadLetter
 from services.common.domain.exit import Exit, ExitState, Step
@@ -133,8 +134,9 @@ class Copies(Protocol):
         """Store the signature of the stored intent."""
         ...
 
-    async def journal(self, ref: CopyRef, attempt: Attempt, now: datetime) -> bool:
-        """Journal a resend: append the attempt and advance the account's seq, unless the account is halted (orders.md 4)."""
+    async def journal(self, ref: CopyRef, attempt: Attempt, now: datetime, standing: Standing | None = None) -> bool:
+        """Journal a resend: append the attempt and advance the account's seq, unless control forbids it (orders.md 4): the account is
+        halted or paused as a whole, or, where it is said what the attempt is for, it does not admit that."""
         ...
 
     async def record(self, ref: CopyRef, attempt: Attempt, claimable_after: timedelta | None, now: datetime) -> bool:
@@ -227,6 +229,14 @@ class Copies(Protocol):
         """Orders with an attempt journaled since then, the least recent first."""
         ...
 
+    async def reviews(self, accounts: Sequence[str], limit: int) -> tuple[Copy, ...]:
+        """Copies that want a review which nobody has acknowledged, the newest first."""
+        ...
+
+    async def acknowledge(self, copy_id: str, by: str, note: str, now: datetime) -> Copy | None:
+        """End a copy's review; the copy after, None where it wants none."""
+        ...
+
     async def page(self, accounts: Sequence[str], limit: int, offset: int) -> Page[Copy]:
         """Newest first."""
         ...
@@ -266,6 +276,11 @@ class Accounts(Protocol):
     ) -> Account | None: ...
 
     async def set_active_version(self, account_id: str, version: str, by: str, now: datetime) -> Account | None: ...
+
+    async def change(self, account_id: str, change: Callable[[Account], Account | None]) -> Account | None:
+        """What `change` (one of `domain.control`) makes of the account, on the line that was read; again while another write is first.
+        None where there is no such account, or `change` gives none. What it raises is passed on, and nothing is written."""
+        ...
 
     async def apply(self, account_id: str, change: ExposureChange) -> bool:
         """Move the exposure outside a copy's transaction (high-water mark, an external sale)."""

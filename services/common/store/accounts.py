@@ -1,13 +1,14 @@
 """`Accounts` in MongoDB."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from pymongo.errors import DuplicateKeyError
 
 from services.common.domain import control
 from services.common.domain.account import Account, AccountState, ExposureChange, Limits, Pause, PauseScope
-from services.common.store import codec, exposures
+from services.common.store import codec, exposures, trails
 from services.common.store.session import Database, guarded
 
 
@@ -55,6 +56,9 @@ class MongoAccounts:
     async def set_active_version(self, account_id: str, version: str, by: str, now: datetime) -> Account | None:
         return await self._change(account_id, lambda account: control.served_by(account, version, by, now))
 
+    async def change(self, account_id: str, change: Callable[[Account], Account | None]) -> Account | None:
+        return await self._change(account_id, change)
+
     async def apply(self, account_id: str, change: ExposureChange) -> bool:
         async with guarded():
             return await exposures.move(self._database, account_id, change)
@@ -67,6 +71,8 @@ class MongoAccounts:
                 after = change(account)
                 if after is None:
                     return None
+                staying = await trails.shortened(self._database, "accounts", account_id, after.trail)
+                after = replace(after, trail=staying)
                 made = codec.document(after, exposures.ID)
                 del made["exposure"], made["_id"]
                 if (

@@ -5,6 +5,7 @@ from typing import Any
 
 from bson.decimal128 import Decimal128
 
+from services.common.domain import transitions
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.intent import Attempt, IntentState, was_rejected
 from services.common.domain.lifecycle import TERMINAL, CopyState
@@ -32,8 +33,8 @@ RECENT = {
 
 
 def write(copy: Copy, revision: int) -> dict[str, Any]:
-    """The whole document; `rev` advances with every write, so that a reader knows whether it wrote on what it read."""
-    made = codec.document(copy, ID)
+    """The whole document, its trail sealed; `rev` advances with every write, so that a reader knows whether it wrote on what it read."""
+    made = codec.document(transitions.sealed(copy), ID)
     if copy.order_hashes:
         made["orderHashes"] = list(copy.order_hashes)
     sent_at = copy.intent.attempts[-1].at if copy.intent and copy.intent.attempts else None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from pymongo.errors import BulkWriteError
 
 from services.common.domain import transitions
 from services.common.domain.account import ExposureChange
+from services.common.domain.control import Standing
 from services.common.domain.copy import Copy, CopyKind, CopyRef
 from services.common.domain.fill import Fill, LedgerLine, Position
 from services.common.domain.intent import Attempt, Intent
@@ -17,7 +19,7 @@ from services.common.domain.lifecycle import Actor, CopyState
 from services.common.domain.recent_order import RecentOrder
 from services.common.domain.verdict import Decision
 from services.common.ports.stores import Begun, Change, Page, StoreUnavailable
-from services.common.store import activities, books, exposures
+from services.common.store import activities, books, exposures, trails
 from services.common.store.claims import MongoClaims
 from services.common.store.indexes import EPOCH
 from services.common.store.session import Client, Conflict, Database, Session, guarded, transact
@@ -104,6 +106,7 @@ class MongoCopies(MongoClaims):
     async def _take_up(self, after: Copy, session: Session) -> bool:
         # The fence says that the copy is as it was claimed, so it need not be read again; its lease may have been renewed since.
         held = {"_id": after.copy_id, "fence": after.fence, "state": "claimed", **ALIVE}
+        after = await self._shortened(after)
         whole = activities.write(after, 0)
         changed = {name: value for name, value in whole.items() if name not in {"_id", "rev", "claimableAt"}}
         done = await self._copies.update_one(held, {"$set": changed, "$inc": {"rev": 1}}, session=session)
@@ -121,7 +124,7 @@ class MongoCopies(MongoClaims):
             done = await self._copies.update_one(held, {"$set": {"intent.signature": signature}, "$inc": {"rev": 1}})
         return done.matched_count == 1
 
-    async def journal(self, ref: CopyRef, attempt: Attempt, now: datetime) -> bool:
+    async def journal(self, ref: CopyRef, attempt: Attempt, now: datetime, standing: Standing | None = None) -> bool:
         async def work(session: Session) -> bool:
             found = await self._read(ref.copy_id, session)
             if found is None or found[0].fence != ref.fence or found[0].state is not CopyState.EXECUTING:
@@ -131,9 +134,7 @@ class MongoCopies(MongoClaims):
                 return False
             if any(known.number == attempt.number for known in copy.intent.attempts):
                 return copy.intent.attempts[-1] == attempt and await self._alive(ref.copy_id, session)
-            if not await exposures.move(
-                self._database, copy.account_id, ExposureChange(now), session, unless_stopped=True
-            ):
+            if not await exposures.resent(self._database, copy.account_id, now, standing, session):
                 return False
             if not await self._replace(transitions.journaled(copy, attempt, now), revision, session, alive=True):
                 await session.abort_transaction()
@@ -284,6 +285,20 @@ class MongoCopies(MongoClaims):
             cursor = self._copies.find(recent, activities.RECENT, sort=[("sentAt", ASCENDING)])
             return tuple([activities.read_recent(document) async for document in cursor])
 
+    async def reviews(self, accounts: Sequence[str], limit: int) -> tuple[Copy, ...]:
+        wanted = {"account": {"$in": list(accounts)}, "needsReview": True}
+        return await self._find(wanted, [("detectedAt", DESCENDING), ("_id", DESCENDING)], limit)
+
+    async def acknowledge(self, copy_id: str, by: str, note: str, now: datetime) -> Copy | None:
+        async with guarded():
+            while (found := await self._read(copy_id)) is not None:
+                after = transitions.acknowledged(found[0], by, note, now)
+                if after is None:
+                    return None
+                if await self._replace(after, found[1]):
+                    return transitions.sealed(after)
+        return None
+
     async def page(self, accounts: Sequence[str], limit: int, offset: int) -> Page[Copy]:
         wanted = {"account": {"$in": list(accounts)}}
         found = await self._find(wanted, [("detectedAt", DESCENDING), ("_id", DESCENDING)], limit, offset)
@@ -339,8 +354,13 @@ class MongoCopies(MongoClaims):
         self, after: Copy, revision: int, session: Session | None = None, *, alive: bool = False
     ) -> bool:
         held: dict[str, Any] = {"_id": after.copy_id, "rev": revision, **(ALIVE if alive else {})}
+        after = await self._shortened(after)
         done = await self._copies.replace_one(held, activities.write(after, revision + 1), session=session)
         return done.matched_count == 1
+
+    async def _shortened(self, copy: Copy) -> Copy:
+        staying = await trails.shortened(self._database, self._copies.name, copy.copy_id, copy.trail)
+        return copy if len(staying) == len(copy.trail) else replace(copy, trail=staying)
 
     async def _write(self, ref: CopyRef, origin: CopyState, change: Write) -> bool:
         return await self._update(ref.copy_id, origin, lambda copy: change(copy) if copy.fence == ref.fence else None)

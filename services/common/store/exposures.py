@@ -1,9 +1,12 @@
 """An account's exposure in its document: one change is one update of named entries, so nothing is read first."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from services.common.domain import control
 from services.common.domain.account import Account, ExposureChange
+from services.common.domain.control import Standing
 from services.common.store import codec
 from services.common.store.session import Database, Session
 
@@ -36,6 +39,18 @@ async def move(
     if done.matched_count and change.held is not None:
         await _unset_zero(database, account_id, change.held.token_id, session)
     return done.matched_count == 1
+
+
+async def resent(
+    database: Database, account_id: str, now: datetime, standing: Standing | None, session: Session
+) -> bool:
+    """Advance the line for a resend, unless control forbids it. What this transaction has read of the account it also writes: a change
+    of control either is seen, or makes it begin anew."""
+    if standing is not None:
+        found = await database["accounts"].find_one({"_id": account_id}, session=session)
+        if found is None or not control.admits(read(found), standing):
+            return False
+    return await move(database, account_id, ExposureChange(now), session, unless_stopped=True)
 
 
 async def _unset_zero(database: Database, account_id: str, token_id: str, session: Session | None) -> None:

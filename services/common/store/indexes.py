@@ -61,6 +61,11 @@ INDEXES = (
         _ascending("account", "sentAt"),
         options={"partialFilterExpression": {"sentAt": {"$gt": EPOCH}}},
     ),
+    Index(
+        "user_activities",
+        (("account", 1), ("needsReview", 1), ("detectedAt", -1)),
+        options={"partialFilterExpression": {"needsReview": True}},
+    ),
     Index("fills", _ascending("account", "tradeId", "orderHash"), unique=True),
     Index("fills", _ascending("copyId")),
     Index("ledger", _ascending("account", "tradeId", "orderHash"), unique=True),

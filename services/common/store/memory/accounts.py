@@ -1,6 +1,7 @@
 """`Accounts` in memory."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from services.common.domain import control
@@ -46,6 +47,9 @@ class MemoryAccounts:
     async def set_active_version(self, account_id: str, version: str, by: str, now: datetime) -> Account | None:
         return await self._change(account_id, lambda account: control.served_by(account, version, by, now))
 
+    async def change(self, account_id: str, change: Callable[[Account], Account | None]) -> Account | None:
+        return await self._change(account_id, change)
+
     async def apply(self, account_id: str, change: ExposureChange) -> bool:
         await self._db.turn()
         if account_id not in self._db.accounts:
@@ -58,5 +62,6 @@ class MemoryAccounts:
         account = self._db.accounts.get(account_id)
         after = change(account) if account else None
         if after is not None:
+            after = replace(after, trail=self._db.shortened("accounts", account_id, after.trail))
             self._db.accounts[account_id] = after
         return after

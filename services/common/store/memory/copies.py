@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from services.common.domain import transitions
+from services.common.domain import control, transitions
 from services.common.domain.account import AccountState, ExposureChange, PauseScope
+from services.common.domain.control import Standing
 from services.common.domain.copy import Copy, CopyKind, CopyRef
 from services.common.domain.exit import ExitState
 from services.common.domain.fill import Fill, LedgerLine, Position, continues
@@ -136,14 +137,15 @@ class MemoryCopies:
 
         return await self._write(ref, CopyState.EXECUTING, signed)
 
-    async def journal(self, ref: CopyRef, attempt: Attempt, now: datetime) -> bool:
+    async def journal(self, ref: CopyRef, attempt: Attempt, now: datetime, standing: Standing | None = None) -> bool:
         await self._db.turn()
         copy = self._held(ref)
         if copy is None or copy.intent is None or copy.state is not CopyState.EXECUTING or not self._alive(copy):
             return False
         if any(known.number == attempt.number for known in copy.intent.attempts):
             return copy.intent.attempts[-1] == attempt
-        if _stopped(self._db, copy):
+        account = self._db.accounts[copy.account_id]
+        if _stopped(self._db, copy) or (standing is not None and not control.admits(account, standing)):
             return False
         self._db.put(transitions.journaled(copy, attempt, now))
         self._db.expose(copy.account_id, ExposureChange(now))
@@ -291,6 +293,19 @@ class MemoryCopies:
         await self._db.turn()
         found = map(self._db.copies.__getitem__, self._db.index.sent_since(account_id, since))
         return tuple(order for order in map(recent_order, found) if order is not None)
+
+    async def reviews(self, accounts: Sequence[str], limit: int) -> tuple[Copy, ...]:
+        await self._db.turn()
+        found = [self._db.copies[one] for account in accounts for one in self._db.index.reviews(account)]
+        return tuple(sorted(found, key=lambda copy: (copy.detected_at, copy.copy_id), reverse=True)[:limit])
+
+    async def acknowledge(self, copy_id: str, by: str, note: str, now: datetime) -> Copy | None:
+        await self._db.turn()
+        known = self._db.copies.get(copy_id)
+        after = transitions.acknowledged(known, by, note, now) if known else None
+        if after is not None:
+            self._db.put(after)
+        return after and self._db.copies[copy_id]
 
     async def page(self, accounts: Sequence[str], limit: int, offset: int) -> Page[Copy]:
         await self._db.turn()

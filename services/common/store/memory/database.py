@@ -6,11 +6,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
+from services.common.domain import transitions
 from services.common.domain.account import Account, ExposureChange
 from services.common.domain.copy import Copy
 from services.common.domain.exit import Exit
 from services.common.domain.exposure import applied
 from services.common.domain.fill import Fill, LedgerLine, Position
+from services.common.domain.trail import Trail, TrailEntry, parted
 from services.common.ports.stores import Change, StoreUnavailable
 from services.common.store.memory.index import CopyIndex
 
@@ -77,6 +79,7 @@ class MemoryDatabase:
         self.index = CopyIndex()
         self.touched: dict[str, datetime] = {}
         self.accounts: dict[str, Account] = {}
+        self.trails: dict[str, dict[int, TrailEntry]] = {}
         self.exits: dict[str, Exit] = {}
         self.positions: dict[tuple[str, str], Position] = {}
         self.fills: dict[tuple[str, str, str], Fill] = {}
@@ -108,8 +111,18 @@ class MemoryDatabase:
         self.put(copy)
         return True
 
+    def shortened(self, collection: str, key: str, trail: Trail) -> Trail:
+        """What stays in a document of its trail; what leaves it is kept apart."""
+        leaving, staying = parted(trail)
+        if leaving:
+            self.trails.setdefault(f"{collection}/{key}", {}).update({entry.seq: entry for entry in leaving})
+        return staying
+
     def put(self, copy: Copy) -> None:
-        """Replace a copy, and tell its watchers."""
+        """Replace a copy, its trail sealed, and tell its watchers."""
+        copy = transitions.sealed(copy)
+        if len(staying := self.shortened("user_activities", copy.copy_id, copy.trail)) < len(copy.trail):
+            copy = replace(copy, trail=staying)
         self.copies[copy.copy_id] = copy
         self.index.put(copy)
         self.copy_feed.tell(copy)

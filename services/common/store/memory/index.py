@@ -17,6 +17,7 @@ class CopyIndex:
         self._born: dict[str, int] = {}
         self._claimable: defaultdict[str, set[str]] = defaultdict(set)
         self._unsettled: defaultdict[str, set[str]] = defaultdict(set)
+        self._reviews: defaultdict[str, set[str]] = defaultdict(set)
         self._of_exit: defaultdict[str, set[str]] = defaultdict(set)
         self._sent_at: dict[str, datetime] = {}
         self._sent: defaultdict[str, list[tuple[datetime, str]]] = defaultdict(list)
@@ -26,6 +27,7 @@ class CopyIndex:
         self._born.setdefault(copy.copy_id, len(self._born))
         _keep(self._claimable[copy.account_id], copy.copy_id, copy.claimable_at is not None)
         _keep(self._unsettled[copy.account_id], copy.copy_id, _may_settle(copy))
+        _keep(self._reviews[copy.account_id], copy.copy_id, copy.needs_review)
         if copy.exit_id:
             self._of_exit[copy.exit_id].add(copy.copy_id)
         if copy.intent is not None:
@@ -38,6 +40,10 @@ class CopyIndex:
     def unsettled(self, account_id: str) -> Iterator[str]:
         """Copies with an intent that are executed, or that were given up."""
         return self._ordered(self._unsettled.get(account_id, ()))
+
+    def reviews(self, account_id: str) -> Iterator[str]:
+        """Copies that want a review."""
+        return self._ordered(self._reviews.get(account_id, ()))
 
     def of_exit(self, exit_id: str) -> Iterator[str]:
         """Attempts and debts of an exit."""

@@ -1,0 +1,43 @@
+"""One spelling of a value, so that everybody who hashes it gets the same hash: RFC 8785 (JCS) for values without fractions."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+EXACT = 2**53
+"""JSON's numbers are doubles to most readers: a larger integer is written as text."""
+
+_SPELL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def canonical(value: object) -> bytes:
+    """The value in JCS. Mappings by text, lists, tuples, text, integers, booleans and None; raises `TypeError` for anything else."""
+    return _SPELL(_ordered(value)).encode()
+
+
+def digest(value: object) -> str:
+    """SHA-256 of the canonical value, in lower-case hex."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def _ordered(value: object) -> object:
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return value
+    if kind is int:
+        return value if -EXACT < cast(int, value) < EXACT else str(value)
+    if isinstance(value, str):  # an enum
+        return str(value)
+    if isinstance(value, Mapping):
+        named = cast("Mapping[str, object]", value)
+        return {name: _ordered(named[name]) for name in _in_order(named)}
+    if isinstance(value, list | tuple):
+        return [_ordered(item) for item in cast("list[object]", value)]
+    raise TypeError(f"{kind.__name__} has no canonical form here")
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    """By UTF-16 code units, as the RFC wants; plain ASCII is in that order anyway."""
+    found = sorted(names)
+    return found if all(map(str.isascii, found)) else sorted(found, key=lambda name: name.encode("utf-16-be"))
