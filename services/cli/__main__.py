@@ -1,13 +1,11 @@
 """`polycopy`: one command for everything that a person does with PolyCopy."""
 
-import asyncio
 import os
 import re
 import sys
-from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated
 
 import typer
 from eth_account import Account
@@ -17,24 +15,23 @@ from services.cli import demo as demonstration
 from services.cli import operator
 from services.cli import up as running
 from services.cli.addresses import Addresses
-from services.cli.failure import CannotRun
-from services.cli.interrupt import Interrupted, interruptible
+from services.cli.control import VERBS, Target, config, limits
+from services.cli.outcome import cannot, console, run
 from services.cli.progress import console as console_of
 from services.cli.replay.command import replay_command
 from services.cli.stack import Options
 from services.cli.summary import ok
-from services.common.ports.stores import StoreUnavailable
 from services.common.rpc.authority import LEAF_LIFE, Authority, certificates
 from services.common.signing.key_file import KeyFileRejected, read_key
 
-T = TypeVar("T")
-
-EXIT_NOT_PROVEN, EXIT_CANNOT = 1, 2
+EXIT_NOT_PROVEN = 1
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
-console = console_of(stderr=True)
+app.add_typer(limits)
+app.add_typer(config)
+for verb in VERBS:
+    app.command()(verb)
 
-Target = Annotated[str, typer.Option(envvar="ENGINE_TARGET", help="The engine's host:port.")]
 Folder = Annotated[Path, typer.Option(help="Where logs, keys and the database go.")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same leaders and trades.")]
 
@@ -48,7 +45,7 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep/--no-keep", help="Keep the database's files.")] = False,
 ) -> None:
     """Copy scripted leaders on this machine, end to end. Exits 0 only if nothing is duplicated, lost or unreconciled."""
-    found = _run(demonstration.demo(_options(folder, seed, free_ports=True), trades, console, keep=keep))
+    found = run(demonstration.demo(_options(folder, seed, free_ports=True), trades, console, keep=keep))
     demonstration.show(found, console)
     if json_file is not None:
         demonstration.write(found, json_file)
@@ -67,7 +64,7 @@ def up(
     ] = False,
 ) -> None:
     """Run the mesh until Ctrl-C, paper trading against the local venue."""
-    _run(running.up(_options(folder, seed, free_ports=free_ports), script, console), interrupted=0)
+    run(running.up(_options(folder, seed, free_ports=free_ports), script, console), interrupted=0)
 
 
 app.command("replay")(replay_command)
@@ -76,13 +73,13 @@ app.command("replay")(replay_command)
 @app.command()
 def status(target: Target = "127.0.0.1:50052") -> None:
     """What the engine does, and what keeps it waiting."""
-    _run(operator.status(target, console_of()))
+    run(operator.status(target, console_of()))
 
 
 @app.command()
 def explain(copy_id: Annotated[str, typer.Argument(help="The copy's id.")], target: Target = "127.0.0.1:50052") -> None:
     """Why a copy was ordered, skipped or failed: every guard, what it saw, and what it wanted."""
-    _run(operator.explain(target, copy_id, console_of()))
+    run(operator.explain(target, copy_id, console_of()))
 
 
 @app.command("certificates")
@@ -93,13 +90,13 @@ def issue_certificates(
 ) -> None:
     """Make a certificate for each service and for the operator, by an authority that is made at the first time."""
     if not re.fullmatch(r"[a-z0-9-]+", environment):
-        _cannot(f"--environment {environment!r}: expected lower-case letters, digits and hyphens")
+        cannot(f"--environment {environment!r}: expected lower-case letters, digits and hyphens")
     now = datetime.now(UTC)
     try:
         authority = Authority.kept(folder, now)
         made = certificates(authority, folder, now, environment=environment, life=timedelta(days=days))
     except (OSError, ValueError) as error:
-        _cannot(f"{folder}: {error}")
+        cannot(f"{folder}: {error}")
     for name, tls in made.items():
         typer.echo(f"{name}: {tls.certificate}, {tls.key}")
 
@@ -112,7 +109,7 @@ def sign(
     try:
         key = read_key(key_file)
     except KeyFileRejected as error:
-        _cannot(str(error))
+        cannot(str(error))
     signed = Account.from_key(key).sign_message(encode_defunct(text=sys.stdin.read()))
     typer.echo("0x" + signed.signature.hex().removeprefix("0x"))
 
@@ -122,23 +119,6 @@ def _options(folder: Path, seed: int, *, free_ports: bool) -> Options:
     addresses = Addresses.free() if free_ports else Addresses()
     mongodb_uri, redis_url = os.environ.get("MONGODB_URI", ""), os.environ.get("REDIS_URL", "")
     return Options(folder.absolute(), addresses, seed=seed, mongodb_uri=mongodb_uri, redis_url=redis_url)
-
-
-def _run(work: Coroutine[Any, Any, T], interrupted: int | None = None) -> T:
-    """Do the work; what a person must know is one line and exit 2. `interrupted` is the exit code after a signal, where that is a good end."""
-    try:
-        return asyncio.run(interruptible(work))
-    except CannotRun as error:
-        _cannot(str(error))
-    except StoreUnavailable as error:
-        _cannot(f"the database does not answer: {error}")
-    except Interrupted as error:
-        raise typer.Exit(128 + error.which if interrupted is None else interrupted) from None
-
-
-def _cannot(text: str) -> NoReturn:
-    console.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
-    raise typer.Exit(EXIT_CANNOT)
 
 
 def main() -> None:

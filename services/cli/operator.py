@@ -39,9 +39,11 @@ async def status(target: str, console: Console) -> None:
         f"{answer.active_trades} trades under way, version {answer.version}",
         highlight=False,
     )
-    table = Table("account", "state", "line", "open intents")
+    table = Table("account", "state", "paused", "version", "line", "open intents")
     for account in answer.accounts:
-        table.add_row(account.wallet, account.state, str(account.seq), str(account.open_intents))
+        paused = ", ".join(pause.pause_id for pause in account.pauses)
+        version = account.active_version or "any"
+        table.add_row(account.wallet, account.state, paused, version, str(account.seq), str(account.open_intents))
     console.print(table)
     for condition in answer.waiting_for:
         observed = ", ".join(f"{name} {value}" for name, value in sorted(condition.observed.items()))

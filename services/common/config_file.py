@@ -209,7 +209,7 @@ def _checked(model: type[Any], table: dict[str, Any]) -> Any:
 
 
 def _problem(item: Mapping[str, Any]) -> str:
-    path = ".".join(str(part) for part in item["loc"])
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"]).removeprefix(".")
     said = "not a setting" if item["type"] == "extra_forbidden" else item["msg"].removeprefix("Value error, ")
     return f"{path}: {said}"
 
@@ -217,7 +217,7 @@ def _problem(item: Mapping[str, Any]) -> str:
 def _wrong_limits(table: dict[str, Any]) -> Iterator[str]:
     """What is wrong in the tables of limits, which the models leave to `limits`."""
     accounts = enumerate(cast("list[Any]", listed) if isinstance(listed := table.get("accounts"), list) else [])
-    for path, part in (("", table), *((f"accounts.{place}.", part) for place, part in accounts)):
+    for path, part in (("", table), *((f"accounts[{place}].", part) for place, part in accounts)):
         given = cast("dict[str, Any]", part).get("limits") if isinstance(part, dict) else None
         try:
             limits(cast("dict[str, Any]", given) if isinstance(given, dict) else {})

@@ -1,14 +1,34 @@
 """The table of limits in a configuration file: each figure by its name there, in its unit, held to what makes sense."""
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from decimal import Decimal
 from typing import Any
 
 from services.common.domain.account import Limits
-from services.common.domain.money import MICRO, micros
+from services.common.domain.money import BPS, MICRO, micros, text
 
 MOST = 10**18
 """No figure is larger, in millionths or whole: it has to fit the database's integers."""
+
+
+MAY_BE_ZERO = frozenset(
+    {
+        "max_clock_ahead_ms",
+        "min_time_to_end_ms",
+        "max_spread_ticks",
+        "min_price_micros",
+        "max_mid_jump_bps",
+        "max_collar_bps",
+        "min_collar_ticks",
+        "max_fee_bps",
+        "send_budget_ms",
+    }
+)
+"""With any other limit at zero nothing would ever be traded: that is said by stopping or pausing."""
+
+OF_THE_WHOLE = frozenset({"max_exposure_bps", "max_drawdown_bps", "max_collar_bps", "max_fee_bps", "max_mid_jump_bps"})
+"""Parts of something, in basis points: no more than the whole of it."""
 
 
 class NotLimits(ValueError):
@@ -32,6 +52,23 @@ def read_limits(table: dict[str, Any], base: Limits) -> Limits:
     if problems:
         raise NotLimits(problems)
     return _sensible(replace(base, **figures))
+
+
+def write_figures(figures: Mapping[str, int]) -> dict[str, str]:
+    """Figures by field as the table has them: by name there, in its unit."""
+    names = {field: name for name, field in _names().items()}
+    return {
+        names[field]: text(figure) if field.endswith("_micros") else str(figure) for field, figure in figures.items()
+    }
+
+
+def written(figures: Mapping[str, str]) -> dict[str, Any]:
+    """A table whose figures came as text, as programs send them, in the kinds that a file would have."""
+    counts = {name for name, field in _names().items() if not field.endswith("_micros")}
+    return {
+        name: int(figure) if name in counts and figure.lstrip("-").isdecimal() and figure.isascii() else figure
+        for name, figure in figures.items()
+    }
 
 
 def number(value: Any) -> Decimal:
@@ -59,8 +96,13 @@ def _figure(field: str, value: Any) -> int:
         figure = value
     else:
         raise ValueError("expected a whole number")
-    if not 0 <= figure <= MOST:
-        raise ValueError("expected 0 or more" if figure < 0 else "too large")
+    least = 0 if field in MAY_BE_ZERO else 1
+    if figure < least:
+        raise ValueError("must be 0 or more" if least == 0 else "must be above 0")
+    if field in OF_THE_WHOLE and figure > BPS:
+        raise ValueError(f"must be {BPS} at most")
+    if figure > MOST:
+        raise ValueError("too large")
     return figure
 
 

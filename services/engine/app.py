@@ -25,6 +25,7 @@ from services.common.store.client import MongoStores
 from services.common.wallets import WALLETS, Wallet, config_hash, import_first, wallets
 from services.engine.alarm import Alarm
 from services.engine.assembly import Ports, assemble
+from services.engine.ripening import Ripening
 from services.engine.servicer import EngineServicer
 from services.engine.settings import EngineSettings
 from services.engine.status import Status
@@ -35,6 +36,7 @@ SERVICE = "polycopy.engine.v1.EngineService"
 MONITOR = "polycopy.monitor.v1.MonitorService"
 CHECK = timedelta(milliseconds=500)
 WARM = timedelta(seconds=1)
+RIPEN = timedelta(seconds=10)
 RECONNECT = timedelta(milliseconds=500)
 
 log = structlog.get_logger()
@@ -86,6 +88,7 @@ async def main(stop: asyncio.Event) -> None:
         alarm = Alarm(channel, workers)
         work = [
             checking,
+            asyncio.create_task(forever("raises", Ripening(workers, stores, status).turn, RIPEN, clock)),
             asyncio.create_task(forever("announcements", alarm.listen, RECONNECT, clock)),
             *(asyncio.create_task(forever("warm", worker.warm, WARM, clock)) for worker in workers.values()),
         ]

@@ -7,7 +7,9 @@ from datetime import timedelta
 import structlog
 
 from services.common.crashpoints import crashpoint
+from services.common.domain import control
 from services.common.domain.copy import Copy, CopyKind
+from services.common.domain.lifecycle import Actor
 from services.common.ports.stores import Begun, Stores
 from services.engine import metrics
 from services.engine.case import Case
@@ -26,6 +28,7 @@ from services.engine.timing import Timing
 log = structlog.get_logger()
 
 TRIES = 50
+DAILY_LOSS, LOSS_CAP = "daily_loss", "loss_cap"
 
 
 class Decider:
@@ -132,6 +135,20 @@ class Decider:
             return
         if await self._stores.copies.skip(claim.ref, refused.skip_reason, refused.decision, self._lookout.now()):
             metrics.ENDS.labels(refused.skip_reason).inc()
+        await self._reduced(refused)
+
+    async def _reduced(self, refused: Refused) -> None:
+        """A day's loss at its cap is no matter of one copy: from now on only exits pass, until somebody starts trading again."""
+        if not any((one.guard, one.reason) == (DAILY_LOSS, LOSS_CAP) for one in refused.decision.refusals):
+            return
+        account_id, now = refused.case.account.account_id, self._lookout.now()
+        after = await self._stores.accounts.change(
+            account_id, lambda account: control.reduced(account, Actor.ENGINE, DAILY_LOSS, now)
+        )
+        if after is not None:
+            log.error("account_reducing", account=account_id, why=DAILY_LOSS)
+            self._line.forget()
+            self._gatekeeper.forget()
 
     async def _put_back(self, claim: Claim, reason: str, after: timedelta) -> None:
         metrics.PUT_BACK.labels(reason).inc()

@@ -8,7 +8,6 @@ from grpc import aio
 from polycopy.engine.v1 import engine_pb2 as pb
 from polycopy.engine.v1 import engine_pb2_grpc
 
-from services.common.crashpoints import crashpoint
 from services.common.domain.account import Account, AccountState
 from services.common.domain.copy import Copy
 from services.common.ports.clock import Clock
@@ -19,6 +18,7 @@ from services.common.rpc.messages import write_copy
 from services.common.rpc.paging import page
 from services.common.rpc.streams import until
 from services.engine import wire
+from services.engine.controls import Controls
 from services.engine.events import Events
 from services.engine.status import Status
 
@@ -31,7 +31,7 @@ class EngineServicer(engine_pb2_grpc.EngineServiceServicer):
     def __init__(self, stores: Stores, status: Status, clock: Clock, stopping: asyncio.Event) -> None:
         self._stores = stores
         self._status = status
-        self._clock = clock
+        self._controls = Controls(stores, status, clock)
         self._stopping = stopping
         self._events = Events(stores, status, clock)
 
@@ -49,12 +49,54 @@ class EngineServicer(engine_pb2_grpc.EngineServiceServicer):
         )
 
     async def StartTrading(self, request: pb.StartTradingRequest, context: Context) -> pb.StartTradingResponse:  # type: ignore[override]
-        await self._turn(request.account_id, AccountState.ACTIVE)
+        await self._controls.start(caller(), request.account_id)
         return pb.StartTradingResponse(status="started")
 
     async def StopTrading(self, request: pb.StopTradingRequest, context: Context) -> pb.StopTradingResponse:  # type: ignore[override]
-        await self._turn(request.account_id, AccountState.HALTED)
+        if request.reducing:
+            await self._controls.reduce(caller(), request.account_id)
+            return pb.StopTradingResponse(status="reducing")
+        await self._controls.stop(caller(), request.account_id)
         return pb.StopTradingResponse(status="stopped")
+
+    async def Pause(self, request: pb.PauseRequest, context: Context) -> pb.PauseResponse:  # type: ignore[override]
+        scope, subject = wire.read_scope(request.scope, request.subject, "scope")
+        await self._controls.pause(caller(), request.account_id, scope, subject)
+        return pb.PauseResponse(pause_id=wire.pause_id(scope, subject))
+
+    async def Resume(self, request: pb.ResumeRequest, context: Context) -> pb.ResumeResponse:  # type: ignore[override]
+        await self._controls.resume(caller(), request.account_id, *wire.read_pause(request.pause_id))
+        return pb.ResumeResponse(status="resumed")
+
+    async def GetLimits(self, request: pb.GetLimitsRequest, context: Context) -> pb.GetLimitsResponse:  # type: ignore[override]
+        return pb.GetLimitsResponse(accounts=map(wire.write_limits, await self._accounts()))
+
+    async def SetLimits(self, request: pb.SetLimitsRequest, context: Context) -> pb.SetLimitsResponse:  # type: ignore[override]
+        after = await self._controls.limit(caller(), request.account_id, request.version, request.limits)
+        return pb.SetLimitsResponse(account=wire.write_limits(after))
+
+    async def ConfirmRaise(self, request: pb.ConfirmRaiseRequest, context: Context) -> pb.ConfirmRaiseResponse:  # type: ignore[override]
+        after = await self._controls.confirm(caller(), request.account_id, request.raise_id)
+        return pb.ConfirmRaiseResponse(account=wire.write_limits(after))
+
+    async def CancelRaise(self, request: pb.CancelRaiseRequest, context: Context) -> pb.CancelRaiseResponse:  # type: ignore[override]
+        after = await self._controls.cancel(caller(), request.account_id, request.raise_id)
+        return pb.CancelRaiseResponse(account=wire.write_limits(after))
+
+    async def ListReviews(self, request: pb.ListReviewsRequest, context: Context) -> pb.ListReviewsResponse:  # type: ignore[override]
+        return pb.ListReviewsResponse(reviews=map(write_copy, await self._controls.reviews(caller())))
+
+    async def AcknowledgeReview(  # type: ignore[override]
+        self, request: pb.AcknowledgeReviewRequest, context: Context
+    ) -> pb.AcknowledgeReviewResponse:
+        copy = await self._controls.acknowledge(caller(), request.copy_id, request.note)
+        return pb.AcknowledgeReviewResponse(copy=write_copy(copy))
+
+    async def AcknowledgeRepetition(  # type: ignore[override]
+        self, request: pb.AcknowledgeRepetitionRequest, context: Context
+    ) -> pb.AcknowledgeRepetitionResponse:
+        await self._controls.repeat(caller(), request.account_id, request.token_id)
+        return pb.AcknowledgeRepetitionResponse(status="acknowledged")
 
     async def GetCopy(self, request: pb.GetCopyRequest, context: Context) -> pb.GetCopyResponse:  # type: ignore[override]
         return pb.GetCopyResponse(copy=write_copy(await self._copy(request.copy_id)))
@@ -74,22 +116,6 @@ class EngineServicer(engine_pb2_grpc.EngineServiceServicer):
         async for event in until(self._stopping, self._events.of(owned, request.resume_token or None)):
             yield event
 
-    async def _turn(self, account_id: str, state: AccountState) -> None:
-        accounts = await self._accounts()
-        chosen = [account for account in accounts if not account_id or account.account_id == account_id.lower()]
-        if account_id and not chosen:
-            raise NotFound("account", account_id)
-        moving = (self._move(account.account_id, state) for account in chosen if account.state is not state)
-        moved = await asyncio.gather(*moving, return_exceptions=True)
-        self._status.changed([account.account_id for account in chosen])
-        for failure in moved:
-            if isinstance(failure, BaseException):
-                raise failure
-
-    async def _move(self, account_id: str, state: AccountState) -> None:
-        await self._stores.accounts.set_state(account_id, state, caller().name, self._clock.now())
-        crashpoint("mid_stop")
-
     async def _copy(self, copy_id: str) -> Copy:
         copy = await self._stores.copies.get(copy_id)
         owned = {account.account_id for account in await self._accounts()}
@@ -99,6 +125,4 @@ class EngineServicer(engine_pb2_grpc.EngineServiceServicer):
         return copy
 
     async def _accounts(self) -> list[Account]:
-        accounts = await self._stores.accounts.all()
-        owned = [account for account in accounts if caller().owns(account.owner)]
-        return sorted(owned, key=lambda account: account.account_id)
+        return await self._controls.accounts(caller())

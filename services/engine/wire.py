@@ -1,15 +1,22 @@
 """Messages of EngineService from what the domain knows."""
 
+import re
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 
 from polycopy.engine.v1 import engine_pb2 as pb
 
-from services.common.domain.account import Account
+from services.common.domain.account import Account, PauseScope
 from services.common.domain.copy import Copy
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.verdict import Verdict
+from services.common.limits_table import write_figures
 from services.common.ports.stores import Change
+from services.common.rpc.errors import InvalidArgument
 from services.common.rpc.messages import write_copy, write_instant
+
+_LEADER = re.compile("0x[0-9a-fA-F]{40}")
+_MARKET = re.compile("0x[0-9a-f]{64}")
 
 TOLD = frozenset({CopyState.EXECUTED, CopyState.RECONCILED, CopyState.SKIPPED, CopyState.FAILED})
 """The states that people hear of."""
@@ -23,6 +30,52 @@ def write_account(account: Account) -> pb.AccountStatus:
         state=account.state,
         seq=account.seq,
         open_intents=len(account.exposure.open),
+        pauses=[
+            pb.AccountPause(pause_id=pause_id(pause.scope, pause.subject), by=pause.by, at=write_instant(pause.at))
+            for pause in account.pauses
+        ],
+        active_version=account.active_version,
+    )
+
+
+def pause_id(scope: PauseScope, subject: str) -> str:
+    """How a pause is named: by what it holds."""
+    return f"{scope}:{subject}" if subject else str(scope)
+
+
+def read_pause(named: str) -> tuple[PauseScope, str]:
+    """Scope and subject of a pause's id. Raises `InvalidArgument`."""
+    scope, _, subject = named.partition(":")
+    return read_scope(scope, subject, "pause_id")
+
+
+def read_scope(scope: str, subject: str, field: str) -> tuple[PauseScope, str]:
+    """What is to wait. Raises `InvalidArgument` where scope and subject do not fit together."""
+    if scope == PauseScope.ALL and not subject:
+        return PauseScope.ALL, ""
+    if scope == PauseScope.LEADER and _LEADER.fullmatch(subject):
+        return PauseScope.LEADER, subject.lower()
+    if scope == PauseScope.MARKET and _MARKET.fullmatch(subject):
+        return PauseScope.MARKET, subject
+    raise InvalidArgument(field, "all, leader with an address, or market with a condition id")
+
+
+def write_limits(account: Account) -> pb.AccountLimits:
+    """What an account may do, and what is waiting."""
+    return pb.AccountLimits(
+        account_id=account.account_id,
+        version=account.limits_version,
+        limits=write_figures(asdict(account.limits)),
+        raises=[
+            pb.LimitRaise(
+                raise_id=one.raise_id,
+                limits=write_figures(one.limits),
+                by=one.by,
+                at=write_instant(one.at),
+                effective_at=write_instant(one.effective_at),
+            )
+            for one in account.raises
+        ],
     )
 
 

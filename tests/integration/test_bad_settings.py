@@ -125,10 +125,10 @@ def test_every_problem_of_a_configuration_file_is_named(service: str, tmp_path: 
 
     assert names(lines) == {"POLYCOPY_CONFIG"}
     assert {line.split(": ")[1] for line in lines} >= {
-        "accounts.0.wallet",
-        "accounts.0.key_file",
-        "accounts.0.follows.0.leader",
-        "accounts.0.follows.0.ratio_bsp",
+        "accounts[0].wallet",
+        "accounts[0].key_file",
+        "accounts[0].follows[0].leader",
+        "accounts[0].follows[0].ratio_bsp",
     }
 
 

@@ -393,7 +393,7 @@ def test_a_bad_policy_is_refused_with_every_path_in_it(history, tmp_path):
     assert run.stderr.splitlines() == [
         f"--policy {policy}: policy.ratio: not a setting",
         f"--policy {policy}: cash: not a setting",
-        f"--policy {policy}: limits.max_order_usdc: expected 0 or more",
+        f"--policy {policy}: limits.max_order_usdc: must be above 0",
     ]
 
 

@@ -47,7 +47,7 @@ def test_a_leader_who_is_followed_twice_is_refused_in_any_case_of_letters(tmp_pa
     twice = FOLLOW.format(LEADER, 500) + FOLLOW.format(LEADER.lower(), 900)
 
     assert problems(tmp_path, ACCOUNT.format(WALLET) + twice) == [
-        f"accounts.0: leader {LEADER.lower()} is named more than once"
+        f"accounts[0]: leader {LEADER.lower()} is named more than once"
     ]
 
 
@@ -65,11 +65,11 @@ def test_two_accounts_may_follow_one_leader_but_not_be_one_wallet(tmp_path: Path
     [
         ("", "accounts"),
         ("accounts = []", "accounts"),
-        (ACCOUNT.format("0x12"), "accounts.0.wallet"),
-        (ACCOUNT.format(WALLET) + "signature_type = 4", "accounts.0.signature_type"),
-        (ACCOUNT.format(WALLET) + 'private_key = "0x1"', "accounts.0.private_key"),
-        (ACCOUNT.format(WALLET) + FOLLOW.format(LEADER[:-1], 1), "accounts.0.follows.0.leader"),
-        (f'[[accounts]]\nwallet = "{WALLET}"', "accounts.0.key_file"),
+        (ACCOUNT.format("0x12"), "accounts[0].wallet"),
+        (ACCOUNT.format(WALLET) + "signature_type = 4", "accounts[0].signature_type"),
+        (ACCOUNT.format(WALLET) + 'private_key = "0x1"', "accounts[0].private_key"),
+        (ACCOUNT.format(WALLET) + FOLLOW.format(LEADER[:-1], 1), "accounts[0].follows[0].leader"),
+        (f'[[accounts]]\nwallet = "{WALLET}"', "accounts[0].key_file"),
     ],
 )
 def test_what_cannot_be_an_account_is_refused_by_its_path(tmp_path: Path, text: str, path: str):

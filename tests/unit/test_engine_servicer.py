@@ -1,7 +1,7 @@
 """Stopping reaches every account that it can reach."""
 
 import asyncio
-from datetime import datetime
+from collections.abc import Callable
 from typing import cast
 
 import pytest
@@ -39,14 +39,14 @@ async def states(stores: MemoryStores) -> dict[str, AccountState]:
 
 
 async def test_an_account_that_cannot_be_stopped_keeps_no_other_from_stopping(stores, monkeypatch):
-    halt = stores.accounts.set_state
+    change = stores.accounts.change
 
-    async def failing(account: str, state: AccountState, by: str, now: datetime) -> Account | None:
+    async def failing(account: str, wanted: Callable[[Account], Account | None]) -> Account | None:
         if account == ACCOUNTS[0]:
             raise StoreUnavailable("away")
-        return cast("Account | None", await halt(account, state, by, now))
+        return cast("Account | None", await change(account, wanted))
 
-    monkeypatch.setattr(stores.accounts, "set_state", failing)
+    monkeypatch.setattr(stores.accounts, "change", failing)
     calling(ADMIN)
 
     with pytest.raises(StoreUnavailable):

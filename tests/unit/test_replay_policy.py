@@ -71,11 +71,11 @@ def test_a_policy_is_read_exactly(tmp_path, table, expected):
         ("cash_usdc = -1", "cash_usdc: Input should be greater than or equal to 0"),
         ("cash_usdc = 0.0000001", "cash_usdc: Decimal input should have no more than 6 decimal places"),
         ("[limits]\nmax_order_usdc = inf", "limits.max_order_usdc: expected a number with at most six decimals"),
-        ("[limits]\nmax_order_usdc = -1", "limits.max_order_usdc: expected 0 or more"),
+        ("[limits]\nmax_order_usdc = -1", "limits.max_order_usdc: must be above 0"),
         ("[limits]\nmax_repetitions = 1.5", "limits.max_repetitions: expected a whole number"),
         ("[limits]\nmax_repetitions = [1]", "limits.max_repetitions: expected a whole number"),
         ("[limits]\nmax_repetitions = true", "limits.max_repetitions: expected a whole number"),
-        (f"[limits]\nmax_exposure_bps = {MOST + 1}", "limits.max_exposure_bps: too large"),
+        (f"[limits]\nmax_orders_per_minute = {MOST + 1}", "limits.max_orders_per_minute: too large"),
         (
             "[limits]\nmin_price = 0.9\nmax_price = 0.1",
             "limits.min_price, max_price: expected a band within 0 to 1",
@@ -136,4 +136,4 @@ def test_limits_of_an_account_are_named_with_its_place(tmp_path):
     with pytest.raises(ConfigError) as caught:
         read_config(file)
 
-    assert caught.value.problems == ["accounts.1.limits.nope: not a limit"]
+    assert caught.value.problems == ["accounts[1].limits.nope: not a limit"]

@@ -16,8 +16,12 @@ REMEMBERED = timedelta(days=2)
 """How long an acknowledgement of repetitions is kept; no window is longer."""
 
 
-class Refused(Exception):
-    """Control that may not be exercised so; the text says why."""
+class NotWaiting(Exception):
+    """No such raise is waiting."""
+
+
+class OwnRaise(Exception):
+    """Who asks for a raise does not confirm it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +92,16 @@ def limited(account: Account, wanted: Limits, by: str, now: datetime) -> Account
 
 
 def confirmed(account: Account, raise_id: str, by: str, now: datetime) -> Account:
-    """The account with a raise in force at once, because a second admin says so. Raises `Refused` for the first one."""
+    """The account with a raise in force at once, because a second admin says so. Raises `OwnRaise` for the first one, `NotWaiting`."""
     wanted = _raise(account, raise_id)
     if wanted.by.lower() == by.lower():
-        raise Refused("a raise is confirmed by another admin than the one who asked for it")
+        raise OwnRaise(raise_id)
     rest = tuple(one for one in account.raises if one is not wanted)
     return _limited(account, wanted.limits, rest, by, f"confirmed:{raise_id}", now)
 
 
 def cancelled(account: Account, raise_id: str, by: str, now: datetime) -> Account:
-    """The account without a raise that was waiting."""
+    """The account without a raise that was waiting. Raises `NotWaiting`."""
     wanted = _raise(account, raise_id)
     rest = tuple(one for one in account.raises if one is not wanted)
     return _limited(account, {}, rest, by, f"cancelled:{raise_id}", now)
@@ -139,7 +143,7 @@ def holds(pause: Pause, leader: str, condition_id: str) -> bool:
 def _raise(account: Account, raise_id: str) -> Raise:
     found = next((one for one in account.raises if one.raise_id == raise_id), None)
     if found is None:
-        raise Refused(f"no raise {raise_id} is waiting")
+        raise NotWaiting(raise_id)
     return found
 
 

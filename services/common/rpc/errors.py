@@ -1,6 +1,6 @@
 """Errors as callers see them: a canonical status, one text, and one ErrorInfo whose reason is in the contract."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -39,6 +39,27 @@ class InvalidArgument(PolyCopyError):
 
     def __init__(self, field: str, expected: str) -> None:
         super().__init__(f"{field}: expected {expected}", {"field": field, "expected": expected})
+
+
+class InvalidFields(PolyCopyError):
+    """Several fields are not what was expected: `problems` has one line for each, its name first."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    reason = error_pb2.ERROR_REASON_INVALID_ARGUMENT
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        names = [problem.partition(":")[0] for problem in problems]
+        super().__init__("; ".join(problems), {"field": ", ".join(names)})
+
+
+class VersionConflict(PolyCopyError):
+    """What was to be changed has changed since it was read: read it again."""
+
+    code = grpc.StatusCode.ABORTED
+    reason = error_pb2.ERROR_REASON_VERSION_CONFLICT
+
+    def __init__(self, version: int) -> None:
+        super().__init__("changed since it was read", {"version": str(version)})
 
 
 class NotFound(PolyCopyError):

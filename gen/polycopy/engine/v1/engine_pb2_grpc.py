@@ -50,6 +50,51 @@ class EngineServiceStub:
                 request_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.StopTradingRequest.SerializeToString,
                 response_deserializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.StopTradingResponse.FromString,
                 _registered_method=True)
+        self.Pause = channel.unary_unary(
+                '/polycopy.engine.v1.EngineService/Pause',
+                request_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.PauseRequest.SerializeToString,
+                response_deserializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.PauseResponse.FromString,
+                _registered_method=True)
+        self.Resume = channel.unary_unary(
+                '/polycopy.engine.v1.EngineService/Resume',
+                request_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.ResumeRequest.SerializeToString,
+                response_deserializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.ResumeResponse.FromString,
+                _registered_method=True)
+        self.GetLimits = channel.unary_unary(
+                '/polycopy.engine.v1.EngineService/GetLimits',
+                request_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.GetLimitsRequest.SerializeToString,
+                response_deserializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.GetLimitsResponse.FromString,
+                _registered_method=True)
+        self.SetLimits = channel.unary_unary(
+                '/polycopy.engine.v1.EngineService/SetLimits',
+                request_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.SetLimitsRequest.SerializeToString,
+                response_deserializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.SetLimitsResponse.FromString,
+                _registered_method=True)
+        self.ConfirmRaise = channel.unary_unary(
+                '/polycopy.engine.v1.EngineService/ConfirmRaise',
+                request_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.ConfirmRaiseRequest.SerializeToString,
+                response_deserializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.ConfirmRaiseResponse.FromString,
+                _registered_method=True)
+        self.CancelRaise = channel.unary_unary(
+                '/polycopy.engine.v1.EngineService/CancelRaise',
+                request_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.CancelRaiseRequest.SerializeToString,
+                response_deserializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.CancelRaiseResponse.FromString,
+                _registered_method=True)
+        self.ListReviews = channel.unary_unary(
+                '/polycopy.engine.v1.EngineService/ListReviews',
+                request_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.ListReviewsRequest.SerializeToString,
+                response_deserializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.ListReviewsResponse.FromString,
+                _registered_method=True)
+        self.AcknowledgeReview = channel.unary_unary(
+                '/polycopy.engine.v1.EngineService/AcknowledgeReview',
+                request_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.AcknowledgeReviewRequest.SerializeToString,
+                response_deserializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.AcknowledgeReviewResponse.FromString,
+                _registered_method=True)
+        self.AcknowledgeRepetition = channel.unary_unary(
+                '/polycopy.engine.v1.EngineService/AcknowledgeRepetition',
+                request_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.AcknowledgeRepetitionRequest.SerializeToString,
+                response_deserializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.AcknowledgeRepetitionResponse.FromString,
+                _registered_method=True)
         self.GetCopy = channel.unary_unary(
                 '/polycopy.engine.v1.EngineService/GetCopy',
                 request_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.GetCopyRequest.SerializeToString,
@@ -84,7 +129,8 @@ class EngineServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StartTrading(self, request, context):
-        """StartTrading lets accounts take new work. It is idempotent.
+        """StartTrading lets accounts take new work, and makes the version of the engine that answers the only one that may journal for them:
+        an older one that still runs writes and sends nothing from then on. It is idempotent.
 
         Fails with NOT_FOUND when an account is named that does not exist.
         """
@@ -95,6 +141,87 @@ class EngineServiceServicer:
     def StopTrading(self, request, context):
         """StopTrading halts accounts: nothing is journaled after it returns, and what may be at the venue is still looked up. It is
         idempotent, never rate limited, and needs neither Redis nor the gateway.
+
+        Fails with NOT_FOUND when an account is named that does not exist.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Pause(self, request, context):
+        """Pause holds new work back: all of it, that of one leader, or that of one market. What is executing is still looked up. The same
+        pause twice is one; like stopping it is never rate limited.
+
+        Fails with INVALID_ARGUMENT when the scope and its subject do not fit together, with NOT_FOUND when an account is named that does not
+        exist.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Resume(self, request, context):
+        """Resume ends a pause. It is idempotent.
+
+        Fails as Pause does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLimits(self, request, context):
+        """GetLimits returns what the caller's accounts may do, and what is waiting to be raised.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetLimits(self, request, context):
+        """SetLimits changes limits of one account. What is tightened takes effect at once; what is raised waits for 24 hours or for a second
+        admin, each figure by itself.
+
+        Fails with INVALID_ARGUMENT naming every limit that makes no sense, with NOT_FOUND when there is no such account, and with ABORTED
+        (VERSION_CONFLICT) when the limits have changed since `version` was read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmRaise(self, request, context):
+        """ConfirmRaise puts a waiting raise in force at once. It takes a person, and another one than who asked for it.
+
+        Fails with PERMISSION_DENIED for the one who asked, with NOT_FOUND when nothing of that id is waiting.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelRaise(self, request, context):
+        """CancelRaise takes a waiting raise back.
+
+        Fails with NOT_FOUND when nothing of that id is waiting.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListReviews(self, request, context):
+        """ListReviews returns the copies that want a review, newest first. Each weighs on the brakes until it is acknowledged.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcknowledgeReview(self, request, context):
+        """AcknowledgeReview says that somebody has looked at a copy.
+
+        Fails with NOT_FOUND where no such copy wants a review.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcknowledgeRepetition(self, request, context):
+        """AcknowledgeRepetition counts the entries of a token anew: those before were meant.
 
         Fails with NOT_FOUND when an account is named that does not exist.
         """
@@ -153,6 +280,51 @@ def add_EngineServiceServicer_to_server(servicer, server):
                     servicer.StopTrading,
                     request_deserializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.StopTradingRequest.FromString,
                     response_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.StopTradingResponse.SerializeToString,
+            ),
+            'Pause': grpc.unary_unary_rpc_method_handler(
+                    servicer.Pause,
+                    request_deserializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.PauseRequest.FromString,
+                    response_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.PauseResponse.SerializeToString,
+            ),
+            'Resume': grpc.unary_unary_rpc_method_handler(
+                    servicer.Resume,
+                    request_deserializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.ResumeRequest.FromString,
+                    response_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.ResumeResponse.SerializeToString,
+            ),
+            'GetLimits': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLimits,
+                    request_deserializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.GetLimitsRequest.FromString,
+                    response_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.GetLimitsResponse.SerializeToString,
+            ),
+            'SetLimits': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetLimits,
+                    request_deserializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.SetLimitsRequest.FromString,
+                    response_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.SetLimitsResponse.SerializeToString,
+            ),
+            'ConfirmRaise': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmRaise,
+                    request_deserializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.ConfirmRaiseRequest.FromString,
+                    response_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.ConfirmRaiseResponse.SerializeToString,
+            ),
+            'CancelRaise': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelRaise,
+                    request_deserializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.CancelRaiseRequest.FromString,
+                    response_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.CancelRaiseResponse.SerializeToString,
+            ),
+            'ListReviews': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReviews,
+                    request_deserializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.ListReviewsRequest.FromString,
+                    response_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.ListReviewsResponse.SerializeToString,
+            ),
+            'AcknowledgeReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcknowledgeReview,
+                    request_deserializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.AcknowledgeReviewRequest.FromString,
+                    response_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.AcknowledgeReviewResponse.SerializeToString,
+            ),
+            'AcknowledgeRepetition': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcknowledgeRepetition,
+                    request_deserializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.AcknowledgeRepetitionRequest.FromString,
+                    response_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.AcknowledgeRepetitionResponse.SerializeToString,
             ),
             'GetCopy': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCopy,
@@ -257,6 +429,249 @@ class EngineService:
             '/polycopy.engine.v1.EngineService/StopTrading',
             polycopy_dot_engine_dot_v1_dot_engine__pb2.StopTradingRequest.SerializeToString,
             polycopy_dot_engine_dot_v1_dot_engine__pb2.StopTradingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Pause(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/polycopy.engine.v1.EngineService/Pause',
+            polycopy_dot_engine_dot_v1_dot_engine__pb2.PauseRequest.SerializeToString,
+            polycopy_dot_engine_dot_v1_dot_engine__pb2.PauseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Resume(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/polycopy.engine.v1.EngineService/Resume',
+            polycopy_dot_engine_dot_v1_dot_engine__pb2.ResumeRequest.SerializeToString,
+            polycopy_dot_engine_dot_v1_dot_engine__pb2.ResumeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLimits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/polycopy.engine.v1.EngineService/GetLimits',
+            polycopy_dot_engine_dot_v1_dot_engine__pb2.GetLimitsRequest.SerializeToString,
+            polycopy_dot_engine_dot_v1_dot_engine__pb2.GetLimitsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetLimits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/polycopy.engine.v1.EngineService/SetLimits',
+            polycopy_dot_engine_dot_v1_dot_engine__pb2.SetLimitsRequest.SerializeToString,
+            polycopy_dot_engine_dot_v1_dot_engine__pb2.SetLimitsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmRaise(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/polycopy.engine.v1.EngineService/ConfirmRaise',
+            polycopy_dot_engine_dot_v1_dot_engine__pb2.ConfirmRaiseRequest.SerializeToString,
+            polycopy_dot_engine_dot_v1_dot_engine__pb2.ConfirmRaiseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelRaise(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/polycopy.engine.v1.EngineService/CancelRaise',
+            polycopy_dot_engine_dot_v1_dot_engine__pb2.CancelRaiseRequest.SerializeToString,
+            polycopy_dot_engine_dot_v1_dot_engine__pb2.CancelRaiseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReviews(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/polycopy.engine.v1.EngineService/ListReviews',
+            polycopy_dot_engine_dot_v1_dot_engine__pb2.ListReviewsRequest.SerializeToString,
+            polycopy_dot_engine_dot_v1_dot_engine__pb2.ListReviewsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcknowledgeReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/polycopy.engine.v1.EngineService/AcknowledgeReview',
+            polycopy_dot_engine_dot_v1_dot_engine__pb2.AcknowledgeReviewRequest.SerializeToString,
+            polycopy_dot_engine_dot_v1_dot_engine__pb2.AcknowledgeReviewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcknowledgeRepetition(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/polycopy.engine.v1.EngineService/AcknowledgeRepetition',
+            polycopy_dot_engine_dot_v1_dot_engine__pb2.AcknowledgeRepetitionRequest.SerializeToString,
+            polycopy_dot_engine_dot_v1_dot_engine__pb2.AcknowledgeRepetitionResponse.FromString,
             options,
             channel_credentials,
             insecure,

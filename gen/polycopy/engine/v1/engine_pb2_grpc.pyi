@@ -36,13 +36,57 @@ class EngineServiceStub:
     GetTradingStatus: _grpc.UnaryUnaryMultiCallable[_engine_pb2.GetTradingStatusRequest, _engine_pb2.GetTradingStatusResponse]
     """GetTradingStatus says whether new work is taken, and what keeps it waiting where it is not."""
     StartTrading: _grpc.UnaryUnaryMultiCallable[_engine_pb2.StartTradingRequest, _engine_pb2.StartTradingResponse]
-    """StartTrading lets accounts take new work. It is idempotent.
+    """StartTrading lets accounts take new work, and makes the version of the engine that answers the only one that may journal for them:
+    an older one that still runs writes and sends nothing from then on. It is idempotent.
 
     Fails with NOT_FOUND when an account is named that does not exist.
     """
     StopTrading: _grpc.UnaryUnaryMultiCallable[_engine_pb2.StopTradingRequest, _engine_pb2.StopTradingResponse]
     """StopTrading halts accounts: nothing is journaled after it returns, and what may be at the venue is still looked up. It is
     idempotent, never rate limited, and needs neither Redis nor the gateway.
+
+    Fails with NOT_FOUND when an account is named that does not exist.
+    """
+    Pause: _grpc.UnaryUnaryMultiCallable[_engine_pb2.PauseRequest, _engine_pb2.PauseResponse]
+    """Pause holds new work back: all of it, that of one leader, or that of one market. What is executing is still looked up. The same
+    pause twice is one; like stopping it is never rate limited.
+
+    Fails with INVALID_ARGUMENT when the scope and its subject do not fit together, with NOT_FOUND when an account is named that does not
+    exist.
+    """
+    Resume: _grpc.UnaryUnaryMultiCallable[_engine_pb2.ResumeRequest, _engine_pb2.ResumeResponse]
+    """Resume ends a pause. It is idempotent.
+
+    Fails as Pause does.
+    """
+    GetLimits: _grpc.UnaryUnaryMultiCallable[_engine_pb2.GetLimitsRequest, _engine_pb2.GetLimitsResponse]
+    """GetLimits returns what the caller's accounts may do, and what is waiting to be raised."""
+    SetLimits: _grpc.UnaryUnaryMultiCallable[_engine_pb2.SetLimitsRequest, _engine_pb2.SetLimitsResponse]
+    """SetLimits changes limits of one account. What is tightened takes effect at once; what is raised waits for 24 hours or for a second
+    admin, each figure by itself.
+
+    Fails with INVALID_ARGUMENT naming every limit that makes no sense, with NOT_FOUND when there is no such account, and with ABORTED
+    (VERSION_CONFLICT) when the limits have changed since `version` was read.
+    """
+    ConfirmRaise: _grpc.UnaryUnaryMultiCallable[_engine_pb2.ConfirmRaiseRequest, _engine_pb2.ConfirmRaiseResponse]
+    """ConfirmRaise puts a waiting raise in force at once. It takes a person, and another one than who asked for it.
+
+    Fails with PERMISSION_DENIED for the one who asked, with NOT_FOUND when nothing of that id is waiting.
+    """
+    CancelRaise: _grpc.UnaryUnaryMultiCallable[_engine_pb2.CancelRaiseRequest, _engine_pb2.CancelRaiseResponse]
+    """CancelRaise takes a waiting raise back.
+
+    Fails with NOT_FOUND when nothing of that id is waiting.
+    """
+    ListReviews: _grpc.UnaryUnaryMultiCallable[_engine_pb2.ListReviewsRequest, _engine_pb2.ListReviewsResponse]
+    """ListReviews returns the copies that want a review, newest first. Each weighs on the brakes until it is acknowledged."""
+    AcknowledgeReview: _grpc.UnaryUnaryMultiCallable[_engine_pb2.AcknowledgeReviewRequest, _engine_pb2.AcknowledgeReviewResponse]
+    """AcknowledgeReview says that somebody has looked at a copy.
+
+    Fails with NOT_FOUND where no such copy wants a review.
+    """
+    AcknowledgeRepetition: _grpc.UnaryUnaryMultiCallable[_engine_pb2.AcknowledgeRepetitionRequest, _engine_pb2.AcknowledgeRepetitionResponse]
+    """AcknowledgeRepetition counts the entries of a token anew: those before were meant.
 
     Fails with NOT_FOUND when an account is named that does not exist.
     """
@@ -72,13 +116,57 @@ class EngineServiceAsyncStub(EngineServiceStub):
     GetTradingStatus: _aio.UnaryUnaryMultiCallable[_engine_pb2.GetTradingStatusRequest, _engine_pb2.GetTradingStatusResponse]  # type: ignore[assignment]
     """GetTradingStatus says whether new work is taken, and what keeps it waiting where it is not."""
     StartTrading: _aio.UnaryUnaryMultiCallable[_engine_pb2.StartTradingRequest, _engine_pb2.StartTradingResponse]  # type: ignore[assignment]
-    """StartTrading lets accounts take new work. It is idempotent.
+    """StartTrading lets accounts take new work, and makes the version of the engine that answers the only one that may journal for them:
+    an older one that still runs writes and sends nothing from then on. It is idempotent.
 
     Fails with NOT_FOUND when an account is named that does not exist.
     """
     StopTrading: _aio.UnaryUnaryMultiCallable[_engine_pb2.StopTradingRequest, _engine_pb2.StopTradingResponse]  # type: ignore[assignment]
     """StopTrading halts accounts: nothing is journaled after it returns, and what may be at the venue is still looked up. It is
     idempotent, never rate limited, and needs neither Redis nor the gateway.
+
+    Fails with NOT_FOUND when an account is named that does not exist.
+    """
+    Pause: _aio.UnaryUnaryMultiCallable[_engine_pb2.PauseRequest, _engine_pb2.PauseResponse]  # type: ignore[assignment]
+    """Pause holds new work back: all of it, that of one leader, or that of one market. What is executing is still looked up. The same
+    pause twice is one; like stopping it is never rate limited.
+
+    Fails with INVALID_ARGUMENT when the scope and its subject do not fit together, with NOT_FOUND when an account is named that does not
+    exist.
+    """
+    Resume: _aio.UnaryUnaryMultiCallable[_engine_pb2.ResumeRequest, _engine_pb2.ResumeResponse]  # type: ignore[assignment]
+    """Resume ends a pause. It is idempotent.
+
+    Fails as Pause does.
+    """
+    GetLimits: _aio.UnaryUnaryMultiCallable[_engine_pb2.GetLimitsRequest, _engine_pb2.GetLimitsResponse]  # type: ignore[assignment]
+    """GetLimits returns what the caller's accounts may do, and what is waiting to be raised."""
+    SetLimits: _aio.UnaryUnaryMultiCallable[_engine_pb2.SetLimitsRequest, _engine_pb2.SetLimitsResponse]  # type: ignore[assignment]
+    """SetLimits changes limits of one account. What is tightened takes effect at once; what is raised waits for 24 hours or for a second
+    admin, each figure by itself.
+
+    Fails with INVALID_ARGUMENT naming every limit that makes no sense, with NOT_FOUND when there is no such account, and with ABORTED
+    (VERSION_CONFLICT) when the limits have changed since `version` was read.
+    """
+    ConfirmRaise: _aio.UnaryUnaryMultiCallable[_engine_pb2.ConfirmRaiseRequest, _engine_pb2.ConfirmRaiseResponse]  # type: ignore[assignment]
+    """ConfirmRaise puts a waiting raise in force at once. It takes a person, and another one than who asked for it.
+
+    Fails with PERMISSION_DENIED for the one who asked, with NOT_FOUND when nothing of that id is waiting.
+    """
+    CancelRaise: _aio.UnaryUnaryMultiCallable[_engine_pb2.CancelRaiseRequest, _engine_pb2.CancelRaiseResponse]  # type: ignore[assignment]
+    """CancelRaise takes a waiting raise back.
+
+    Fails with NOT_FOUND when nothing of that id is waiting.
+    """
+    ListReviews: _aio.UnaryUnaryMultiCallable[_engine_pb2.ListReviewsRequest, _engine_pb2.ListReviewsResponse]  # type: ignore[assignment]
+    """ListReviews returns the copies that want a review, newest first. Each weighs on the brakes until it is acknowledged."""
+    AcknowledgeReview: _aio.UnaryUnaryMultiCallable[_engine_pb2.AcknowledgeReviewRequest, _engine_pb2.AcknowledgeReviewResponse]  # type: ignore[assignment]
+    """AcknowledgeReview says that somebody has looked at a copy.
+
+    Fails with NOT_FOUND where no such copy wants a review.
+    """
+    AcknowledgeRepetition: _aio.UnaryUnaryMultiCallable[_engine_pb2.AcknowledgeRepetitionRequest, _engine_pb2.AcknowledgeRepetitionResponse]  # type: ignore[assignment]
+    """AcknowledgeRepetition counts the entries of a token anew: those before were meant.
 
     Fails with NOT_FOUND when an account is named that does not exist.
     """
@@ -117,7 +205,8 @@ class EngineServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _engine_pb2.StartTradingRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_engine_pb2.StartTradingResponse, _abc.Awaitable[_engine_pb2.StartTradingResponse]]:
-        """StartTrading lets accounts take new work. It is idempotent.
+        """StartTrading lets accounts take new work, and makes the version of the engine that answers the only one that may journal for them:
+        an older one that still runs writes and sends nothing from then on. It is idempotent.
 
         Fails with NOT_FOUND when an account is named that does not exist.
         """
@@ -130,6 +219,103 @@ class EngineServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_engine_pb2.StopTradingResponse, _abc.Awaitable[_engine_pb2.StopTradingResponse]]:
         """StopTrading halts accounts: nothing is journaled after it returns, and what may be at the venue is still looked up. It is
         idempotent, never rate limited, and needs neither Redis nor the gateway.
+
+        Fails with NOT_FOUND when an account is named that does not exist.
+        """
+
+    @_abc_1.abstractmethod
+    def Pause(
+        self,
+        request: _engine_pb2.PauseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_engine_pb2.PauseResponse, _abc.Awaitable[_engine_pb2.PauseResponse]]:
+        """Pause holds new work back: all of it, that of one leader, or that of one market. What is executing is still looked up. The same
+        pause twice is one; like stopping it is never rate limited.
+
+        Fails with INVALID_ARGUMENT when the scope and its subject do not fit together, with NOT_FOUND when an account is named that does not
+        exist.
+        """
+
+    @_abc_1.abstractmethod
+    def Resume(
+        self,
+        request: _engine_pb2.ResumeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_engine_pb2.ResumeResponse, _abc.Awaitable[_engine_pb2.ResumeResponse]]:
+        """Resume ends a pause. It is idempotent.
+
+        Fails as Pause does.
+        """
+
+    @_abc_1.abstractmethod
+    def GetLimits(
+        self,
+        request: _engine_pb2.GetLimitsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_engine_pb2.GetLimitsResponse, _abc.Awaitable[_engine_pb2.GetLimitsResponse]]:
+        """GetLimits returns what the caller's accounts may do, and what is waiting to be raised."""
+
+    @_abc_1.abstractmethod
+    def SetLimits(
+        self,
+        request: _engine_pb2.SetLimitsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_engine_pb2.SetLimitsResponse, _abc.Awaitable[_engine_pb2.SetLimitsResponse]]:
+        """SetLimits changes limits of one account. What is tightened takes effect at once; what is raised waits for 24 hours or for a second
+        admin, each figure by itself.
+
+        Fails with INVALID_ARGUMENT naming every limit that makes no sense, with NOT_FOUND when there is no such account, and with ABORTED
+        (VERSION_CONFLICT) when the limits have changed since `version` was read.
+        """
+
+    @_abc_1.abstractmethod
+    def ConfirmRaise(
+        self,
+        request: _engine_pb2.ConfirmRaiseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_engine_pb2.ConfirmRaiseResponse, _abc.Awaitable[_engine_pb2.ConfirmRaiseResponse]]:
+        """ConfirmRaise puts a waiting raise in force at once. It takes a person, and another one than who asked for it.
+
+        Fails with PERMISSION_DENIED for the one who asked, with NOT_FOUND when nothing of that id is waiting.
+        """
+
+    @_abc_1.abstractmethod
+    def CancelRaise(
+        self,
+        request: _engine_pb2.CancelRaiseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_engine_pb2.CancelRaiseResponse, _abc.Awaitable[_engine_pb2.CancelRaiseResponse]]:
+        """CancelRaise takes a waiting raise back.
+
+        Fails with NOT_FOUND when nothing of that id is waiting.
+        """
+
+    @_abc_1.abstractmethod
+    def ListReviews(
+        self,
+        request: _engine_pb2.ListReviewsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_engine_pb2.ListReviewsResponse, _abc.Awaitable[_engine_pb2.ListReviewsResponse]]:
+        """ListReviews returns the copies that want a review, newest first. Each weighs on the brakes until it is acknowledged."""
+
+    @_abc_1.abstractmethod
+    def AcknowledgeReview(
+        self,
+        request: _engine_pb2.AcknowledgeReviewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_engine_pb2.AcknowledgeReviewResponse, _abc.Awaitable[_engine_pb2.AcknowledgeReviewResponse]]:
+        """AcknowledgeReview says that somebody has looked at a copy.
+
+        Fails with NOT_FOUND where no such copy wants a review.
+        """
+
+    @_abc_1.abstractmethod
+    def AcknowledgeRepetition(
+        self,
+        request: _engine_pb2.AcknowledgeRepetitionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_engine_pb2.AcknowledgeRepetitionResponse, _abc.Awaitable[_engine_pb2.AcknowledgeRepetitionResponse]]:
+        """AcknowledgeRepetition counts the entries of a token anew: those before were meant.
 
         Fails with NOT_FOUND when an account is named that does not exist.
         """
