@@ -67,7 +67,7 @@ def written(figures: Mapping[str, str]) -> dict[str, Any]:
     counts = {name for name, field in _names().items() if not field.endswith("_micros")}
     return {
         name: int(figure) if name in counts and figure.lstrip("-").isdecimal() and figure.isascii() else figure
-        for name, figure in figures.items()
+        for name, figure in sorted(figures.items())
     }
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from typing import cast
 
 import pytest
@@ -11,7 +12,9 @@ from services.common.domain.account import Account, AccountState
 from services.common.domain.user import UserRole
 from services.common.ports.stores import StoreUnavailable
 from services.common.rpc.caller import Caller, Principal, calling
+from services.common.rpc.errors import InvalidArgument, InvalidFields, PermissionDenied, VersionConflict
 from services.common.store.memory import MemoryStores
+from services.engine.ripening import Ripening
 from services.engine.servicer import EngineServicer
 from services.engine.status import Status
 from tests.builders import NOON, an_account
@@ -64,3 +67,113 @@ async def test_one_account_is_stopped_and_started_alone(stores):
 
     assert [account for account, state in stopped.items() if state is AccountState.HALTED] == [ACCOUNTS[1]]
     assert set((await states(stores)).values()) == {AccountState.ACTIVE}
+
+
+SECOND = Caller("", Principal("0x" + "8" * 40, UserRole.ADMIN))
+
+
+async def limits_of(stores: MemoryStores, account: str = ACCOUNTS[0]) -> pb.AccountLimits:
+    answer = await servicer(stores).GetLimits(pb.GetLimitsRequest(), None)  # type: ignore[arg-type]
+    return next(one for one in answer.accounts if one.account_id == account)
+
+
+async def set_limits(stores: MemoryStores, version: int = 1, **figures: str) -> pb.AccountLimits:
+    asked = pb.SetLimitsRequest(account_id=ACCOUNTS[0], version=version, limits=figures)
+    return (await servicer(stores).SetLimits(asked, None)).account  # type: ignore[arg-type]
+
+
+async def test_what_is_tightened_is_in_force_at_once_and_what_is_raised_waits_for_a_second_admin(stores):
+    calling(ADMIN)
+    asked = await set_limits(stores, max_order_usdc="10.5", max_in_flight_market="11")
+    (wanted,) = asked.raises
+    confirm = pb.ConfirmRaiseRequest(account_id=ACCOUNTS[0], raise_id=wanted.raise_id)
+
+    with pytest.raises(PermissionDenied):
+        await servicer(stores).ConfirmRaise(confirm, None)  # type: ignore[arg-type]
+    calling(Caller("ops", None))
+    with pytest.raises(PermissionDenied):
+        await servicer(stores).ConfirmRaise(confirm, None)  # type: ignore[arg-type]
+    calling(SECOND)
+    await servicer(stores).ConfirmRaise(confirm, None)  # type: ignore[arg-type]
+
+    assert (asked.limits["max_order_usdc"], asked.limits["max_in_flight_market"]) == ("10.5", "10")
+    assert dict(wanted.limits) == {"max_in_flight_market": "11"}
+    assert wanted.effective_at.ToDatetime() - wanted.at.ToDatetime() == timedelta(hours=24)
+    after = await limits_of(stores)
+    assert (after.limits["max_in_flight_market"], list(after.raises), after.version) == ("11", [], 3)
+
+
+async def test_every_limit_that_makes_no_sense_is_named_and_nothing_is_changed(stores):
+    calling(ADMIN)
+
+    with pytest.raises(InvalidFields) as caught:
+        await set_limits(stores, max_order_usdc="0", max_fee_bps="10001", nonsense="1", max_repetitions="1.5")
+
+    assert caught.value.text.split("; ") == [
+        "limits.max_fee_bps: must be 10000 at most",
+        "limits.max_order_usdc: must be above 0",
+        "limits.max_repetitions: expected a whole number",
+        "limits.nonsense: not a limit",
+    ]
+    assert (await limits_of(stores)).version == 1
+
+
+async def test_limits_are_changed_on_the_version_that_was_read(stores):
+    calling(ADMIN)
+    await set_limits(stores, max_order_usdc="10")
+
+    with pytest.raises(VersionConflict):
+        await set_limits(stores, max_order_usdc="9")
+
+    assert (await limits_of(stores)).limits["max_order_usdc"] == "10"
+
+
+async def test_a_raise_is_in_force_once_its_day_is_over(stores):
+    calling(ADMIN)
+    await set_limits(stores, max_order_usdc="300")
+    ripening = Ripening(ACCOUNTS, stores, Status(stores, {}, TestClock(), "1"))
+
+    await ripening.turn()
+    waiting = (await limits_of(stores)).limits["max_order_usdc"]
+    stores.database.now = lambda: NOON + timedelta(hours=24)
+    await ripening.turn()
+
+    assert (waiting, (await limits_of(stores)).limits["max_order_usdc"]) == ("250", "300")
+
+
+async def test_starting_lets_no_other_version_journal_and_stopping_entries_loosens_nothing(stores):
+    calling(ADMIN)
+    await servicer(stores).StartTrading(pb.StartTradingRequest(account_id=ACCOUNTS[0]), None)  # type: ignore[arg-type]
+    await servicer(stores).StopTrading(pb.StopTradingRequest(account_id=ACCOUNTS[1]), None)  # type: ignore[arg-type]
+
+    answer = await servicer(stores).StopTrading(pb.StopTradingRequest(reducing=True), None)  # type: ignore[arg-type]
+
+    assert answer.status == "reducing"
+    assert (await stores.accounts.get(ACCOUNTS[0])).active_version == "1"
+    assert list((await states(stores)).values()) == [
+        AccountState.REDUCING,
+        AccountState.HALTED,
+        AccountState.REDUCING,
+    ]
+
+
+async def test_a_pause_is_named_by_what_it_holds_and_ends_by_that_name(stores):
+    calling(ADMIN)
+    asked = pb.PauseRequest(account_id=ACCOUNTS[0], scope="leader", subject="0x" + "A" * 40)
+    made = await servicer(stores).Pause(asked, None)  # type: ignore[arg-type]
+    (held,) = (await stores.accounts.get(ACCOUNTS[0])).pauses
+
+    await servicer(stores).Resume(pb.ResumeRequest(pause_id=made.pause_id), None)  # type: ignore[arg-type]
+
+    assert (held.by, made.pause_id) == (ADMIN.name, "leader:0x" + "a" * 40)
+    assert (await stores.accounts.get(ACCOUNTS[0])).pauses == ()
+
+
+@pytest.mark.parametrize(
+    ("scope", "subject"), [("", ""), ("all", "0x1"), ("leader", ""), ("market", "0x12"), ("tag", "x")]
+)
+async def test_a_pause_of_nothing_that_could_be_held_is_refused(stores, scope, subject):
+    calling(ADMIN)
+
+    with pytest.raises(InvalidArgument, match="scope: expected all, leader with an address, or market"):
+        await servicer(stores).Pause(pb.PauseRequest(scope=scope, subject=subject), None)  # type: ignore[arg-type]
