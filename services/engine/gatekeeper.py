@@ -16,7 +16,7 @@ from services.common.ports.stores import Stores, StoreUnavailable
 from services.engine import gate
 from services.engine.breaker import Breaker
 from services.engine.gate import Admission
-from services.engine.incidents import incidents, reviews
+from services.engine.incidents import incidents
 from services.engine.journal import Journal
 from services.engine.lookout import Lookout
 from services.engine.process_facts import GateLimits, ProcessFacts
@@ -24,7 +24,6 @@ from services.engine.warm import Warm, read_together
 
 ACCOUNT_KEPT = timedelta(seconds=2)
 JUDGED_KEPT = timedelta(seconds=3)
-MOST_REVIEWS = 50
 
 
 class Gatekeeper:
@@ -56,7 +55,6 @@ class Gatekeeper:
         self._reconciled_at: datetime | None = None
         self._account = Warm(self._read_account, ACCOUNT_KEPT, clock)
         self._results = Warm(self._read_reconciled, JUDGED_KEPT, clock)
-        self._reviews = Warm(self._read_reviews, JUDGED_KEPT, clock)
 
     async def admission(self) -> Admission:
         """What may be claimed now. Raises `StoreUnavailable`: without the store there is nothing to claim."""
@@ -77,21 +75,19 @@ class Gatekeeper:
 
     async def refresh(self) -> None:
         """Read ahead what the gate judges, so that no claim waits for it."""
-        await asyncio.gather(
-            self._account.refresh(), self._journal.stored.refresh(), self._results.refresh(), self._reviews.refresh()
-        )
+        await asyncio.gather(self._account.refresh(), self._journal.stored.refresh(), self._results.refresh())
 
     def forget(self) -> None:
         """Control has changed something: read the account anew."""
         self._account.forget()
-        self._reviews.forget()
+        self._journal.stored.forget()
 
     async def facts(self) -> ProcessFacts:
         """Everything that the gate judges for this account."""
         account = await self._account.get()
         if account is None:
             raise StoreUnavailable(f"account {self._account_id} is not stored")
-        await read_together(self._lookout.known, self._journal.stored, self._results, self._reviews)
+        await read_together(self._lookout.known, self._journal.stored, self._results)
         around, orders = await self._lookout.around(), await self._journal.orders()
         now, reconciled = self._lookout.now(), await self._results.get()
         since = now - self._limits.brake_window
@@ -113,10 +109,7 @@ class Gatekeeper:
             venue_open=not self._breaker.is_open,
             venue_note="breaker_open" if self._breaker.is_open else "",
             closed_only=False,
-            incidents=(
-                *incidents(order for order in orders if order.sent_at >= since),
-                *reviews(await self._reviews.get()),
-            ),
+            incidents=tuple(incidents(orders, since)),
         )
 
     def _served(self, account: Account) -> Account:
@@ -125,10 +118,6 @@ class Gatekeeper:
 
     async def _read_account(self) -> Account | None:
         return await self._stores.accounts.get(self._account_id)
-
-    async def _read_reviews(self) -> tuple[Copy, ...]:
-        # More than the brakes count make no difference to them.
-        return await self._stores.copies.reviews([self._account_id], MOST_REVIEWS)
 
     async def _read_reconciled(self) -> datetime | None:
         result = await self._stores.results.latest(self._account_id)

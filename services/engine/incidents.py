@@ -1,26 +1,21 @@
 """What went wrong with the orders of the last minutes: what the gate's brakes are made of."""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
-from services.common.domain.copy import Copy
 from services.common.domain.intent import Outcome
 from services.common.domain.lifecycle import CopyState
-from services.common.domain.recent_order import RecentOrder, market_of
+from services.common.domain.recent_order import RecentOrder
 from services.engine import evidence
 from services.engine.process_facts import Incident, Trouble
 
 
-def incidents(orders: Iterable[RecentOrder]) -> Iterator[Incident]:
-    """What went wrong with these orders."""
+def incidents(orders: Iterable[RecentOrder], since: datetime) -> Iterator[Incident]:
+    """What went wrong with the orders sent since then. A review weighs until somebody acknowledges it, however old it is."""
     for order in orders:
-        for trouble in _troubles(order):
+        found = _troubles(order) if order.sent_at >= since else ()
+        for trouble in (*found, *((Trouble.REVIEW,) if order.needs_review else ())):
             yield Incident(trouble, order.leader, order.market, order.sent_at)
-
-
-def reviews(copies: Iterable[Copy]) -> Iterator[Incident]:
-    """One for each copy that wants a review: it weighs until somebody acknowledges it, however old it is."""
-    for copy in copies:
-        yield Incident(Trouble.REVIEW, copy.trade.leader, market_of(copy), copy.detected_at)
 
 
 def _troubles(order: RecentOrder) -> Iterator[Trouble]:

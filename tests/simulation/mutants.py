@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from services.common.domain import transitions
+from services.common.domain.control import Standing
 from services.common.domain.copy import Copy, CopyKind, CopyRef
 from services.common.domain.fill import Fill, TradeStatus
 from services.common.domain.intent import Attempt, Intent, IntentState, Outcome
 from services.common.domain.lifecycle import CopyState
+from services.common.domain.market import Side
+from services.common.domain.recent_order import market_of
 from services.common.polymarket.order import order_hash
 from services.common.ports.stores import Begun
 from services.common.ports.venue import Answer, VenueTrade
@@ -21,6 +24,7 @@ from services.common.store.memory.exits import MemoryExits
 from services.engine import exits
 from services.engine.claims import Claim
 from services.engine.executor import Executor
+from services.engine.gatekeeper import Gatekeeper
 from services.engine.resolve import Resolver
 from services.monitor.sources.chain import ChainSource, hint
 from services.reconciler import evidence, settle
@@ -276,11 +280,12 @@ def the_accounts_line_is_not_compared(patch: Patch) -> None:
 @mutant
 def a_resend_does_not_look_at_the_stop(patch: Patch) -> None:
     patch.setattr("services.common.store.memory.copies._stopped", lambda database, copy: False)
-    patch.setattr("services.engine.gatekeeper.Gatekeeper.may_resend", _always)
+    patch.setattr(Gatekeeper, "may_resend", _always)
+    patch.setattr("services.common.domain.control.admits", lambda account, standing: True)
 
 
-async def _always(*_: Any) -> bool:
-    return True
+async def _always(self: Gatekeeper, copy: Copy) -> Standing:
+    return Standing(self._version, copy.trade.leader, market_of(copy), entry=copy.side is Side.BUY)
 
 
 @mutant

@@ -226,7 +226,7 @@ class Copies(Protocol):
         ...
 
     async def recent_orders(self, account_id: str, since: datetime) -> tuple[RecentOrder, ...]:
-        """Orders with an attempt journaled since then, the least recent first."""
+        """Orders with an attempt journaled since then, and those that want a review, however old; the least recent first."""
         ...
 
     async def reviews(self, accounts: Sequence[str], limit: int) -> tuple[Copy, ...]:

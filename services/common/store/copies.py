@@ -280,7 +280,8 @@ class MongoCopies(MongoClaims):
         return tuple(sorted(await self._find(wanted, []), key=_place))
 
     async def recent_orders(self, account_id: str, since: datetime) -> tuple[RecentOrder, ...]:
-        recent = {"account": account_id, "sentAt": {"$gte": since}}
+        either: list[dict[str, Any]] = [{"sentAt": {"$gte": since}}, {"needsReview": True, "sentAt": {"$gt": EPOCH}}]
+        recent = {"$or": [{"account": account_id, **one} for one in either]}
         async with guarded():
             cursor = self._copies.find(recent, activities.RECENT, sort=[("sentAt", ASCENDING)])
             return tuple([activities.read_recent(document) async for document in cursor])

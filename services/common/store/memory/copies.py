@@ -291,7 +291,9 @@ class MemoryCopies:
 
     async def recent_orders(self, account_id: str, since: datetime) -> tuple[RecentOrder, ...]:
         await self._db.turn()
-        found = map(self._db.copies.__getitem__, self._db.index.sent_since(account_id, since))
+        index = self._db.index
+        wanted = dict.fromkeys((*index.reviews(account_id), *index.sent_since(account_id, since)))
+        found = map(self._db.copies.__getitem__, wanted)
         return tuple(order for order in map(recent_order, found) if order is not None)
 
     async def reviews(self, accounts: Sequence[str], limit: int) -> tuple[Copy, ...]:
