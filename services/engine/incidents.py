@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from services.common.domain.intent import Outcome
-from services.common.domain.lifecycle import CopyState
 from services.common.domain.recent_order import RecentOrder
 from services.engine import evidence
 from services.engine.process_facts import Incident, Trouble
