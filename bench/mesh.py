@@ -1,8 +1,9 @@
-"""A real mesh under single trades and bursts: how long a leader's fill takes to become an order, and what the services weigh."""
+"""A real mesh under single trades, bursts and a steady stream: how long a leader's fill takes to become an order, and what the services weigh."""
 
 import asyncio
 import shutil
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,39 +14,99 @@ from services.cli.latency import latency
 from services.cli.stack import SERVICES, Options, Stack
 from services.common.domain.lifecycle import CopyState
 
-SHARES_MICROS = 20_000_000
+SHARES_MICROS = 10_000_000
 REST_S = 0.7
-DONE_S = 30.0
+DONE_S = 60.0
 WAITING = frozenset({CopyState.DETECTED, CopyState.CLAIMED, CopyState.EXECUTING})
+
+MARKETS, LEADERS, ACCOUNTS = 6, 5, 10
+VENUE_MS = 50
+STREAM = 30
+STREAM_EVERY_S = 1.0
+
+WIDE = """\
+max_order_usdc = 1000
+max_market_usdc = 100000
+max_event_usdc = 100000
+max_leader_day_usdc = 100000
+max_daily_spend_usdc = 200000
+max_exposure_bps = 9000
+max_fee_bps = 500
+max_in_flight_market = 1000
+max_in_flight_account = 1000
+max_orders_per_second = 500
+max_orders_per_minute = 5000
+max_repetitions = 5000
+"""
+"""Limits that let every trade of a measurement pass: what is measured is the way through the guards, not a refusal."""
+
+Trade = tuple[int, int, int]
+"""Which leader, market and outcome, each from zero."""
 
 
 async def measure(folder: Path, singles: int, bursts: Sequence[int]) -> dict[str, Any]:
-    """Figures of one run; `singles` trades one after the other on a warm token, then bursts of so many at once."""
-    shutil.rmtree(folder, ignore_errors=True)
-    stack = Stack(Options(folder, Addresses.free(), block_ms=500))
-    began = asyncio.get_running_loop().time()
-    try:
-        await stack.start()
-        found: dict[str, Any] = {"mesh_ready_s": round(asyncio.get_running_loop().time() - began, 1)}
-        found["warm"] = await _phase(stack, [1] * (singles + 2), skip=2)
+    """Figures of one account: `singles` trades one after the other on a warm token, one on each cold one, then bursts of so many at once."""
+    async with _mesh(folder) as stack:
+        found: dict[str, Any] = {"warm": await _phase(stack, [[(0, 0, 0)]] * (singles + 2), skip=2)}
+        cold = [[(0, market, outcome)] for market in range(1, MARKETS) for outcome in (0, 1)]
+        found["cold"] = await _phase(stack, cold)
         for size in bursts:
-            found[f"burst_of_{size}"] = await _phase(stack, [size])
+            found[f"burst_of_{size}"] = await _phase(stack, [_of_all_leaders(size)])
+        await stack.admin.fault(kind="delay", ms=VENUE_MS)
+        found[f"burst_of_40_at_{VENUE_MS}_ms_a_call"] = await _phase(stack, [_of_all_leaders(40)])
+        await stack.admin.no_faults()
         found["rss_mib"] = {name: stack.children[name].peak_mib() for name in SERVICES}
-    finally:
-        await stack.stop()
     return found
 
 
-async def _phase(stack: Stack, sizes: Sequence[int], skip: int = 0) -> dict[str, Any]:
-    before = len(await stack.admin.journal())
-    for size in sizes:
-        await asyncio.gather(*(_trade(stack) for _ in range(size)))
-        await asyncio.sleep(REST_S)
-    return await _latency(stack, before, sum(sizes), skip)
+async def stream(folder: Path) -> dict[str, Any]:
+    """Ten accounts follow everyone: copies a second, each through every guard and booked, while the leaders trade faster than that."""
+    async with _mesh(folder, wallets=ACCOUNTS) as stack:
+        await _phase(stack, [[(0, 0, 0)]])
+        began = asyncio.get_running_loop().time()
+        found = await _phase(stack, [_of_all_leaders(STREAM)])
+        took = asyncio.get_running_loop().time() - began
+        return {**found, "copies_per_second": round(found["orders"] / took, 1)}
 
 
-async def _trade(stack: Stack) -> None:
-    await stack.admin.trade(trader="leader-1", market=0, outcome=0, side="BUY", shares_micros=SHARES_MICROS)
+@asynccontextmanager
+async def _mesh(folder: Path, wallets: int = 1) -> AsyncGenerator[Stack]:
+    shutil.rmtree(folder, ignore_errors=True)
+    stack = Stack(
+        Options(
+            folder,
+            Addresses.free(),
+            block_ms=500,
+            wallets=wallets,
+            limits=WIDE,
+            venue=("--leaders", str(LEADERS)),
+        )
+    )
+    try:
+        await stack.start()
+        yield stack
+    finally:
+        await stack.stop()
+
+
+def _of_all_leaders(size: int) -> list[Trade]:
+    return [(number % LEADERS, number % MARKETS, number // MARKETS % 2) for number in range(size)]
+
+
+async def _phase(stack: Stack, groups: Sequence[Iterable[Trade]], skip: int = 0) -> dict[str, Any]:
+    """Each group's trades at once, then the next group; figures of all but the first `skip` fills."""
+    before, trades = len(await stack.admin.journal()), 0
+    for group in groups:
+        made = await asyncio.gather(*(_trade(stack, *trade) for trade in group))
+        trades += len(made)
+        await asyncio.sleep(REST_S if len(groups) > 1 else 0)
+    return await _latency(stack, before, trades, skip)
+
+
+async def _trade(stack: Stack, leader: int, market: int, outcome: int) -> None:
+    await stack.admin.trade(
+        trader=f"leader-{leader + 1}", market=market, outcome=outcome, side="BUY", shares_micros=SHARES_MICROS
+    )
 
 
 async def _latency(stack: Stack, before: int, trades: int, skip: int) -> dict[str, Any]:

@@ -49,12 +49,12 @@ class PaperWallet:
         return cls(KeyFileSigner(key, CHAIN_ID).address, path)
 
 
-def config(wallets: Sequence[PaperWallet], leaders: Sequence[str]) -> str:
-    """A configuration file (TOML) in which every wallet follows every leader, share for share."""
-    return "\n".join(_account(wallet, leaders) for wallet in wallets)
+def config(wallets: Sequence[PaperWallet], leaders: Sequence[str], limits: str = LIMITS) -> str:
+    """A configuration file (TOML) in which every wallet follows every leader, share for share, within `limits`."""
+    return "\n".join(_account(wallet, leaders, limits) for wallet in wallets)
 
 
-def _account(wallet: PaperWallet, leaders: Sequence[str]) -> str:
+def _account(wallet: PaperWallet, leaders: Sequence[str], limits: str) -> str:
     follows = "".join(f'\n[[accounts.follows]]\nleader = "{leader}"\n{POLICY}' for leader in leaders)
     head = f'[[accounts]]\nwallet = "{wallet.address}"\nkey_file = "{wallet.key_file}"\n'
-    return f"{head}\n[accounts.limits]\n{LIMITS}{follows}"
+    return f"{head}\n[accounts.limits]\n{limits}{follows}"

@@ -45,6 +45,7 @@ class Options:
     seed: int = 1
     wallets: int = 1
     block_ms: int = 2_000
+    limits: str = paper.LIMITS
     venue: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict[str, str])
     mongodb_uri: str = ""
@@ -128,7 +129,7 @@ class Stack:
         leaders = await self.admin.leaders()
         for wallet in self.wallets:
             await self.admin.fund(wallet.address, FUNDS_MICROS)
-        self.config_file.write_text(paper.config(self.wallets, leaders))
+        self.config_file.write_text(paper.config(self.wallets, leaders, self.options.limits))
 
     @property
     def config_file(self) -> Path:
