@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import chain, mesh, replay, stored, venue
+from bench import chain, hour, leaders, mesh, replay, stored, venue
 
 SINGLES = 25
 BURSTS = (5, 20)
@@ -18,6 +18,8 @@ MEASURES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "stored": lambda folder: asyncio.run(stored.measure(folder)),
     "replay": replay.measure,
     "venue": lambda folder: asyncio.run(venue.measure(folder)),
+    "leaders": lambda folder: asyncio.run(leaders.figures(folder)),
+    "hour": lambda folder: asyncio.run(hour.measure(folder)),
     "chain": lambda folder: asyncio.run(chain.measure(folder)),
 }
 
