@@ -13,9 +13,10 @@ from services.venue.clob.answers import endpoint
 from services.venue.clob.intake import Intake
 from services.venue.clob.parse import read_body
 from services.venue.digits import whole
+from services.venue.events import Event, MinedEvent
 from services.venue.exchange import Exchange
 from services.venue.journal import Journal
-from services.venue.model import Event, MinedEvent, Order, Trade
+from services.venue.model import Order, Trade
 from services.venue.refusals import TAKER_DECIMALS, Refusal
 
 

@@ -10,7 +10,8 @@ import httpx
 import structlog
 
 from services.venue.clock import VirtualClock
-from services.venue.model import Event, Trade, TradeEvent, TradeStatus
+from services.venue.events import Event, TradeEvent
+from services.venue.model import Trade, TradeStatus
 from services.venue.node.client import Node
 from services.venue.node.errors import RpcError
 

@@ -18,13 +18,13 @@ from services.venue.engine.orders import Orders
 from services.venue.engine.restrictions import Restrictions
 from services.venue.engine.trades import Trades
 from services.venue.engine.undoing import Undoing
+from services.venue.events import MarketNews, TradeEvent
 from services.venue.faults.commit import CommitFaults
 from services.venue.matching import Take, fills_whole, marketable_by_dollars, takes, totals
 from services.venue.model import (
     MICRO,
     BookView,
     Market,
-    MarketNews,
     Order,
     OrderStatus,
     OrderType,
@@ -32,7 +32,6 @@ from services.venue.model import (
     PostedOrder,
     Side,
     Trade,
-    TradeEvent,
 )
 from services.venue.refusals import Refusal
 from services.venue.settlement import Settlement

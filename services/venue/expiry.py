@@ -8,7 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from services.venue.clock import Clock
-from services.venue.model import Event, OrderEvent, OrderType
+from services.venue.events import Event, OrderEvent
+from services.venue.model import OrderType
 from services.venue.refusals import GTD_AHEAD_S
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from services.venue.events import Event, MinedEvent, UnminedEvent
 from services.venue.exchange import Exchange
-from services.venue.model import MICRO, Event, Market, MinedEvent, Role, UnminedEvent
+from services.venue.model import MICRO, Market, Role
 from services.venue.node import calldata
 from services.venue.node.calldata import Signature
 from services.venue.node.client import Node

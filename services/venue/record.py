@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.venue.journal import Journal
-from services.venue.model import (
+from services.venue.events import (
     Event,
-    Fill,
     MarketEvent,
     MarketNews,
     MinedEvent,
     ModeEvent,
-    Part,
     TickEvent,
-    Trade,
     TradeEvent,
-    TradeStatus,
     UnminedEvent,
 )
+from services.venue.journal import Journal
+from services.venue.model import Fill, Part, Trade, TradeStatus
 
 KINDS = {
     TradeStatus.MATCHED: "match",

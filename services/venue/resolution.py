@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from services.venue.bank import Bank, ChainRefused
+from services.venue.events import MarketNews
 from services.venue.exchange import Exchange
 from services.venue.journal import Journal
-from services.venue.model import Market, MarketNews
+from services.venue.model import Market
 
 
 class Resolution:

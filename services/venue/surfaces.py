@@ -22,9 +22,9 @@ from services.venue.data.reader import Reader
 from services.venue.data.v1 import VersionOne
 from services.venue.data.v1_markets import MarketsOne
 from services.venue.data.v2 import VersionTwo
+from services.venue.events import Event, MinedEvent
 from services.venue.exchange import Exchange
 from services.venue.gamma.routes import Gamma
-from services.venue.model import Event, MinedEvent
 from services.venue.node import addresses
 from services.venue.node.client import Node
 from services.venue.prices import Prices

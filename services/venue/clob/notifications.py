@@ -18,17 +18,8 @@ from services.venue.clob.gate import Gate
 from services.venue.clob.market_rows import full
 from services.venue.clob.shapes import text
 from services.venue.digits import whole
-from services.venue.model import (
-    MICRO,
-    Event,
-    Market,
-    MarketEvent,
-    MarketNews,
-    Order,
-    OrderEvent,
-    TradeEvent,
-    TradeStatus,
-)
+from services.venue.events import Event, MarketEvent, MarketNews, OrderEvent, TradeEvent
+from services.venue.model import MICRO, Market, Order, TradeStatus
 from services.venue.refusals import Refusal
 
 MOST = 100

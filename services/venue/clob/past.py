@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
-from services.venue.model import MICRO, Event, Market, Trade, TradeEvent, TradeStatus
+from services.venue.events import Event, TradeEvent
+from services.venue.model import MICRO, Market, Trade, TradeStatus
 
 MOST_POINTS = 20_000
 MOST_TRADES = 100

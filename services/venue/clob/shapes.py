@@ -8,18 +8,8 @@ from typing import Any
 
 import orjson
 
-from services.venue.model import (
-    MICRO,
-    BookView,
-    Order,
-    OrderEvent,
-    OrderStatus,
-    Part,
-    Placement,
-    Role,
-    Trade,
-    TradeEvent,
-)
+from services.venue.events import OrderEvent, TradeEvent
+from services.venue.model import MICRO, BookView, Order, OrderStatus, Part, Placement, Role, Trade
 from services.venue.refusals import killed
 
 Json = dict[str, Any]

@@ -14,9 +14,10 @@ from services.venue.clob.answers import endpoint
 from services.venue.clob.parse import read_body
 from services.venue.engine.modes import Change, Mode
 from services.venue.engine.restrictions import Standing
+from services.venue.events import MarketNews
 from services.venue.exchange import Exchange
 from services.venue.lister import Lister, name_placeholder
-from services.venue.model import Market, MarketNews, Uma
+from services.venue.model import Market, Uma
 from services.venue.refusals import Refusal
 
 LONGEST_MS = 7 * 86_400_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from services.venue.model import Event
+from services.venue.events import Event
 
 Listener = Callable[[Event], None]
 

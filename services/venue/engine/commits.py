@@ -16,22 +16,11 @@ from services.venue.engine.memory import KEPT_TRADES, Memory
 from services.venue.engine.orders import Orders
 from services.venue.engine.trades import Trades
 from services.venue.engine.undoing import Undoing
+from services.venue.events import MinedEvent, SentEvent, TradeEvent, UnminedEvent
 from services.venue.faults.commit import CommitFaults, Ending, Fate
 from services.venue.fees import taker_fee_micros
 from services.venue.matching import Take, totals
-from services.venue.model import (
-    Fill,
-    MinedEvent,
-    Order,
-    OrderStatus,
-    Part,
-    Role,
-    SentEvent,
-    Trade,
-    TradeEvent,
-    TradeStatus,
-    UnminedEvent,
-)
+from services.venue.model import Fill, Order, OrderStatus, Part, Role, Trade, TradeStatus
 from services.venue.settlement import MAX_MAKERS, Settled, Settlement
 from services.venue.wallets import Wallets
 

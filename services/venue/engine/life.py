@@ -6,7 +6,8 @@ from services.venue import refusals
 from services.venue.engine.agenda import Agenda
 from services.venue.engine.bulletin import Bulletin
 from services.venue.engine.orders import Orders
-from services.venue.model import MICRO, Market, MarketEvent, MarketNews, OrderType, Side, TickEvent, Uma
+from services.venue.events import MarketEvent, MarketNews, TickEvent
+from services.venue.model import MICRO, Market, OrderType, Side, Uma
 
 # Beyond 0.04 and 0.96 the grid of a cent becomes one of a tenth (venue.md 3.9); it does not become coarser again.
 EDGE_MICROS = 40_000

@@ -10,7 +10,8 @@ from enum import StrEnum
 from services.venue import refusals
 from services.venue.engine.agenda import Agenda
 from services.venue.engine.bulletin import Bulletin
-from services.venue.model import ModeEvent, PostedOrder
+from services.venue.events import ModeEvent
+from services.venue.model import PostedOrder
 
 # How long post-only lasts where no script says when it ends.
 POST_ONLY_S = 120

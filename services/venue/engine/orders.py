@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from services.venue.book import Book
 from services.venue.engine.bulletin import Bulletin
 from services.venue.engine.memory import KEPT_ORDERS, Hashes, Memory
-from services.venue.model import MICRO, BookEvent, LevelChange, Market, Order, OrderEvent, OrderStatus, Side
+from services.venue.events import BookEvent, LevelChange, OrderEvent
+from services.venue.model import MICRO, Market, Order, OrderStatus, Side
 
 
 class Orders:

@@ -11,17 +11,9 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from services.venue.clock import Clock
+from services.venue.events import BookEvent, Event, MarketEvent, MarketNews, SentEvent, TickEvent, TradeEvent
 from services.venue.exchange import Exchange
-from services.venue.model import (
-    BookEvent,
-    Event,
-    MarketEvent,
-    MarketNews,
-    SentEvent,
-    TickEvent,
-    TradeEvent,
-    TradeStatus,
-)
+from services.venue.model import TradeStatus
 from services.venue.sockets import market_frames
 from services.venue.sockets.connection import Connection, Frame, Manners, named, read_frame, written
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.venue.clob import shapes
-from services.venue.model import MICRO, BookEvent, BookView, Market, MarketEvent, SentEvent, TickEvent
+from services.venue.events import BookEvent, MarketEvent, SentEvent, TickEvent
+from services.venue.model import MICRO, BookView, Market
 
 Json = dict[str, Any]
 Top = tuple[int, int]

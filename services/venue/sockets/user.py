@@ -12,8 +12,8 @@ from starlette.websockets import WebSocket
 from services.venue.accounts import account_of
 from services.venue.clob import shapes
 from services.venue.credentials import Credentials
+from services.venue.events import Event, OrderEvent, TradeEvent
 from services.venue.exchange import Exchange
-from services.venue.model import Event, OrderEvent, TradeEvent
 from services.venue.sockets.connection import Connection, Frame, Manners, named, read_frame
 
 SILENT_MS = 125_000

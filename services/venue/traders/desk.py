@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, DecimalException
 
+from services.venue.events import Event, MinedEvent, UnminedEvent
 from services.venue.exchange import Exchange
 from services.venue.journal import Journal
-from services.venue.model import BookView, Event, Fill, Market, MinedEvent, OrderType, Placement, Side, UnminedEvent
+from services.venue.model import BookView, Fill, Market, OrderType, Placement, Side
 from services.venue.traders.amounts import MICRO, buyable, sellable
 from services.venue.traders.pen import Pen
 from services.venue.traders.runner import Placed

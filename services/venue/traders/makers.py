@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import structlog
 
 from services.venue.clock import Clock
+from services.venue.events import Event, OrderEvent
 from services.venue.exchange import Exchange
-from services.venue.model import MICRO, Event, Market, Order, OrderEvent, OrderStatus, OrderType, Side
+from services.venue.model import MICRO, Market, Order, OrderStatus, OrderType, Side
 from services.venue.traders.ladder import fair_micros, ladder, missing
 from services.venue.traders.pen import Pen
 from services.venue.traders.wallets import Trader
