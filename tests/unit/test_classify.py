@@ -5,6 +5,7 @@ import json
 import httpx
 import pytest
 
+from services.common.domain.canonical import digest
 from services.common.domain.intent import Intent, Outcome
 from services.common.domain.market import Side
 from services.common.polymarket.classify import REFUSALS, of_failure, of_response
@@ -170,6 +171,12 @@ def test_each_word_of_the_venue_for_our_order_is_an_acknowledgement(status: str)
     answer = of_response(200, _acked(an_intent(), status), an_intent())
 
     assert (answer.outcome, answer.status) == (Outcome.ACKED, status)
+
+
+def test_the_status_of_an_answer_is_a_number_that_a_trail_can_hash() -> None:
+    answers = [of_response(200, _acked(an_intent(), status), an_intent()) for status in ("matched", "parked")]
+
+    assert [digest({"http": answer.http_status}) for answer in answers] == [digest({"http": 200})] * 2
 
 
 def test_a_word_that_nobody_has_seen_proves_nothing() -> None:

@@ -15,6 +15,8 @@ from services.common.ports.venue import Answer
 
 STATUSES = frozenset({"live", "delayed", "matched", "unmatched"})
 DUPLICATED = "duplicated"
+# A plain number: what is stored and hashed of an answer is no enum of a library.
+_OK = int(HTTPStatus.OK)
 
 
 class Refusal(NamedTuple):
@@ -75,7 +77,7 @@ def of_failure(error: Exception) -> Answer:
 
 def of_response(status: int, body: bytes, intent: Intent) -> Answer:
     """The answer that an HTTP response stands for. Raises `UnknownPayload` for a 200 whose body is not known: then the outcome is."""
-    if status == HTTPStatus.OK:
+    if status == _OK:
         return _of_answer(read_post_answer(decode("post_order", body)), intent)
     return _of_text(_error_text(body), status)
 
@@ -92,13 +94,13 @@ def _refusal(lowered: str) -> Refusal | None:
 
 def _of_answer(answer: PostAnswer, intent: Intent) -> Answer:
     if answer.error or not answer.success:
-        return _of_text(answer.error, HTTPStatus.OK)
+        return _of_text(answer.error, _OK)
     if answer.status not in STATUSES:
-        return Answer(Outcome.UNKNOWN, HTTPStatus.OK, code=f"status {answer.status!r}"[:80])
+        return Answer(Outcome.UNKNOWN, _OK, code=f"status {answer.status!r}"[:80])
     if answer.order_id != intent.order_hash and (answer.order_id or answer.status != "unmatched"):
-        return Answer(Outcome.UNKNOWN, HTTPStatus.OK, code="answer names another order")
+        return Answer(Outcome.UNKNOWN, _OK, code="answer names another order")
     shares, usdc = _amounts(answer, intent)
-    return Answer(Outcome.ACKED, HTTPStatus.OK, answer.status, "", shares, usdc, answer.trade_ids)
+    return Answer(Outcome.ACKED, _OK, answer.status, "", shares, usdc, answer.trade_ids)
 
 
 def _of_text(text: str, status: int) -> Answer:
