@@ -135,6 +135,28 @@ class Bank:
         """The same without the wallet's doing, by the auto-redeemer that it has approved."""
         await self.send([redeeming_for(address, self._known(condition))])
 
+    async def redeem_for_all(self, wallets: Sequence[str], condition: str) -> list[str]:
+        """The same, in one block, for each of these wallets that holds any of it and has approved the auto-redeemer: those."""
+        known = self._known(condition)
+        asked = [
+            [
+                calldata.write(_IS_APPROVED, wallet, addresses.AUTO_REDEEMER),
+                *(calldata.write(_TOKEN_BALANCE, wallet, token) for token in known.tokens),
+            ]
+            for wallet in wallets
+        ]
+        calls: list[Call] = [
+            ("eth_call", [{"to": known.contract.tokens, "data": data}, "latest"]) for one in asked for data in one
+        ]
+        answers: list[int] = []
+        for start in range(0, len(calls), BATCH):
+            found = await self._node.batch(calls[start : start + BATCH])
+            answers += [calldata.read(["uint256"], one)[0] for one in found]
+        each = zip(wallets, answers[::3], answers[1::3], answers[2::3], strict=True)
+        due = [wallet for wallet, approved, yes, no in each if approved and yes + no]
+        await self.send([redeeming_for(wallet, known) for wallet in due])
+        return due
+
     async def transfer(self, sender: str, receiver: str, token_id: int, amount_micros: int) -> None:
         """Moves shares between wallets, outside the exchange."""
         moved = calldata.write(_TRANSFER_TOKEN, sender, receiver, token_id, amount_micros, b"")

@@ -19,9 +19,10 @@ class Resolution:
         self._bank = bank
         self._journal = journal
 
-    async def resolve(self, market: Market, payouts: tuple[int, int]) -> dict[str, Any]:
-        """Pays each share its part of `payouts` (yes, no); what rests is cancelled. Raises ValueError for a second time, and
-        for payouts that the market cannot have: then nothing has changed."""
+    async def resolve(self, market: Market, payouts: tuple[int, int], *, auto_redeem: bool = False) -> dict[str, Any]:
+        """Pays each share its part of `payouts` (yes, no); what rests is cancelled. With `auto_redeem` all who have approved the
+        auto-redeemer are paid at once, without their doing. Raises ValueError for a second time, and for payouts that the market
+        cannot have: then nothing has changed."""
         if market.closed:
             raise ValueError("the market is resolved already")
         accepting, market.accepting_orders = market.accepting_orders, False
@@ -40,4 +41,13 @@ class Resolution:
             "cancelled": cancelled,
         }
         self._journal.note("market_resolved", **told)
-        return told
+        return told | {"redeemed": await self._redeem(market) if auto_redeem else []}
+
+    async def _redeem(self, market: Market) -> list[str]:
+        """Those whose shares were turned into money; whoever the venue has never looked at is not among them."""
+        wallets = self._exchange.wallets
+        redeemed = await self._bank.redeem_for_all(wallets.looked_at, market.condition_id)
+        for wallet in redeemed:
+            await wallets.read(wallet)
+        self._journal.note("auto_redeemed", condition_id=market.condition_id, wallets=redeemed)
+        return redeemed

@@ -67,6 +67,11 @@ class Wallets:
         """Called with the address of each wallet that was read."""
         self._readers.append(reader)
 
+    @property
+    def looked_at(self) -> list[str]:
+        """The addresses of all that were ever looked at, in lower case."""
+        return list(self._known)
+
     def get(self, address: str) -> Wallet:
         """A wallet as it is believed to be; an unknown one has nothing."""
         return self._known.get(address.lower(), Wallet())

@@ -78,11 +78,15 @@ class TradersAdmin:
         return self._runner.report()
 
     async def resolve(self, body: dict[str, Any]) -> Any:
-        """`outcome` wins, or both are paid their parts of `payouts` (yes, no)."""
+        """`outcome` wins, or both are paid their parts of `payouts` (yes, no); with `auto_redeem` they are paid at once."""
         winner = _whole(body, "outcome", 0)
         payouts = _payouts(body["payouts"]) if "payouts" in body else (int(winner == 0), int(winner != 0))
+        auto_redeem = body.get("auto_redeem", False)
+        if not isinstance(auto_redeem, bool):
+            raise Refused("auto_redeem: expected true or false")
         try:
-            return await self._resolution.resolve(self._desk.market(_market(body)), payouts)
+            market = self._desk.market(_market(body))
+            return await self._resolution.resolve(market, payouts, auto_redeem=auto_redeem)
         except ValueError as error:
             raise Refused(str(error)) from error
 
