@@ -119,6 +119,7 @@ class Exchange:
                 http_status=refusal.status,
                 code=refusal.code,
                 retry_after_s=refusal.retry_after_s,
+                killed=isinstance(refusal, refusals.KilledOrder),
             )
 
     def cancel(self, order_hash: str) -> str:

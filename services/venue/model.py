@@ -273,7 +273,8 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """What came of an order: a status of the venue, or the text, HTTP status, code and seconds to wait of its refusal."""
+    """What came of an order: a status of the venue, or the text, HTTP status, code and seconds to wait of its refusal. One that was
+    `killed` had been taken, and found nothing or not enough."""
 
     order_hash: str
     status: str = ""
@@ -284,6 +285,7 @@ class Placement:
     http_status: int = 200
     code: str = ""
     retry_after_s: int = 0
+    killed: bool = False
 
     @property
     def ok(self) -> bool:

@@ -36,6 +36,10 @@ class Refusal(Exception):
         return {"Retry-After": str(self.retry_after_s)} if self.retry_after_s else {}
 
 
+class KilledOrder(Refusal):
+    """An order that was taken and has come to nothing at once."""
+
+
 def restarting() -> Refusal:
     return Refusal("the matching engine is restarting", 425)
 
@@ -120,11 +124,11 @@ def not_allowed(spender: str, allowance_micros: int, amount_micros: int) -> Refu
     )
 
 
-def killed(kind: OrderType) -> Refusal:
+def killed(kind: OrderType) -> KilledOrder:
     """What FAK and FOK orders hear that found nothing, or not enough."""
     if kind is OrderType.FOK:
-        return Refusal("order couldn't be fully filled. FOK orders are fully filled or killed.")
-    return Refusal(
+        return KilledOrder("order couldn't be fully filled. FOK orders are fully filled or killed.")
+    return KilledOrder(
         "no orders found to match with FAK order. FAK orders are partially filled or killed if no match is found."
     )
 

@@ -61,11 +61,11 @@ class Clob:
         self._heartbeats = Heartbeats(exchange, gate, journal, now_ms)
         self._limits = limits
         self._region = Region()
-        self.intake = Intake(exchange, journal, self._script, deployments)
 
         def tuned() -> Tuning:
             return self.tuning
 
+        self.intake = Intake(exchange, journal, self._script, deployments, tuned)
         self._routes: list[Route] = [
             *Trading(exchange, gate, self.intake, limits, self._region, tuned, now_ms).routes(),
             *Lookups(exchange, gate, tuned, now_ms).routes(),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable
 
 from services.venue.accounts import Kind
-from services.venue.clob.parse import read_order
+from services.venue.clob.parse import Malformed, read_order
 from services.venue.clob.scripted import Script
+from services.venue.clob.tuning import Killed, Tuning
 from services.venue.credentials import ApiKey
 from services.venue.deployments import Deployments
 from services.venue.exchange import Exchange
@@ -23,9 +25,17 @@ class Intake:
     """`at_ms` is when the body had been read; `raw` the body itself, of which the journal keeps the SHA-256. A
     deposit wallet has to be deployed: it vouches for its signatures itself."""
 
-    def __init__(self, exchange: Exchange, journal: Journal, script: Script, deployments: Deployments) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        journal: Journal,
+        script: Script,
+        deployments: Deployments,
+        tuning: Callable[[], Tuning],
+    ) -> None:
         self._exchange = exchange
         self._script = script
+        self._tuning = tuning
         self._journal = journal
         self._deployments = deployments
         self._vouching: set[str] = set()
@@ -37,7 +47,7 @@ class Intake:
             posted = read_order(payload, key, self._exchange.contract_of)
             await self._require_vouched(posted)
         except Refusal as refusal:
-            self.refuse(refusal.text, raw, key.address, at_ms)
+            self.refuse(refusal, raw, key.address, at_ms)
             return Placement("", error=refusal.text, http_status=refusal.status)
         wallet = await self._exchange.wallets.known(posted.signed.maker)
         if wallet.paused:
@@ -47,6 +57,8 @@ class Intake:
         refused = Placement(posted.order_hash, error=told.written(posted), http_status=told.status) if told else None
         made = await self._place(posted, seen) if told is None or told.after else refused
         assert made is not None
+        if made.killed and self._tuning().killed is Killed.UNMATCHED:
+            made = Placement(posted.order_hash, "unmatched", killed=True)
         self._note(posted, made, raw, at_ms)
         if refused:
             self._journal.note("scripted_refusal", hash=posted.order_hash, error=refused.error, placed=made.ok)
@@ -68,9 +80,10 @@ class Intake:
             raise Refusal("invalid signature")
         self._vouching.add(wallet)
 
-    def refuse(self, error: str, raw: bytes, maker: str, at_ms: int) -> None:
-        """Note a request that names no order of its sender."""
-        self._journal.note("order_refused", at_ms=at_ms, maker=maker, error=error, raw=_digest(raw))
+    def refuse(self, error: Exception, raw: bytes, maker: str, at_ms: int) -> None:
+        """Note a request that names no order of its sender, with the field that is wrong where it is one."""
+        wrong = {"field": error.field, "expected": error.expected} if isinstance(error, Malformed) else {}
+        self._journal.note("order_refused", at_ms=at_ms, maker=maker, error=str(error), raw=_digest(raw), **wrong)
 
     def attempts(self, order_hash: str) -> int:
         """How often this order was sent."""

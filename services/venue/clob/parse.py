@@ -1,4 +1,4 @@
-"""The body of `POST /order` as an order: strict in every field (venue.md 3.4)."""
+"""The body of `POST /order` as an order: strict in every field, each of its own JSON type (venue.md 3.4)."""
 
 from __future__ import annotations
 
@@ -29,6 +29,15 @@ _ADDRESS = re.compile(r"(?:0x)?[0-9a-fA-F]{40}")
 _HEX = re.compile(r"(?:0x)?(?:[0-9a-fA-F]{2})*")
 
 
+class Malformed(Refusal):
+    """An order with a field of another shape. The venue says no more than that; the journal says which."""
+
+    def __init__(self, field: str, expected: str) -> None:
+        super().__init__(INVALID)
+        self.field = field
+        self.expected = expected
+
+
 def read_body(raw: bytes, refusal: str = INVALID) -> object:
     """JSON, or the venue's refusal in these words."""
     try:
@@ -47,10 +56,15 @@ def fields(body: object, refusal: str = INVALID) -> dict[str, Any]:
 def read_order(payload: object, key: ApiKey, contract_of: Callable[[str], Contract]) -> PostedOrder:
     """A signed order of a wallet of the signer whom the API key belongs to; `contract_of` a token is what it has to be signed
     for. Raises `Refusal`."""
-    body = _mapping(payload)
-    order = _mapping(body.get("order"))
+    body = _mapping(payload, "body")
+    order = _mapping(body.get("order"), "order")
     _require_version(order)
     signed = _signed(order)
+    order_type = _order_type(body.get("orderType"))
+    post_only = _flag(body, "postOnly")
+    # What the answer need not wait for: no answer of this venue waits for the chain, whatever this says.
+    _flag(body, "deferExec")
+    expiration = _digits(order, "expiration")
     if body.get("owner") != key.key:
         raise Refusal("the order owner has to be the owner of the API KEY")
     kind, account = Kind(signed.signature_type), account_of(key.address)
@@ -65,10 +79,10 @@ def read_order(payload: object, key: ApiKey, contract_of: Callable[[str], Contra
     return PostedOrder(
         order_hash="0x" + digest.hex(),
         signed=signed,
-        order_type=_order_type(body.get("orderType")),
+        order_type=order_type,
         owner=key.key,
-        expiration=_whole(order, "expiration", LARGEST),
-        post_only=body.get("postOnly") is True,
+        expiration=expiration,
+        post_only=post_only,
     )
 
 
@@ -86,47 +100,61 @@ def _of_another_version(signed: SignedOrder, key: ApiKey, contract: Contract) ->
 
 
 def _signed(order: Mapping[str, Any]) -> SignedOrder:
-    kind = Kind(_whole(order, "signatureType", max(Kind)))
+    kind = Kind(_number(order, "signatureType", max(Kind)))
     return SignedOrder(
-        salt=_whole(order, "salt", LARGEST),
+        salt=_number(order, "salt", LARGEST),
         maker=_address(order, "maker"),
         signer=_address(order, "signer"),
-        token_id=_whole(order, "tokenId", LARGEST),
-        maker_amount=_whole(order, "makerAmount", LARGEST),
-        taker_amount=_whole(order, "takerAmount", LARGEST),
+        token_id=_digits(order, "tokenId"),
+        maker_amount=_digits(order, "makerAmount"),
+        taker_amount=_digits(order, "takerAmount"),
         side=_side(order.get("side")),
         signature_type=kind,
-        timestamp=_whole(order, "timestamp", LARGEST),
+        timestamp=_digits(order, "timestamp"),
         metadata=_bytes(order, "metadata", 32),
         builder=_bytes(order, "builder", 32),
         signature=_signature(order, kind),
     )
 
 
-def _whole(fields: Mapping[str, Any], name: str, most: int) -> int:
+def _number(fields: Mapping[str, Any], name: str, most: int) -> int:
     value = fields.get(name)
-    if isinstance(value, str):
-        value = whole(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
-        raise _invalid()
+        raise Malformed(name, f"a JSON number from 0 to {most}")
+    return value
+
+
+def _digits(fields: Mapping[str, Any], name: str) -> int:
+    written = fields.get(name)
+    value = whole(written) if isinstance(written, str) else None
+    if value is None or not 0 <= value <= LARGEST:
+        raise Malformed(name, "a text of digits, below 2^256")
+    return value
+
+
+def _flag(fields: Mapping[str, Any], name: str) -> bool:
+    """False where it is left out."""
+    value = fields.get(name, False)
+    if not isinstance(value, bool):
+        raise Malformed(name, "true or false")
     return value
 
 
 def _address(fields: Mapping[str, Any], name: str) -> str:
     value = fields.get(name)
     if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
-        raise _invalid()
+        raise Malformed(name, "an address")
     digits, written = value[-40:], checksummed("0x" + value[-40:].lower())
     # Letters of both cases are a checksum.
     if digits not in (digits.lower(), digits.upper(), written[2:]):
-        raise _invalid()
+        raise Malformed(name, "an address with its checksum")
     return written
 
 
 def _bytes(fields: Mapping[str, Any], name: str, size: int) -> bytes:
     value = _hex(fields, name)
     if len(value) != size:
-        raise _invalid()
+        raise Malformed(name, f"{size} bytes of hex")
     return value
 
 
@@ -135,35 +163,30 @@ def _signature(order: Mapping[str, Any], kind: Kind) -> bytes:
         return _bytes(order, "signature", SIGNATURE_BYTES)
     value = _hex(order, "signature")
     if not SIGNATURE_BYTES <= len(value) <= LONGEST_SIGNATURE:
-        raise _invalid()
+        raise Malformed("signature", f"{SIGNATURE_BYTES} to {LONGEST_SIGNATURE} bytes of hex")
     return value
 
 
 def _hex(fields: Mapping[str, Any], name: str) -> bytes:
     value = fields.get(name)
     if not isinstance(value, str) or not _HEX.fullmatch(value):
-        raise _invalid()
+        raise Malformed(name, "a text of hex")
     return bytes.fromhex(value.removeprefix("0x"))
 
 
 def _side(value: object) -> int:
     if not isinstance(value, str) or value not in SIDES:
-        raise _invalid()
+        raise Malformed("side", "BUY or SELL")
     return SIDES[value]
 
 
 def _order_type(value: object) -> OrderType:
-    try:
-        return OrderType(str(value))
-    except ValueError as error:
-        raise _invalid() from error
+    if not isinstance(value, str) or value not in list(OrderType):
+        raise Malformed("orderType", f"one of {', '.join(OrderType)}")
+    return OrderType(value)
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
+def _mapping(value: object, name: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise _invalid()
+        raise Malformed(name, "a JSON object")
     return cast(Mapping[str, Any], value)
-
-
-def _invalid() -> Refusal:
-    return Refusal(INVALID)

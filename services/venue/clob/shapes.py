@@ -24,11 +24,11 @@ def text(micros: int) -> str:
 
 
 def placement(made: Placement) -> Json:
-    """The answer to an order that was taken (venue.md 3.5)."""
+    """The answer to an order that was taken (venue.md 3.5); one that was killed has no id."""
     matched = made.status == "matched"
     return {
         "errorMsg": "",
-        "orderID": made.order_hash,
+        "orderID": "" if made.killed else made.order_hash,
         "takingAmount": text(made.taking_micros) if matched else "",
         "makingAmount": text(made.making_micros) if matched else "",
         "status": made.status,

@@ -140,14 +140,14 @@ class Trading:
             self._region.check()
             return await self._gate.trader(request), raw, at_ms
         except (Unauthorized, Refusal) as error:
-            self._intake.refuse(str(error), raw, request.headers.get("poly_address", ""), at_ms)
+            self._intake.refuse(error, raw, request.headers.get("poly_address", ""), at_ms)
             raise
 
     def _read(self, raw: bytes, key: ApiKey, at_ms: int) -> object:
         try:
             return read_body(raw)
         except Refusal as refusal:
-            self._intake.refuse(refusal.text, raw, key.address, at_ms)
+            self._intake.refuse(refusal, raw, key.address, at_ms)
             raise
 
 

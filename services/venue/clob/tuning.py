@@ -39,6 +39,13 @@ class Reasons(StrEnum):
     PRECISE = "precise"
 
 
+class Killed(StrEnum):
+    """How a marketable order that finds nothing, or not enough, is answered: refused, or taken and unmatched without an id."""
+
+    REFUSED = "refused"
+    UNMATCHED = "unmatched"
+
+
 @dataclass(frozen=True, slots=True)
 class Tuning:
     """`matched_lag_ms` is how late `size_matched` follows the matches of an order."""
@@ -47,6 +54,7 @@ class Tuning:
     statuses: Spelling = Spelling.PLAIN
     amounts: Amounts = Amounts.DECIMAL
     reasons: Reasons = Reasons.JOINT
+    killed: Killed = Killed.REFUSED
     matched_lag_ms: int = 0
 
     def changed(self, wanted: dict[str, Any]) -> Tuning:
