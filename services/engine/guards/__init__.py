@@ -1,6 +1,9 @@
-"""The guards, in the order in which the first refusal names why a copy was skipped (guards.md)."""
+"""The guards, in the order in which the first refusal names why a copy was skipped (guards.md).
 
-from services.engine.guards.answer import Judge
+They are plain functions; this table says whom each judges. Exits pass what judges entries alone.
+"""
+
+from services.engine.guards.answer import Judge, of_entries, of_everything
 from services.engine.guards.exposure import account_exposure, event_exposure, position
 from services.engine.guards.flow import in_flight, message_rate, repetition
 from services.engine.guards.identity import idempotency, parties
@@ -13,30 +16,30 @@ from services.engine.guards.viability import market_data, viability
 from services.engine.guards.wallet import credit, self_trade
 
 GUARDS: tuple[Judge, ...] = (
-    trade_time,
-    idempotency,
-    parties,
-    viability,
-    price_band,
-    market_data,
-    edge,
-    position,
-    sizing,
-    venue_validity,
-    slippage,
-    price_collar,
-    order_size,
-    event_exposure,
-    leader_day,
-    account_exposure,
-    daily_spend,
-    daily_loss,
-    drawdown,
-    in_flight,
-    message_rate,
-    repetition,
-    credit,
-    self_trade,
-    fee_bound,
-    deadline,
+    of_entries(trade_time),
+    of_everything(idempotency),
+    of_entries(parties),
+    of_everything(viability),
+    of_entries(price_band),
+    of_everything(market_data),
+    of_entries(edge),
+    of_everything(position),
+    of_everything(sizing),
+    of_everything(venue_validity),
+    of_everything(slippage),
+    of_everything(price_collar),
+    of_entries(order_size),
+    of_entries(event_exposure),
+    of_entries(leader_day),
+    of_entries(account_exposure),
+    of_entries(daily_spend),
+    of_entries(daily_loss),
+    of_entries(drawdown),
+    of_entries(in_flight),
+    of_everything(message_rate),
+    of_entries(repetition),
+    of_everything(credit),
+    of_everything(self_trade),
+    of_entries(fee_bound),
+    of_everything(deadline),
 )

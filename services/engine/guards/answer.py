@@ -42,8 +42,8 @@ def count_at_most(reason: str, name: str, observed: int, limit: int) -> Verdict:
     return unless({reason: not observed <= limit}, {name: str(observed)}, {name: str(limit)})
 
 
-def guard(judge: Judge) -> Judge:
-    """A guard whose verdicts carry its name."""
+def of_everything(judge: Judge) -> Judge:
+    """A guard of entries and exits, whose verdicts carry its name."""
 
     @wraps(judge)
     def named(case: Case) -> Verdict:
@@ -53,11 +53,11 @@ def guard(judge: Judge) -> Judge:
     return named
 
 
-def entry_guard(judge: Judge) -> Judge:
+def of_entries(judge: Judge) -> Judge:
     """A guard that exits pass unasked: limits on entries never trap a position."""
 
     @wraps(judge)
     def entries_only(case: Case) -> Verdict:
         return judge(case) if case.is_entry else allow({"kind": str(case.copy.kind)}, {"kind": "entry"})
 
-    return guard(entries_only)
+    return of_everything(entries_only)

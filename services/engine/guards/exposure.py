@@ -5,11 +5,10 @@ from services.common.domain.money import BPS, mul_div
 from services.common.domain.verdict import Verdict
 from services.engine.at_risk import event_micros, gross_micros, market_micros
 from services.engine.case import Case
-from services.engine.guards.answer import at_most, entry_guard, guard, missing
+from services.engine.guards.answer import at_most, missing
 from services.engine.sizing import free_micros
 
 
-@guard
 def position(case: Case) -> Verdict:
     """A BUY stays within the market's cap; a SELL takes only settled shares that no other sale and no other follow counts on."""
     draft, market = case.draft, case.market
@@ -24,7 +23,6 @@ def position(case: Case) -> Verdict:
     return at_most("not_settled", "shares", draft.shares_micros, free)
 
 
-@entry_guard
 def event_exposure(case: Case) -> Verdict:
     """The worst that the event can cost at resolution stays within its cap, over all leaders."""
     draft, market = case.draft, case.market
@@ -34,7 +32,6 @@ def event_exposure(case: Case) -> Verdict:
     return at_most("event_cap", "event_usdc", would_be, case.account.limits.max_event_micros)
 
 
-@entry_guard
 def account_exposure(case: Case) -> Verdict:
     """All that is held and in flight stays within a part of the account's equity."""
     equity = case.equity_micros

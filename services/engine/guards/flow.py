@@ -5,7 +5,7 @@ from datetime import timedelta
 from services.common.domain.money import BPS
 from services.common.domain.verdict import Verdict
 from services.engine.case import Case
-from services.engine.guards.answer import count_at_most, entry_guard, guard, missing
+from services.engine.guards.answer import count_at_most, missing
 
 VENUE_ORDERS_PER_SECOND = 500
 VENUE_ORDERS_PER_MINUTE = 12_000
@@ -14,7 +14,6 @@ VENUE_ORDERS_PER_MINUTE = 12_000
 SHARE_OF_QUOTA_BPS = 2_000
 
 
-@entry_guard
 def in_flight(case: Case) -> Verdict:
     """With this order, no more intents are unsettled or unknown than the market and the account may have."""
     if case.market is None:
@@ -26,7 +25,6 @@ def in_flight(case: Case) -> Verdict:
     return account if market.ok else market
 
 
-@guard
 def message_rate(case: Case) -> Verdict:
     """With this order, no more are sent per second and minute than the account's limits and a part of the venue's quota allow."""
     if case.recent_orders is None:
@@ -39,7 +37,6 @@ def message_rate(case: Case) -> Verdict:
     return slow if fast.ok else fast
 
 
-@entry_guard
 def repetition(case: Case) -> Verdict:
     """With this order, no more entries in one token than its window allows without a human's acknowledgement."""
     if case.repetitions is None or case.repetitions < 0:

@@ -5,10 +5,9 @@ from services.common.domain.follow import FollowState
 from services.common.domain.verdict import Verdict
 from services.engine.case import Case
 from services.engine.generation import allows_another
-from services.engine.guards.answer import allow, entry_guard, guard, missing, unless
+from services.engine.guards.answer import allow, missing, unless
 
 
-@guard
 def idempotency(case: Case) -> Verdict:
     """No intent of this copy may still fill: none exists, or the last one is final with nothing filled."""
     intent = case.copy.intent
@@ -18,7 +17,6 @@ def idempotency(case: Case) -> Verdict:
     return unless({"intent_exists": not allows_another(case.copy)}, observed, {"intent": "none or final"})
 
 
-@entry_guard
 def parties(case: Case) -> Verdict:
     """The follow is active, the account takes entries, the market is not denied, and the leader is none of our wallets."""
     follow, account, own, market = case.follow, case.account, case.own_wallets, case.market

@@ -3,10 +3,9 @@
 from services.common.domain.money import BPS, mul_div_up, text
 from services.common.domain.verdict import Verdict
 from services.engine.case import Case
-from services.engine.guards.answer import at_most, entry_guard, missing, unless
+from services.engine.guards.answer import at_most, missing, unless
 
 
-@entry_guard
 def daily_loss(case: Case) -> Verdict:
     """What was realised today and what holdings have lost on their marks stays within the cap; gains on one side pay for the other."""
     marked = case.marked_micros
@@ -16,7 +15,6 @@ def daily_loss(case: Case) -> Verdict:
     return at_most("loss_cap", "loss_usdc", max(lost, 0), case.account.limits.max_daily_loss_micros)
 
 
-@entry_guard
 def drawdown(case: Case) -> Verdict:
     """Equity is not too far below the best that it has been."""
     equity, best = case.equity_micros, case.account.exposure.high_water_micros

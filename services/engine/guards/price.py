@@ -4,12 +4,11 @@ from services.common.domain.market import Market, Side
 from services.common.domain.money import BPS, MICRO, mul_div, mul_div_up, text
 from services.common.domain.verdict import Verdict
 from services.engine.case import Case, Draft
-from services.engine.guards.answer import allow, entry_guard, guard, missing, unless
+from services.engine.guards.answer import allow, missing, unless
 from services.engine.pricing import collar_bound, reach, slippage_bound, slippage_micros
 from services.engine.sizing import least_entry
 
 
-@entry_guard
 def price_band(case: Case) -> Verdict:
     """Neither the leader's price nor our limit is so near to certain that a copy has nothing to win or lose."""
     if case.draft is None:
@@ -22,7 +21,6 @@ def price_band(case: Case) -> Verdict:
     return unless(reasons, observed, limit)
 
 
-@entry_guard
 def edge(case: Case) -> Verdict:
     """What the copy is worth at a fair price, less its cost and fee, is above the least edge.
 
@@ -52,7 +50,6 @@ def _fair(case: Case, mid_micros: int) -> int:
     return leader + (mid_micros - leader) * age // most
 
 
-@guard
 def slippage(case: Case) -> Verdict:
     """The limit, and so the average over the depth inside it, is no worse than the leader's price by more than the bound; and
     inside it is depth for an order that the venue takes."""
@@ -75,7 +72,6 @@ def _least_depth(draft: Draft, market: Market) -> int:
     return max(min(mul_div(least_entry(market, draft.limit_micros), draft.limit_micros, MICRO), draft.usdc_micros), 1)
 
 
-@guard
 def price_collar(case: Case) -> Verdict:
     """The limit price is no further beyond mid than the collar; an exit's no further than the policy's floor."""
     draft, market, book = case.draft, case.market, case.book

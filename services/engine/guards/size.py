@@ -5,12 +5,11 @@ from services.common.domain.exit import Place, remaining
 from services.common.domain.money import BPS, MICRO, mul_div, text
 from services.common.domain.verdict import Verdict
 from services.engine.case import Case
-from services.engine.guards.answer import at_most, entry_guard, guard, missing, unless
+from services.engine.guards.answer import at_most, missing, unless
 from services.engine.pricing import size_at
 from services.engine.sizing import entry, least_entry, room_micros
 
 
-@guard
 def sizing(case: Case) -> Verdict:
     """The size is what the policy computes at the limit price, within its caps, and for an entry no less than the venue's minimum."""
     draft, market, book = case.draft, case.market, case.book
@@ -44,7 +43,6 @@ def _spend(case: Case) -> int:
     return wanted.spend_micros if wanted else 0
 
 
-@guard
 def venue_validity(case: Case) -> Verdict:
     """Price, size and amounts are on the venue's grids, and the order is for the token that the leader traded."""
     draft, market = case.draft, case.market
@@ -68,7 +66,6 @@ def venue_validity(case: Case) -> Verdict:
     return unless(reasons, observed, {**limit, "usdc": text(value)})
 
 
-@entry_guard
 def order_size(case: Case) -> Verdict:
     """Neither shares nor notional of one order are above the account's caps."""
     if case.draft is None:
@@ -78,7 +75,6 @@ def order_size(case: Case) -> Verdict:
     return at_most("too_big", "usdc", case.draft.usdc_micros, limits.max_order_micros) if shares.ok else shares
 
 
-@entry_guard
 def fee_bound(case: Case) -> Verdict:
     """The highest fee is no more than a part of the notional."""
     if case.draft is None:

@@ -3,10 +3,9 @@
 from services.common.domain.verdict import Verdict
 from services.engine.at_risk import leader_day_micros
 from services.engine.case import Case
-from services.engine.guards.answer import at_most, entry_guard, missing
+from services.engine.guards.answer import at_most, missing
 
 
-@entry_guard
 def leader_day(case: Case) -> Verdict:
     """What is copied from this leader today (UTC) stays within its cap."""
     if case.draft is None:
@@ -15,7 +14,6 @@ def leader_day(case: Case) -> Verdict:
     return at_most("leader_cap", "leader_day_usdc", would_be, case.account.limits.max_leader_day_micros)
 
 
-@entry_guard
 def daily_spend(case: Case) -> Verdict:
     """What is sent to buy today (UTC) stays within its cap."""
     if case.draft is None:

@@ -4,10 +4,9 @@ from datetime import timedelta
 
 from services.common.domain.verdict import Verdict
 from services.engine.case import Case, age_ms
-from services.engine.guards.answer import entry_guard, guard, missing, unless
+from services.engine.guards.answer import missing, unless
 
 
-@entry_guard
 def trade_time(case: Case) -> Verdict:
     """The leader traded after the follow was made, not too long ago, and not ahead of the database's clock."""
     if case.follow is None:
@@ -27,7 +26,6 @@ def trade_time(case: Case) -> Verdict:
     return unless(reasons, observed, limit, age)
 
 
-@guard
 def deadline(case: Case) -> Verdict:
     """What is left until the intent's deadline is enough to send it, and the deadline is no longer off than an intent may live."""
     if case.deadline_at is None:

@@ -4,13 +4,12 @@ from services.common.domain.market import Book, Market, TokenProtocol
 from services.common.domain.money import BPS, mul_div, text
 from services.common.domain.verdict import Verdict
 from services.engine.case import Case, age_ms
-from services.engine.guards.answer import guard, missing, unless
+from services.engine.guards.answer import missing, unless
 
 SUPPORTED = frozenset({TokenProtocol.CTF, TokenProtocol.POSITIONS})
 """The token protocols that orders can be built for."""
 
 
-@guard
 def viability(case: Case) -> Verdict:
     """The market is open, of a protocol that we know, and has a book to trade against; an entry also needs time and a narrow spread."""
     market, book = case.market, case.book
@@ -56,7 +55,6 @@ def _entry(case: Case, market: Market, book: Book) -> Verdict:
     return unless({"ends_soon": left < limits.min_time_to_end_ms, "wide_spread": ask - bid > most}, observed, limit)
 
 
-@guard
 def market_data(case: Case) -> Verdict:
     """The book is this token's, its feed is live without a gap, bid and ask are apart, and mid has not jumped."""
     book = case.book

@@ -6,13 +6,12 @@ from services.common.domain.money import MICRO, text
 from services.common.domain.verdict import Verdict
 from services.engine.at_risk import promised_micros
 from services.engine.case import Case, Draft, age_ms
-from services.engine.guards.answer import at_most, guard, missing, unless
+from services.engine.guards.answer import at_most, missing, unless
 
 MOST_LATE_MS = 60_000
 """How long after its deadline an order may still be on its way (orders.md 5.9)."""
 
 
-@guard
 def credit(case: Case) -> Verdict:
     """The balance, less what is in flight, pays for the order and its highest fee, and the exchange may take it.
 
@@ -37,7 +36,6 @@ def credit(case: Case) -> Verdict:
     return unless(reasons, {"needed": text(needed), "age_ms": str(age)}, limit, age)
 
 
-@guard
 def self_trade(case: Case) -> Verdict:
     """The order would meet none of our own in flight: of its own token, or of the complement, which meets it by minting or merging."""
     draft, market = case.draft, case.market
