@@ -36,6 +36,7 @@ def a_trade(number: int = 1, **changes: Any) -> LeaderTrade:
         log_index=1,
         role=Role.TAKER,
         condition_id=CONDITION,
+        counterparties=("0x" + "9" * 40,),
     )
     return replace(made, **changes)
 

@@ -18,6 +18,7 @@ from services.engine.pricing import drafted
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 LEADER = "0x1ead00000000000000000000000000000000000a"
 WALLET = "0x0000000000000000000000000000000000000abc"
+MAKER = "0x0000000000000000000000000000000000000def"
 YES, NO = "71", "72"
 CONDITION = "0xc0"
 EVENT = "event-1"
@@ -45,6 +46,7 @@ def a_trade(**changes: Any) -> LeaderTrade:
         block_number=10,
         log_index=3,
         condition_id=CONDITION,
+        counterparties=(MAKER,),
     )
     return replace(trade, **changes)
 
@@ -86,6 +88,7 @@ def a_market(**changes: Any) -> Market:
         uma_status="",
         ends_at=NOON + timedelta(days=1),
         read_at=NOON,
+        tags=("weather",),
     )
     return replace(market, **changes)
 
@@ -96,9 +99,10 @@ def levels(*pairs: tuple[str, int]) -> tuple[Level, ...]:
 
 
 def a_book(**changes: Any) -> Book:
-    """Bid 49 cents, ask 50, a thousand shares each, deeper behind."""
+    """Bid 49 cents, ask 50, a thousand shares each, deeper behind; mid has not moved, unless it is said where it was."""
     bids, asks = levels(("49", 1000), ("48", 5000)), levels(("50", 1000), ("51", 5000))
-    return replace(Book(YES, bids, asks, NOON - seconds(1), mid_then_micros=495_000), **changes)
+    book = replace(Book(YES, bids, asks, NOON - seconds(1)), **changes)
+    return book if book.mid_then_micros is not None else replace(book, mid_then_micros=book.mid_micros)
 
 
 def an_open_intent(**changes: Any) -> OpenIntent:

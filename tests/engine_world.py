@@ -203,7 +203,9 @@ class Venue:
         self._answers()
         bid, ask = self.spread
         deep = 1_000_000 * SHARE
-        return Book(token_id, (Level(bid, deep),), (Level(ask, deep),), self.clock.now(), mid_then_micros=None)
+        return Book(
+            token_id, (Level(bid, deep),), (Level(ask, deep),), self.clock.now(), mid_then_micros=(bid + ask) // 2
+        )
 
     def bought(self, token_id: str = TOKEN) -> int:
         """Shares that really changed hands, sales subtracted."""

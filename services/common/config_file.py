@@ -11,7 +11,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, cast
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from services.common.domain.account import Account, Limits
 from services.common.domain.follow import Follow, FollowState, Policy, SizingMode, Tier, follow_id
@@ -20,6 +29,8 @@ from services.common.limits_table import NotLimits, number, read_limits
 from services.common.settings import Address
 
 Usdc = Annotated[Decimal, BeforeValidator(number), Field(ge=0, max_digits=18, decimal_places=6)]
+Tag = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[a-z0-9][a-z0-9-]*$")]
+"""A subject as the venue's addresses spell it: `us-politics`."""
 Bps = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 
 
@@ -59,6 +70,7 @@ class PolicyTable(_Strict):
     exit_slippage_bps: Annotated[int, Field(strict=True, ge=0, le=9_900)] = 500
     exit_floor_bps: Annotated[int, Field(strict=True, ge=0, le=9_900)] = 5_000
     denied_markets: tuple[str, ...] = ()
+    denied_tags: tuple[Tag, ...] = ()
 
     @model_validator(mode="after")
     def _has_its_figures(self) -> "PolicyTable":

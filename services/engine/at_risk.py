@@ -1,7 +1,6 @@
 """What an account already has at stake where one case would add to it. Sums of cost, in micro-USDC, over every leader."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from services.common.domain.account import Holding
 from services.common.domain.market import Side
@@ -13,21 +12,6 @@ def market_micros(case: Case, condition_id: str) -> int:
     held = sum(holding.cost_micros for holding in _held(case) if holding.condition_id == condition_id)
     buying = sum(i.usdc_micros for i in case.in_flight(Side.BUY) if i.condition_id == condition_id)
     return held + buying
-
-
-def event_micros(case: Case, condition_id: str, event_id: str) -> int:
-    """The most that one event can lose at resolution: cost less what both outcomes of a market pay for certain.
-
-    Markets of a neg-risk group add up as if they were independent, which is never too little. A market without an event is its own.
-    """
-    name = event_id or condition_id
-    markets: defaultdict[str, list[Holding]] = defaultdict(list)
-    for holding in _held(case):
-        if name in (holding.event_id, holding.condition_id):
-            markets[holding.condition_id].append(holding)
-    worst = sum(map(_worst, markets.values()))
-    buying = sum(i.usdc_micros for i in case.in_flight(Side.BUY) if name in (i.event_id, i.condition_id))
-    return worst + buying
 
 
 def gross_micros(case: Case) -> int:
@@ -54,9 +38,3 @@ def promised_micros(case: Case) -> int:
 
 def _held(case: Case) -> Iterable[Holding]:
     return case.account.exposure.held.values()
-
-
-def _worst(holdings: Sequence[Holding]) -> int:
-    """One market's cost, less a dollar for every pair of its two outcomes."""
-    pairs = min(holding.shares_micros for holding in holdings) if len(holdings) > 1 else 0
-    return max(sum(holding.cost_micros for holding in holdings) - pairs, 0)

@@ -1,7 +1,7 @@
 """Everything that a decision may look at, frozen: one copy, its account's line, the market, and the order that is proposed."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.common.domain.account import Account, OpenIntent
@@ -48,7 +48,9 @@ class Case:
       chain where that is lower; `others_micros`: what the account's other follows hold of it.
     - `recent_orders`: when the account's journaled attempts of the last minute were made. `repetitions`: entries in this token within
       `limits.repetition_window_ms` that nobody has acknowledged.
-    - `own_wallets`: every wallet of ours. `marks`: the last known price of held tokens; one that is missing counts as zero.
+    - `own_wallets`: every wallet of ours. `marks`: the price of held tokens; one that is missing counts as zero.
+    - `outcomes`: of tokens at risk in the market's neg-risk event, their places in their own markets, 0 for YES; one that is missing
+      is taken to pay nothing.
     - `steps`: what the leader gave up of this token, for a BUY that an exit may have overtaken. `exit_opened_at`: since when the exit
       of an exit attempt is owed.
     - `deadline_at`: when the intent, if one is made, must have been sent.
@@ -68,6 +70,7 @@ class Case:
     repetitions: int | None = None
     own_wallets: frozenset[str] | None = None
     marks: Mapping[str, int] | None = None
+    outcomes: Mapping[str, int] = field(default_factory=dict[str, int])
     steps: tuple[Step, ...] | None = None
     exit_opened_at: datetime | None = None
     deadline_at: datetime | None = None
@@ -103,11 +106,17 @@ class Case:
 
     @property
     def marked_micros(self) -> int | None:
-        """What the account's settled holdings are worth at their marks; a missing mark is the worse of last and zero."""
+        """What the account's settled holdings are worth at their marks; the worse of the last mark and zero, where one is missing."""
         if self.marks is None:
             return None
         held = self.account.exposure.held.values()
         return sum(mul_div(holding.shares_micros, self.marks.get(holding.token_id, 0), MICRO) for holding in held)
+
+    @property
+    def unmarked_micros(self) -> int:
+        """The most that settled holdings without a mark can be worth: a dollar a share."""
+        held = self.account.exposure.held.values()
+        return sum(holding.shares_micros for holding in held if holding.token_id not in (self.marks or {}))
 
     @property
     def equity_micros(self) -> int | None:

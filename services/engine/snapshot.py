@@ -117,6 +117,7 @@ class Snapshot:
             repetitions=_repetitions(orders, account, token_id, now),
             own_wallets=wallets,
             marks=marks,
+            outcomes=await self._outcomes(account, market),
             steps=kept.steps if kept else (),
             exit_opened_at=_opened_at(copy, kept),
             deadline_at=now + timedelta(milliseconds=account.limits.intent_lifetime_ms),
@@ -171,18 +172,36 @@ class Snapshot:
 
     async def _read_marks(self) -> "Marks":
         account = await self._stores.accounts.get(self._account_id)
-        stored = {p.token_id: p.mark_micros for p in await self._stores.positions.of([self._account_id])}
         held = tuple(account.exposure.held) if account else ()
-        mids = dict(zip(held, await asyncio.gather(*(self._mid(token) for token in held)), strict=True))
-        best = {token: mids[token] or stored.get(token) for token in held}
-        return Marks(frozenset(held), {token: mark for token, mark in best.items() if mark is not None})
+        best = zip(held, await asyncio.gather(*(self._mark(token) for token in held)), strict=True)
+        return Marks(frozenset(held), {token: mark for token, mark in best if mark is not None})
 
-    async def _mid(self, token_id: str) -> int | None:
+    async def _mark(self, token_id: str) -> int | None:
+        """What a share is worth: what it pays where that is certain, else mid, or the best bid where nothing is offered."""
         try:
+            market = await self._markets.by_token(token_id)
+            if market is not None and market.payouts is not None:
+                return market.payout(token_id)
             book = await self._markets.book(token_id)
         except VenueUnavailable:
             return None
-        return book.mid_micros if book else None
+        return None if book is None else book.best_bid_micros if book.mid_micros is None else book.mid_micros
+
+    async def _outcomes(self, account: Account, market: Market | None) -> Mapping[str, int]:
+        """The places of tokens at risk in a neg-risk event; a market that cannot be read now is left out, which is never too little."""
+        if market is None or not market.neg_risk or not market.event_id:
+            return {}
+        risk = (*account.exposure.held.values(), *account.exposure.open.values())
+        tokens = sorted({one.token_id for one in risk if one.event_id == market.event_id})
+        places = zip(tokens, await asyncio.gather(*(self._place(token) for token in tokens)), strict=True)
+        return {token: place for token, place in places if place is not None}
+
+    async def _place(self, token_id: str) -> int | None:
+        try:
+            market = await self._markets.by_token(token_id)
+        except VenueUnavailable:
+            return None
+        return market.outcome_index(token_id) if market is not None and market.neg_risk else None
 
     async def _read_wallets(self) -> frozenset[str]:
         accounts = await self._stores.accounts.all()

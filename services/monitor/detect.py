@@ -35,10 +35,23 @@ def _trade(receipt: Receipt, fill: OrderFilled, chain_id: int) -> LeaderTrade:
         order_hash=fill.order_hash.lower(),
         block_number=receipt.block_number,
         log_index=fill.log_index,
-        # A taker's own log names the exchange as its counterparty (venue.md 6.2).
-        role=Role.TAKER if fill.taker.lower() == fill.exchange.lower() else Role.MAKER,
+        role=Role.TAKER if _took(fill) else Role.MAKER,
         block_hash=receipt.block_hash,
+        counterparties=_met(receipt, fill),
     )
+
+
+def _took(fill: OrderFilled) -> bool:
+    """A taker's own log names the exchange as its counterparty (venue.md 6.2)."""
+    return fill.taker.lower() == fill.exchange.lower()
+
+
+def _met(receipt: Receipt, fill: OrderFilled) -> tuple[str, ...]:
+    """Whose orders met this one: a maker's log names its taker, a taker's are the makers whose logs name him."""
+    if not _took(fill):
+        return (fill.taker.lower(),)
+    wallet = fill.maker.lower()
+    return tuple(sorted({other.maker.lower() for other in receipt.fills if other.taker.lower() == wallet}))
 
 
 def copies(trade: LeaderTrade, follows: Iterable[Follow], market: Market | None, now: datetime) -> tuple[Copy, ...]:

@@ -174,28 +174,9 @@ def test_what_else_is_asked_of_entries_is_asked_of_exits_too():
 
 
 def test_an_exit_may_be_sold_where_nothing_is_offered():
-    outcome = decide(an_exit_case(book=a_book(asks=(), bids=levels(("49", 99)), mid_then_micros=None)))
+    outcome = decide(an_exit_case(book=a_book(asks=(), bids=levels(("49", 99)))))
 
     assert isinstance(outcome, Approved)
-
-
-@pytest.mark.parametrize(
-    ("held", "cost"),
-    [
-        ({"a": a_holding(token_id="a")}, 5_000_000),
-        ({"a": a_holding(token_id="a"), "b": a_holding(token_id="b", shares_micros=4 * SHARE)}, 6_000_000),
-        ({"a": a_holding(token_id="a"), "b": a_holding(token_id="b", condition_id="0xd")}, 10_000_000),
-        ({"a": a_holding(token_id="a"), "b": a_holding(token_id="b", condition_id="0xd", event_id="else")}, 5_000_000),
-    ],
-    ids=["one outcome", "both outcomes pay a dollar a pair", "two markets of an event", "another event"],
-)
-def test_an_event_is_held_to_its_worst_case_at_resolution(held, cost):
-    limit = {"max_event_micros": cost + 5 * DOLLAR}
-    marks = dict.fromkeys(held, 500_000)
-
-    assert isinstance(decide(a_case(account=an_account(limit, held=held), marks=marks)), Approved)
-    limit = {"max_event_micros": cost + 5 * DOLLAR - 1}
-    assert refusals(a_case(account=an_account(limit, held=held), marks=marks)) == {"event_exposure": "event_cap"}
 
 
 def test_a_copys_own_intent_never_counts_against_it():

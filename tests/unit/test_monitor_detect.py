@@ -45,6 +45,26 @@ def test_a_leader_is_copied_as_taker_and_as_maker(taker: str, role: Role):
     assert [trade.role for trade in trades(a_fill(1, taker=taker))] == [role]
 
 
+def test_whoever_a_leader_traded_with_is_known_by_his_wallet():
+    exchange, other = "0x" + "E" * 40, "0x" + "D" * 40
+    maker = a_fill(2, STRANGER.upper(), taker=LEADER)
+    (taken,) = trades(
+        a_fill(1, taker=exchange), maker, a_fill(3, other, taker=LEADER), a_fill(4, other, taker=STRANGER)
+    )
+    (made,) = trades(a_fill(1, taker=other))
+
+    assert taken.counterparties == (STRANGER.lower(), other.lower())
+    assert made.counterparties == (other.lower(),)
+
+
+def test_two_logs_of_one_order_name_everyone_it_met():
+    other = "0x" + "d" * 40
+
+    (trade,) = trades(a_fill(1, taker=STRANGER), a_fill(1, taker=other))
+
+    assert trade.counterparties == tuple(sorted((STRANGER.lower(), other)))
+
+
 def test_five_orders_of_one_transaction_are_five_trades():
     found = trades(*(a_fill(order) for order in range(1, 6)))
 

@@ -146,7 +146,6 @@ def cases(draw: st.DrawFn) -> Case:
         "book": a_book(
             asks=levels(*((str(p), s) for p, s in sorted(asks))),
             bids=levels(*((str(p), s) for p, s in sorted(bids, reverse=True))),
-            mid_then_micros=None,
         ),
         "account": account,
         "funds": Funds(draw(st.sampled_from([30, 300, 3_000])) * DOLLAR, 9_999 * DOLLAR, NOON),
@@ -248,7 +247,7 @@ def test_a_record_is_plain_data():
 def test_a_record_keeps_of_the_book_what_the_order_would_have_touched():
     deep = tuple(Level(500_000 + 10_000 * n, 6 * SHARE) for n in range(40))
 
-    kept = write_case(a_case(book=a_book(asks=deep, mid_then_micros=None)))["book"]
+    kept = write_case(a_case(book=a_book(asks=deep)))["book"]
 
     assert [level["price_micros"] for level in kept["asks"]] == [500_000, 510_000]
 

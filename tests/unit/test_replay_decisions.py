@@ -138,7 +138,7 @@ def test_each_modelled_fact_decides_when_it_is_chosen_so(model, decided):
 
 
 def test_the_books_are_as_the_fills_until_our_turn_have_left_them():
-    moving = rows(a_row(price=0.5), a_row(price=0.6, second=1))
+    moving = rows(a_row(price=0.5), a_row(price=0.59, second=1))
 
     at_once = replay(moving, delay=timedelta(0))
     late = replay(moving, delay=timedelta(seconds=2))

@@ -64,6 +64,7 @@ class Model:
         )
         yield Fact("minimum", f"{text(self.min_size_micros)} shares, and $1 for a buy", "--min-shares")
         yield Fact("protocol", "binary markets of the first token protocol, not neg-risk, accepting orders")
+        yield Fact("counterparty", "nobody of ours: this account has never traded")
         yield Fact("balance", "the leader starts with nothing: what he held before the recording is not known")
 
     def books(self, token_id: str, complement: str, side: Side, price_micros: int) -> tuple[Book, Book]:

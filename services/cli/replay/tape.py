@@ -81,7 +81,7 @@ def _played(trades: Sequence[LeaderTrade]) -> Iterator[Played]:
         placed[trade.traded_at] += 1
         order_hash = "0x" + hashlib.sha256(trade.key.encode()).hexdigest()
         block = int(trade.traded_at.timestamp())
-        placed_trade = replace(trade, order_hash=order_hash, block_number=block, log_index=index)
+        placed_trade = replace(trade, order_hash=order_hash, block_number=block, log_index=index, counterparties=())
         yield Played(placed_trade, trade.traded_at + min(index, STEPS) * STEP)
 
 

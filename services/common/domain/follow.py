@@ -38,7 +38,7 @@ class Policy:
     """How one account copies one leader. Amounts in micro-USDC; caps only ever reduce a copy.
 
     `leader_bankroll_micros` is the portfolio that `proportional` divides by, `bankroll_micros` the one that this follow may use.
-    `denied_markets` holds condition ids.
+    `denied_markets` holds condition ids, `denied_tags` slugs of subjects.
     """
 
     mode: SizingMode = SizingMode.RATIO
@@ -55,6 +55,7 @@ class Policy:
     exit_slippage_bps: int = 500
     exit_floor_bps: int = 5_000
     denied_markets: tuple[str, ...] = ()
+    denied_tags: tuple[str, ...] = ()
 
     def digest(self) -> str:
         """A hash of the whole policy: a copy carries the policy it was made under."""

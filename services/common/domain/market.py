@@ -60,7 +60,8 @@ class Market:
     """A binary market as the venue describes it at `read_at`.
 
     `tokens` are the two outcomes in the venue's order. `tick_micros` and `min_size_micros` are the price grid and the smallest
-    order in shares. `ends_at` is None where the venue gives no end.
+    order in shares. `ends_at` is None where the venue gives no end. `tags` are the slugs of its subjects, in lower case; None where
+    the venue names none. `payouts` are what its tokens pay, in their order, once it is resolved.
     """
 
     condition_id: str
@@ -83,6 +84,8 @@ class Market:
     read_at: datetime
     event_slug: str = ""
     icon: str = ""
+    tags: tuple[str, ...] | None = None
+    payouts: tuple[int, int] | None = None
 
     def token(self, token_id: str) -> Token | None:
         """The outcome with this id, or None: outcomes are told by token id, never by name or index."""
@@ -97,6 +100,11 @@ class Market:
     def outcome_index(self, token_id: str) -> int | None:
         """The outcome's place in the market, 0 or 1."""
         return next((index for index, token in enumerate(self.tokens) if token.token_id == token_id), None)
+
+    def payout(self, token_id: str) -> int | None:
+        """What one share of this token pays, in micro-USDC; None before the market is resolved."""
+        index = self.outcome_index(token_id)
+        return None if self.payouts is None or index is None else self.payouts[index]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +125,7 @@ class Book:
     """A token's order book, both sides **best first** (the venue lists the best last).
 
     `live` says that the feed behind it is connected and without a gap at `read_at`; a book read once over REST is live at its reading.
-    `mid_then_micros` is the mid about five seconds earlier, where it was seen.
+    `mid_then_micros` is the mid about five seconds earlier, or the first one that was seen where that is later; None where none was.
     """
 
     token_id: str

@@ -23,6 +23,7 @@ class LeaderTrade:
 
     `key` is `chainId|txHash|orderHash` where the chain was read, `txHash|token|side|size|k` where it cannot be asked.
     `block_number` and `log_index` order trades of one chain; a recorded history uses its rows' order instead.
+    `counterparties` are the wallets whose orders met his, in lower case; None where nobody has read them.
     """
 
     key: str
@@ -39,6 +40,7 @@ class LeaderTrade:
     role: Role = Role.UNKNOWN
     block_hash: str = ""
     condition_id: str = ""
+    counterparties: tuple[str, ...] | None = None
 
     @property
     def price_micros(self) -> int:
@@ -52,7 +54,12 @@ class LeaderTrade:
             shares_micros=self.shares_micros + other.shares_micros,
             usdc_micros=self.usdc_micros + other.usdc_micros,
             log_index=min(self.log_index, other.log_index),
+            counterparties=_both(self.counterparties, other.counterparties),
         )
+
+
+def _both(some: tuple[str, ...] | None, others: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    return None if some is None or others is None else tuple(sorted({*some, *others}))
 
 
 def trade_key(chain_id: int, tx_hash: str, order_hash: str) -> str:

@@ -10,13 +10,34 @@ from services.common.polymarket.parse.streams import LevelChange
 MID_BACK_S = 5.0
 
 
+class Mids:
+    """The mids of one book over the last seconds."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def see(self, mid_micros: int | None, monotonic: float) -> None:
+        """Note what the mid is now; a book without one changes nothing."""
+        if mid_micros is None:
+            return
+        if not self._seen or self._seen[-1][1] != mid_micros:
+            self._seen.append((monotonic, mid_micros))
+        while len(self._seen) > 1 and self._seen[1][0] <= monotonic - MID_BACK_S:
+            self._seen.popleft()
+
+    def then(self, monotonic: float) -> int | None:
+        """The mid of about five seconds ago, or the first one, where it was seen later than that; None before there was any."""
+        before = (mid for at, mid in reversed(self._seen) if at <= monotonic - MID_BACK_S)
+        return next(before, self._seen[0][1] if self._seen else None)
+
+
 class LiveBook:
     """Applies frames. `live` falls with the first one that contradicts what was built so far: then only a whole book helps."""
 
     def __init__(self, token_id: str) -> None:
         self._token_id = token_id
         self._sides: dict[Side, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}
-        self._mids: deque[tuple[float, int]] = deque()
+        self._mids = Mids()
         self.live = False
 
     def whole(self, book: Book, monotonic: float) -> None:
@@ -46,14 +67,14 @@ class LiveBook:
         return (named_bid is None or named_bid == (bid or 0)) and (named_ask is None or named_ask == (ask or MICRO))
 
     def book(self, now: datetime, monotonic: float) -> Book:
-        """The book, best first, with the mid of about five seconds ago."""
+        """The book, best first, with the mid that its own is judged against."""
         return Book(
             token_id=self._token_id,
             bids=_levels(self._sides[Side.BUY], best_high=True),
             asks=_levels(self._sides[Side.SELL], best_high=False),
             read_at=now,
             live=self.live,
-            mid_then_micros=self._then(monotonic),
+            mid_then_micros=self._mids.then(monotonic),
         )
 
     def _best(self) -> tuple[int | None, int | None]:
@@ -61,16 +82,7 @@ class LiveBook:
 
     def _remember(self, monotonic: float) -> None:
         bid, ask = self._best()
-        if bid is None or ask is None:
-            return
-        mid = (bid + ask) // 2
-        if not self._mids or self._mids[-1][1] != mid:
-            self._mids.append((monotonic, mid))
-        while len(self._mids) > 1 and self._mids[1][0] <= monotonic - MID_BACK_S:
-            self._mids.popleft()
-
-    def _then(self, monotonic: float) -> int | None:
-        return next((mid for at, mid in reversed(self._mids) if at <= monotonic - MID_BACK_S), None)
+        self._mids.see(None if bid is None or ask is None else (bid + ask) // 2, monotonic)
 
 
 def _levels(side: dict[int, int], *, best_high: bool) -> tuple[Level, ...]:

@@ -25,7 +25,7 @@ def unless(
 
 def missing(*names: str) -> Verdict:
     """The copy may not pass: these facts are not known, or are no figures that could be."""
-    return Verdict("", False, "missing", {"missing": ", ".join(names)})
+    return Verdict("", False, "missing", {"missing": ", ".join(names)}, {"missing": "none"})
 
 
 def at_most(reason: str, name: str, observed: int, limit: int) -> Verdict:

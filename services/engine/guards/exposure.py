@@ -3,9 +3,10 @@
 from services.common.domain.market import Side
 from services.common.domain.money import BPS, mul_div
 from services.common.domain.verdict import Verdict
-from services.engine.at_risk import event_micros, gross_micros, market_micros
+from services.engine.at_risk import gross_micros, market_micros
 from services.engine.case import Case
 from services.engine.guards.answer import at_most, missing
+from services.engine.resolution import event_micros
 from services.engine.sizing import free_micros
 
 
@@ -28,7 +29,7 @@ def event_exposure(case: Case) -> Verdict:
     draft, market = case.draft, case.market
     if draft is None or market is None:
         return missing("draft")
-    would_be = event_micros(case, market.condition_id, market.event_id) + draft.usdc_micros
+    would_be = event_micros(case, market, draft)
     return at_most("event_cap", "event_usdc", would_be, case.account.limits.max_event_micros)
 
 

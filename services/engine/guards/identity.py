@@ -7,6 +7,15 @@ from services.engine.case import Case
 from services.engine.generation import allows_another
 from services.engine.guards.answer import allow, missing, unless
 
+WELCOME = {
+    "follow": "active",
+    "account": "active",
+    "market": "not denied",
+    "denied_tags": "none",
+    "leader": "none of our wallets",
+    "own_counterparties": "none",
+}
+
 
 def idempotency(case: Case) -> Verdict:
     """No intent of this copy may still fill: none exists, or the last one is final with nothing filled."""
@@ -18,18 +27,45 @@ def idempotency(case: Case) -> Verdict:
 
 
 def parties(case: Case) -> Verdict:
-    """The follow is active, the account takes entries, the market is not denied, and the leader is none of our wallets."""
-    follow, account, own, market = case.follow, case.account, case.own_wallets, case.market
-    denied = case.policy.denied_markets
-    if follow is None or own is None or (denied and market is None):
-        return missing("follow" if follow is None else "own_wallets" if own is None else "market")
-    condition, leader = market.condition_id if market else "", case.trade.leader.lower()
-    observed = {"follow": str(follow.state), "account": str(account.state), "market": condition, "leader": leader}
-    limit = {"follow": "active", "account": "active", "market": "not denied", "leader": "none of our wallets"}
+    """The follow is active, the account takes entries, neither the market nor its subjects are denied, and no party is one of our
+    wallets: neither the leader nor whoever he traded with."""
+    follow, account, own, policy = case.follow, case.account, case.own_wallets, case.policy
+    unknown = _unknown(case)
+    if follow is None or own is None or unknown:
+        return missing(unknown)
+    ours, leader = {wallet.lower() for wallet in own}, case.trade.leader.lower()
+    market, tags = case.market.condition_id if case.market else "", (case.market and case.market.tags) or ()
+    met, denied = (
+        sorted(ours.intersection(case.trade.counterparties or ())),
+        sorted({*tags}.intersection(policy.denied_tags)),
+    )
     reasons = {
         "follow_closed": follow.state is not FollowState.ACTIVE,
         "account_disabled": account.state is not AccountState.ACTIVE,
-        "market_denied": condition in denied,
-        "own_wallet": leader in {wallet.lower() for wallet in own},
+        "market_denied": market in policy.denied_markets,
+        "tag_denied": bool(denied),
+        "own_wallet": leader in ours,
+        "own_counterparty": bool(met),
     }
-    return unless(reasons, observed, limit)
+    observed = {
+        "follow": str(follow.state),
+        "account": str(account.state),
+        "market": market,
+        "denied_tags": " ".join(denied) or "none",
+        "leader": leader,
+        "own_counterparties": " ".join(met) or "none",
+    }
+    return unless(reasons, observed, WELCOME)
+
+
+def _unknown(case: Case) -> str:
+    """The first fact that the parties are judged by and that is not known; empty where all are."""
+    market, policy = case.market, case.policy
+    facts = {
+        "follow": case.follow is None,
+        "own_wallets": case.own_wallets is None,
+        "market": bool(policy.denied_markets or policy.denied_tags) and market is None,
+        "tags": bool(policy.denied_tags) and (market is None or market.tags is None),
+        "counterparties": case.trade.counterparties is None,
+    }
+    return next((name for name, unknown in facts.items() if unknown), "")

@@ -3,16 +3,26 @@
 from services.common.domain.money import BPS, mul_div_up, text
 from services.common.domain.verdict import Verdict
 from services.engine.case import Case
-from services.engine.guards.answer import at_most, missing, unless
+from services.engine.guards.answer import missing, unless
 
 
 def daily_loss(case: Case) -> Verdict:
-    """What was realised today and what holdings have lost on their marks stays within the cap; gains on one side pay for the other."""
+    """What was realised today and what holdings have lost on their marks stays within the cap; gains on one side pay for the other.
+
+    A holding without a mark counts as worth nothing. `loss_cap` says that the cap is passed even if each were worth the most that a
+    share can pay; `marks_missing` that it may be.
+    """
     marked = case.marked_micros
     if marked is None:
         return missing("marks")
-    lost = case.account.exposure.day(case.now).lost_micros + case.held_micros - marked
-    return at_most("loss_cap", "loss_usdc", max(lost, 0), case.account.limits.max_daily_loss_micros)
+    realised = case.account.exposure.day(case.now).lost_micros
+    lost = max(realised + case.held_micros - marked, 0)
+    certain = max(lost - case.unmarked_micros, 0)
+    cap = case.account.limits.max_daily_loss_micros
+    if cap < 0:
+        return missing("loss_usdc")
+    reasons = {"loss_cap": not certain <= cap, "marks_missing": not lost <= cap}
+    return unless(reasons, {"loss_usdc": text(lost), "certain_usdc": text(certain)}, {"loss_usdc": text(cap)})
 
 
 def drawdown(case: Case) -> Verdict:

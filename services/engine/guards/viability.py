@@ -64,6 +64,8 @@ def market_data(case: Case) -> Verdict:
         or not all(level.is_sound for level in (*book.bids, *book.asks))
     ):
         return missing("book")
+    if book.mid_micros is not None and book.mid_then_micros is None:
+        return missing("mid_then")
     bid, ask, jump = book.best_bid_micros, book.best_ask_micros, _jump(book)
     most = mul_div(book.mid_then_micros or 0, case.account.limits.max_mid_jump_bps, BPS)
     observed = {"live": str(book.live).lower(), "bid": _price(bid), "ask": _price(ask), "jump": _price(jump)}
@@ -77,7 +79,7 @@ def market_data(case: Case) -> Verdict:
 
 
 def _jump(book: Book) -> int | None:
-    """How far mid has moved in about five seconds; None where it was not seen then, or there is none now."""
+    """How far mid has moved in about five seconds; None where there is none now."""
     if book.mid_micros is None or book.mid_then_micros is None:
         return None
     return abs(book.mid_micros - book.mid_then_micros)

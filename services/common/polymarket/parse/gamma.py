@@ -4,17 +4,22 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.common.domain.market import Fee, Market, Token, TokenProtocol
+from services.common.domain.money import MICRO
 from services.common.polymarket.parse.payload import Fields, UnknownPayload, decode
 
 GAMMA = "gamma_market"
 CLOB_MARKET = "clob_market"
+RESOLVED = "resolved"
 HIGHEST_EXPONENT = 4
 POSITION_GAP = ((1 << 64) - 1) << 40
 
 
 @dataclass(frozen=True, slots=True)
 class GammaMarket:
-    """Gamma's half: identity, state, end. `version` is empty where Gamma gives none; `fee` None where it says nothing of fees."""
+    """Gamma's half: identity, state, end. `version` is empty where Gamma gives none; `fee` None where it says nothing of fees.
+
+    `prices` are the outcomes' last prices in millionths once the market is closed: what they pay if it is resolved.
+    """
 
     condition_id: str
     event_id: str
@@ -37,6 +42,8 @@ class GammaMarket:
     has_book: bool
     uma_status: str
     ends_at: datetime | None
+    prices: tuple[int, ...] = ()
+    tags: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,8 @@ def read_gamma_market(market: Fields, event: Fields | None = None) -> GammaMarke
         has_book=market.flag("enableOrderBook", False),
         uma_status=market.text("umaResolutionStatus", ""),
         ends_at=market.iso("endDate"),
+        prices=_prices(market),
+        tags=_tags(market, parent),
     )
 
 
@@ -136,6 +145,8 @@ def build_market(gamma: GammaMarket, clob: ClobMarket | None, now: datetime) -> 
         read_at=now,
         event_slug=gamma.event_slug,
         icon=gamma.icon,
+        tags=gamma.tags,
+        payouts=_payouts(gamma),
     )
 
 
@@ -188,6 +199,29 @@ def _fee(schedule: Fields, rate: str, exponent: str) -> Fee:
     if not 0 <= power <= HIGHEST_EXPONENT:
         schedule.fail(f"{exponent}: not 0 to {HIGHEST_EXPONENT}")
     return Fee(schedule.micros(rate), power)
+
+
+def _payouts(gamma: GammaMarket) -> tuple[int, int] | None:
+    """What the outcomes pay. Prices of a market that is not resolved are only prices, and those that do not share a dollar no payout."""
+    if not (gamma.closed and gamma.uma_status == RESOLVED and len(gamma.prices) == 2 and sum(gamma.prices) == MICRO):
+        return None
+    return gamma.prices[0], gamma.prices[1]
+
+
+def _prices(market: Fields) -> tuple[int, ...]:
+    # Of a market that is open they are of no use to us, and markets as young as a second have none.
+    listed = _listed(market, "outcomePrices") if market.flag("closed") else ()
+    return tuple(Fields(GAMMA, {"outcomePrices": price}).micros_nearest("outcomePrices") for price in listed)
+
+
+def _tags(market: Fields, event: Fields | None) -> tuple[str, ...] | None:
+    """The slugs of a market's and its event's subjects; None where neither names any."""
+    named = [fields for fields in (market, event) if fields is not None and "tags" in fields]
+    return (
+        tuple(sorted({tag.text("slug").lower() for fields in named for tag in fields.objects("tags")}))
+        if named
+        else None
+    )
 
 
 def _listed(market: Fields, name: str) -> tuple[str, ...]:

@@ -1,0 +1,121 @@
+"""Guards of the day's money, of losses and of the wallet at their bounds."""
+
+from services.engine.case import Funds
+from tests.builders_case import (
+    DOLLAR,
+    LEADER,
+    NOON,
+    a_case,
+    a_holding,
+    an_account,
+    an_open_intent,
+    seconds,
+)
+from tests.guard_rows.row import MS, Row, spent
+
+ROWS: list[Row] = [
+    (
+        "leader_day",
+        "copied from this leader today",
+        lambda: a_case(
+            account=an_account({"max_leader_day_micros": 9 * DOLLAR}, **spent(0, leaders={LEADER: 4 * DOLLAR}))
+        ),
+        lambda: a_case(
+            account=an_account(
+                {"max_leader_day_micros": 9 * DOLLAR}, **spent(0, leaders={LEADER.upper(): 4 * DOLLAR + 1, "0xb": 9})
+            )
+        ),
+        "leader_cap",
+    ),
+    (
+        "daily_spend",
+        "spent today",
+        lambda: a_case(account=an_account({"max_daily_spend_micros": 9 * DOLLAR}, **spent(4 * DOLLAR))),
+        lambda: a_case(account=an_account({"max_daily_spend_micros": 9 * DOLLAR}, **spent(4 * DOLLAR + 1))),
+        "spend_cap",
+    ),
+    (
+        "daily_loss",
+        "realised and marked",
+        lambda: a_case(
+            account=an_account(
+                held={"81": a_holding(token_id="81", condition_id="0xd")}, **spent(0, lost_micros=199 * DOLLAR)
+            ),
+            marks={"81": 400_000},
+        ),
+        lambda: a_case(
+            account=an_account(
+                held={"81": a_holding(token_id="81", condition_id="0xd")}, **spent(0, lost_micros=199 * DOLLAR)
+            ),
+            marks={"81": 399_999},
+        ),
+        "loss_cap",
+    ),
+    (
+        "daily_loss",
+        "a mark that is missing is zero",
+        lambda: a_case(
+            account=an_account(
+                held={"81": a_holding(token_id="81", condition_id="0xd")}, **spent(0, lost_micros=195 * DOLLAR)
+            )
+        ),
+        lambda: a_case(
+            account=an_account(
+                held={"81": a_holding(token_id="81", condition_id="0xd")}, **spent(0, lost_micros=195 * DOLLAR + 1)
+            )
+        ),
+        "marks_missing",
+    ),
+    (
+        "daily_loss",
+        "more than any mark could mend",
+        lambda: a_case(
+            account=an_account(
+                held={"81": a_holding(token_id="81", condition_id="0xd", shares_micros=1)},
+                **spent(0, lost_micros=195 * DOLLAR),
+            ),
+            marks={"81": 0},
+        ),
+        lambda: a_case(
+            account=an_account(
+                held={"81": a_holding(token_id="81", condition_id="0xd", shares_micros=1)},
+                **spent(0, lost_micros=195 * DOLLAR + 2),
+            ),
+        ),
+        "loss_cap",
+    ),
+    (
+        "drawdown",
+        "fifteen per cent below the best",
+        lambda: a_case(account=an_account(high_water_micros=1_176_470_588)),
+        lambda: a_case(account=an_account(high_water_micros=1_176_470_589)),
+        "too_deep",
+    ),
+    (
+        "credit",
+        "the balance, less what is in flight",
+        lambda: a_case(
+            account=an_account({"max_exposure_bps": 10_000}, open={"other": an_open_intent(fee_micros=10)}),
+            funds=Funds(9 * DOLLAR + 50_020, 99 * DOLLAR, NOON),
+        ),
+        lambda: a_case(
+            account=an_account({"max_exposure_bps": 10_000}, open={"other": an_open_intent(fee_micros=11)}),
+            funds=Funds(9 * DOLLAR + 50_020, 99 * DOLLAR, NOON),
+        ),
+        "balance_short",
+    ),
+    (
+        "credit",
+        "the allowance",
+        lambda: a_case(funds=Funds(99 * DOLLAR, 5 * DOLLAR + 50_010, NOON)),
+        lambda: a_case(funds=Funds(99 * DOLLAR, 5 * DOLLAR + 50_009, NOON)),
+        "allowance_short",
+    ),
+    (
+        "credit",
+        "a balance five seconds old",
+        lambda: a_case(funds=Funds(99 * DOLLAR, 99 * DOLLAR, NOON - seconds(5))),
+        lambda: a_case(funds=Funds(99 * DOLLAR, 99 * DOLLAR, NOON - seconds(5) - MS)),
+        "balance_too_old",
+    ),
+]
