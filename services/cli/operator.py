@@ -61,14 +61,22 @@ async def explain(target: str, copy_id: str, console: Console) -> None:
     """Why a copy was ordered, skipped or failed: every guard with what it saw and what it wanted. Raises `CannotRun`."""
     async with engine(target, copy_id) as stub:
         answer = await stub.ExplainCopy(pb.ExplainCopyRequest(copy_id=copy_id), timeout=TIMEOUT_S)
+    show_explanation(answer, console)
+
+
+def show_explanation(answer: pb.ExplainCopyResponse, console: Console) -> None:
+    """Print it: the guards with what they saw, wanted and would have let pass, then what the copy went through."""
     copy = answer.copy
     reason = copy.skip_reason or copy.failure
     console.print(f"{copy.copy_id}: {_word(copy.state)}{': ' + reason if reason else ''}", highlight=False)
-    table = Table("guard", "says", "observed", "limit", "age, ms")
+    if answer.decided_for:
+        console.print(f"part of the order of {answer.decided_for}", highlight=False)
+    table = Table("guard", "says", "observed", "limit", "age, ms", "needed")
     for verdict in answer.verdicts:
         says = "ok" if verdict.ok else f"refuses: {verdict.reason}"
         age = str(verdict.age_ms) if verdict.HasField("age_ms") else ""
-        table.add_row(verdict.guard, says, _figures(verdict.observed), _figures(verdict.limit), age)
+        needed = _needed(verdict.difference) if verdict.HasField("difference") else ""
+        table.add_row(verdict.guard, says, _figures(verdict.observed), _figures(verdict.limit), age, needed)
     console.print(table if answer.verdicts else "nothing was decided yet")
     for entry in answer.trail:
         console.print(f"{entry.at.ToJsonString()}  {entry.actor}  {entry.action}", highlight=False)
@@ -80,6 +88,13 @@ async def explain(target: str, copy_id: str, console: Console) -> None:
 
 def _word(state: int) -> str:
     return trade_pb2.CopyState.Name(state).removeprefix("COPY_STATE_").lower()  # type: ignore[arg-type]
+
+
+def _needed(difference: pb.Difference) -> str:
+    if difference.relation == "known":
+        return f"{difference.name} to be known"
+    words = {"equal": "", "below": "below ", "at_most": "at most ", "at_least": "at least "}
+    return f"{difference.name} {words.get(difference.relation, '')}{difference.needed}, not {difference.observed}"
 
 
 def _figures(figures: object) -> str:

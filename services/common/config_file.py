@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from services.common.domain.account import Account, Limits
-from services.common.domain.follow import Follow, FollowState, Policy, SizingMode, Tier, follow_id
+from services.common.domain.follow import Follow, FollowState, Grouping, Policy, SizingMode, Tier, follow_id
 from services.common.domain.money import micros
 from services.common.limits_table import NotLimits, number, read_limits
 from services.common.settings import Address
@@ -71,6 +71,8 @@ class PolicyTable(_Strict):
     exit_floor_bps: Annotated[int, Field(strict=True, ge=0, le=9_900)] = 5_000
     denied_markets: tuple[str, ...] = ()
     denied_tags: tuple[Tag, ...] = ()
+    grouping: Grouping = Grouping.NONE
+    group_window_ms: Annotated[int, Field(strict=True, ge=100, le=60_000)] = 5_000
 
     @model_validator(mode="after")
     def _has_its_figures(self) -> "PolicyTable":
@@ -215,9 +217,24 @@ def _checked(model: type[Any], table: dict[str, Any]) -> Any:
         made = model.model_validate(table)
     except ValidationError as error:
         problems = [*map(_problem, error.errors()), *problems]
-    if problems:
+    if problems or (problems := list(_too_long(made))):
         raise ConfigError(problems)
     return made
+
+
+def _too_long(file: Any) -> Iterator[str]:
+    """Windows of groups that outlast what a trade may be old: every trade of theirs would come too late."""
+    if isinstance(file, PolicyFile):
+        yield from _outlasting("policy", file.policy, limits(file.limits))
+        return
+    for place, account in enumerate(cast("ConfigFile", file).accounts):
+        for row, follow in enumerate(account.follows):
+            yield from _outlasting(f"accounts.{place}.follows.{row}", follow, limits(account.limits))
+
+
+def _outlasting(path: str, policy: PolicyTable, limited: Limits) -> Iterator[str]:
+    if policy.grouping is not Grouping.NONE and policy.group_window_ms >= limited.max_trade_age_ms:
+        yield f"{path}.group_window_ms: expected less than limits.max_trade_age_ms, which is {limited.max_trade_age_ms}"
 
 
 def _problem(item: Mapping[str, Any]) -> str:

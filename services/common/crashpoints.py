@@ -27,6 +27,7 @@ CRASHPOINTS = frozenset({
     "after_resend_journaled",
     "before_presumed_dead",
     "after_presumed_dead",
+    "mid_group",
     "mid_exit_owed",
     "after_exit_owed",
     "mid_settle",

@@ -3,14 +3,17 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from fractions import Fraction
 
 from services.common.domain.account import Account, OpenIntent
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.exit import Step
 from services.common.domain.follow import Follow, Policy
+from services.common.domain.grouping import together
 from services.common.domain.market import Book, Market, Side
 from services.common.domain.money import MICRO, mul_div
 from services.common.domain.trade import LeaderTrade
+from services.engine.grouping import left
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class Case:
       chain where that is lower; `others_micros`: what the account's other follows hold of it.
     - `recent_orders`: when the account's journaled attempts of the last minute were made. `repetitions`: entries in this token within
       `limits.repetition_window_ms` that nobody has acknowledged.
+    - `members`: the trades that the order copies beside the copy's own, where it is for a group.
     - `own_wallets`: every wallet of ours. `marks`: the price of held tokens; one that is missing counts as zero.
     - `outcomes`: of tokens at risk in the market's neg-risk event, their places in their own markets, 0 for YES; one that is missing
       is taken to pay nothing.
@@ -74,6 +78,7 @@ class Case:
     steps: tuple[Step, ...] | None = None
     exit_opened_at: datetime | None = None
     deadline_at: datetime | None = None
+    members: tuple[LeaderTrade, ...] = ()
     draft: Draft | None = None
 
     @property
@@ -92,7 +97,13 @@ class Case:
 
     @property
     def trade(self) -> LeaderTrade:
-        return self.copy.trade
+        """The leader's trade, or those of the whole group as one."""
+        return together(self.copy.trade, self.members)
+
+    @property
+    def left(self) -> Fraction:
+        """The part of what the leader bought that he has not given up since; all of it while his steps are not known."""
+        return left((self.copy.trade, *self.members), self.steps or ())
 
     @property
     def age_ms(self) -> int:

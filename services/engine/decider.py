@@ -76,7 +76,7 @@ class Decider:
 
     async def _once(self, claim: Claim, copy: Copy, around: Around) -> Copy | Begun | None:
         case = await self._snapshot.case(copy, around, self._line.account)
-        members: tuple[str, ...] = ()
+        members = tuple(member.copy_id for member in around.members)
         if copy.kind is CopyKind.EXIT:
             sale = await self._debts.sale(case.account, copy)
             if isinstance(sale, str):

@@ -29,6 +29,10 @@ class InHand:
     decided: bool = False
 
 
+def _alone(copy: Copy) -> bool:
+    return copy.kind is not CopyKind.ENTRY or bool(copy.group_key)
+
+
 class Line:
     """Decisions compare the account's `seq`, and what is booked between moves it: then they are made again (orders.md 4)."""
 
@@ -48,10 +52,11 @@ class Line:
 
     @property
     def busy_tokens(self) -> tuple[str, ...]:
-        """Tokens of which nothing more is to be claimed now. A BUY also waits for a SELL that has overtaken it."""
+        """Tokens of which nothing more is to be claimed now. A BUY also waits for a SELL that has overtaken it, and whatever may belong to
+        a group for the order of its eldest."""
         held = Counter(one.copy.trade.token_id for one in self._in_hand.values())
-        sold = {one.copy.trade.token_id for one in self._in_hand.values() if one.copy.kind is not CopyKind.ENTRY}
-        return tuple(token for token, count in held.items() if count >= MOST_IN_HAND or token in sold)
+        alone = {one.copy.trade.token_id for one in self._in_hand.values() if _alone(one.copy)}
+        return tuple(token for token, count in held.items() if count >= MOST_IN_HAND or token in alone)
 
     def take(self, copy: Copy) -> None:
         """This copy has been claimed, to be decided after those of its token that are in hand."""

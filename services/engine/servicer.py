@@ -107,7 +107,9 @@ class EngineServicer(engine_pb2_grpc.EngineServiceServicer):
         return pb.ListTradesResponse(trades=map(write_copy, found.items), count=found.total, offset=offset, limit=limit)
 
     async def ExplainCopy(self, request: pb.ExplainCopyRequest, context: Context) -> pb.ExplainCopyResponse:  # type: ignore[override]
-        return wire.write_explanation(await self._copy(request.copy_id))
+        copy = await self._copy(request.copy_id)
+        eldest = await self._stores.copies.get(copy.member_of) if copy.member_of else None
+        return wire.write_explanation(copy, eldest)
 
     async def WatchEvents(  # type: ignore[override]
         self, request: pb.WatchEventsRequest, context: Context

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from services.common.domain.amounts import LOT_MICROS, exact_shares_micros, share_step_micros
-from services.common.domain.exit import Place, remaining
 from services.common.domain.follow import Policy, SizingMode
 from services.common.domain.market import Market, Side
 from services.common.domain.money import BPS, MICRO, mul_div, mul_div_up
@@ -65,9 +64,8 @@ def entry(case: Case, market: Market) -> Entry | None:
     if wanted is None or case.steps is None:
         return None
     room = max(room_micros(case, market), 0)
-    left = remaining(Place(case.trade.block_number, case.trade.log_index), case.steps)
-    spend = int(max(min(wanted, room), 0) * left)
-    return Entry(spend, room, case.policy.raise_to_minimum and spend > 0 and left == 1)
+    spend = int(max(min(wanted, room), 0) * case.left)
+    return Entry(spend, room, case.policy.raise_to_minimum and spend > 0 and case.left == 1)
 
 
 def least_entry(market: Market, price_micros: int) -> int:

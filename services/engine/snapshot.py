@@ -10,6 +10,7 @@ from services.common.domain.account import Account
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.exit import Exit, exit_id
 from services.common.domain.follow import Follow
+from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Market, Side
 from services.common.domain.recent_order import RecentOrder
 from services.common.polymarket.order import Contract
@@ -47,10 +48,11 @@ class Marks:
 
 
 class Around(NamedTuple):
-    """A copy's follow and the exit of its token."""
+    """A copy's follow, the exit of its token, and the copies of its group that its order would take with it."""
 
     follow: Follow | None
     kept: Exit | None
+    members: tuple[Copy, ...] = ()
 
 
 class Snapshot:
@@ -85,18 +87,25 @@ class Snapshot:
         Raises `VenueUnavailable`.
         """
         token_id = copy.trade.token_id
-        follow, kept, *_ = await asyncio.gather(
+        follow, kept, members, *_ = await asyncio.gather(
             self._stores.follows.get(copy.follow_id),
             self._stores.exits.get(exit_id(copy.follow_id, token_id)),
+            self._members(copy),
             self._markets.by_token(token_id),
             self._markets.book(token_id),
         )
-        return Around(follow, kept)
+        return Around(follow, kept, members)
+
+    async def _members(self, copy: Copy) -> tuple[Copy, ...]:
+        if not copy.group_key:
+            return ()
+        group = await self._stores.copies.of_group(copy.account_id, copy.group_key)
+        return tuple(one for one in group if one.copy_id != copy.copy_id and _joins(one, copy))
 
     async def case(self, copy: Copy, around: Around, account: Account | None = None) -> Case:
         """The case of an entry or an exit attempt on the account's line, which is read where it is not given; without what only
         exits need, and without a draft."""
-        token_id, (follow, kept) = copy.trade.token_id, around
+        token_id, (follow, kept, members) = copy.trade.token_id, around
         account = account or await self._stores.accounts.get(copy.account_id)
         if account is None:
             raise AccountGone(copy.account_id)
@@ -120,6 +129,7 @@ class Snapshot:
             outcomes=await self._outcomes(account, market),
             steps=kept.steps if kept else (),
             exit_opened_at=_opened_at(copy, kept),
+            members=tuple(member.trade for member in members),
             deadline_at=now + timedelta(milliseconds=account.limits.intent_lifetime_ms),
         )
 
@@ -218,6 +228,16 @@ def _repetitions(orders: Sequence[RecentOrder], account: Account, token_id: str,
     since = max(since, account.acknowledged.get(token_id, since))
     entries = (order for order in orders if order.kind is CopyKind.ENTRY and order.token_id == token_id)
     return sum(1 for order in entries if order.attempts[0].at > since)
+
+
+def _joins(one: Copy, copy: Copy) -> bool:
+    """Whether a copy of the group waits for this one's order, or has been taken by an earlier order of it.
+
+    The first order of a group takes all that wait: one that comes after it stands alone, or with others that are as late.
+    """
+    if copy.intent is not None:
+        return one.member_of == copy.copy_id
+    return one.state is CopyState.DETECTED and one.trade.token_id == copy.trade.token_id
 
 
 def _opened_at(copy: Copy, kept: Exit | None) -> datetime | None:

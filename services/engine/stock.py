@@ -14,6 +14,7 @@ from services.common.ports.chain import Chain, ChainUnavailable
 from services.common.ports.stores import Stores
 from services.engine import exits
 from services.engine.exits import Stock
+from services.engine.grouping import shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ async def read_ground(stores: Stores, chain: Chain, account: Account, exit_: Exi
         stores.copies.of_token(account.account_id, exit_.token_id),
         _balance(chain, account, exit_.token_id),
     )
-    mine = tuple(counted(copy) for copy in entries if copy.follow_id == exit_.follow_id)
+    mine = tuple(counted(copy) for copy in shares(entries) if copy.follow_id == exit_.follow_id)
     others = await _others(stores, exit_, [copy for copy in entries if copy.follow_id != exit_.follow_id])
     return Ground(
         exit_,

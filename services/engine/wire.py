@@ -14,6 +14,7 @@ from services.common.limits_table import write_figures
 from services.common.ports.stores import Change
 from services.common.rpc.errors import InvalidArgument
 from services.common.rpc.messages import write_copy, write_instant
+from services.engine.counterfactual import Difference, difference
 
 _LEADER = re.compile("0x[0-9a-fA-F]{40}")
 _MARKET = re.compile("0x[0-9a-f]{64}")
@@ -85,10 +86,15 @@ def write_conditions(closed: Iterable[Verdict]) -> Iterator[pb.GateCondition]:
         yield pb.GateCondition(name=name, observed={**verdict.observed, "reason": verdict.reason})
 
 
-def write_explanation(copy: Copy) -> pb.ExplainCopyResponse:
-    """The decision on a copy as it was kept, what it did since, and every time that its orders were sent."""
+def write_explanation(copy: Copy, eldest: Copy | None = None) -> pb.ExplainCopyResponse:
+    """The decision on a copy as it was kept, what it did since, and every time that its orders were sent.
+
+    A member of a group has neither of its own: they are those of its `eldest`.
+    """
+    orders, decision = (eldest or copy).intents, (eldest or copy).decision
     explained = pb.ExplainCopyResponse(
         copy=write_copy(copy),
+        decided_for=eldest.copy_id if eldest else "",
         trail=[
             pb.TrailEntry(
                 seq=entry.seq,
@@ -108,14 +114,14 @@ def write_explanation(copy: Copy) -> pb.ExplainCopyResponse:
                 outcome=attempt.outcome,
                 code=attempt.code,
             )
-            for intent in copy.intents
+            for intent in orders
             for attempt in intent.attempts
         ],
     )
-    if copy.decision is not None:
-        explained.decided_at.CopyFrom(write_instant(copy.decision.at))
-        explained.account_seq = copy.decision.account_seq
-        explained.verdicts.extend(map(write_verdict, copy.decision.verdicts))
+    if decision is not None:
+        explained.decided_at.CopyFrom(write_instant(decision.at))
+        explained.account_seq = decision.account_seq
+        explained.verdicts.extend(map(write_verdict, decision.verdicts))
     return explained
 
 
@@ -128,7 +134,15 @@ def write_verdict(verdict: Verdict) -> pb.Verdict:
         observed=verdict.observed,
         limit=verdict.limit,
         age_ms=verdict.age_ms,
+        difference=write_difference(difference(verdict)),
     )
+
+
+def write_difference(found: Difference | None) -> pb.Difference | None:
+    """What would have had to differ."""
+    if found is None:
+        return None
+    return pb.Difference(name=found.name, relation=found.relation, observed=found.observed, needed=found.needed)
 
 
 def write_change(change: Change[Copy]) -> pb.WatchEventsResponse | None:

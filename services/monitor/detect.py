@@ -7,6 +7,7 @@ from datetime import datetime
 
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.follow import Follow, FollowState
+from services.common.domain.grouping import group_of
 from services.common.domain.market import Market, Side
 from services.common.domain.trade import LeaderTrade, Role, idempotency_key, trade_key
 from services.common.ports.chain import OrderFilled, Receipt
@@ -71,6 +72,7 @@ def _concerns(trade: LeaderTrade, follow: Follow) -> bool:
 def _copy(trade: LeaderTrade, follow: Follow, market: Market | None, now: datetime) -> Copy:
     key = idempotency_key(follow.account_id, trade.key)
     token = market.token(trade.token_id) if market else None
+    group = group_of(trade, follow, now)
     return Copy(
         copy_id=copy_id(key),
         idempotency_key=key,
@@ -82,7 +84,8 @@ def _copy(trade: LeaderTrade, follow: Follow, market: Market | None, now: dateti
         policy=follow.policy,
         policy_version=follow.version,
         detected_at=now,
-        claimable_at=now,
+        claimable_at=group.ends_at if group else now,
+        group_key=group.key if group else "",
         title=market.title if market else "",
         slug=market.slug if market else "",
         outcome=token.outcome if token else "",

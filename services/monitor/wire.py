@@ -29,6 +29,8 @@ def write_follow(follow: Follow) -> pb.Follow:
         policy_version=follow.version,
         sizing_mode=str(follow.policy.mode),
         ratio_bps=follow.policy.ratio_bps,
+        grouping=str(follow.policy.grouping),
+        group_window_ms=follow.policy.group_window_ms,
         created_at=write_instant(follow.created_at),
     )
 

@@ -23,7 +23,9 @@ from services.common.domain.lifecycle import TERMINAL
 from services.common.domain.market import Side
 from services.common.domain.money import micros
 from services.common.polymarket.parse.history import EXPECTED, read_history
+from services.engine.decision_record import read_case
 from services.engine.guards import GUARDS
+from services.engine.pipeline import decide
 from services.engine.sizing import LEAST_BUY_MICROS
 from tests import recordings
 from tests.replay_world import Replayed, replay
@@ -192,6 +194,16 @@ def test_every_order_passed_all_guards_and_carries_the_accounts_signature(names)
     for copy in sent[:: max(len(sent) // 20, 1)]:
         signer = Account._recover_hash(copy.intent.order_hash, signature=copy.intent.signature)
         assert signer == found.ended.world.account.wallet
+
+
+@over_all
+def test_every_decision_that_was_kept_is_made_again_the_same(names):
+    decided = [copy.decision for copy in played(names).copies if copy.decision]
+
+    assert decided
+    for kept in decided:
+        again = decide(read_case(kept.case)).decision
+        assert (again.verdicts, again.at, again.account_seq) == (kept.verdicts, kept.at, kept.account_seq)
 
 
 @over_all

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 
 from services.common.domain.amounts import LOT_MICROS
 from services.common.domain.copy import Copy, CopyKind
@@ -11,6 +12,7 @@ from services.common.domain.intent import IntentState
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Side
 from services.common.domain.money import MICRO, mul_div
+from services.engine import grouping
 from services.engine.exits import place
 from tests.simulation.world import ACCOUNT, ENDED, World
 
@@ -20,6 +22,7 @@ def broken(world: World) -> list[str]:
     checks = (
         _no_exit_beyond_its_debt,
         _no_order_twice,
+        _no_order_beyond_its_trades,
         _no_trade_lost,
         _every_fill_booked,
         _everything_ends,
@@ -44,11 +47,24 @@ def _no_order_twice(world: World) -> Iterator[str]:
             yield f"I1: copy {copy.copy_id} gave {given}, more than any of its intents"
 
 
+def _no_order_beyond_its_trades(world: World) -> Iterator[str]:
+    """Each of the leader's trades is copied by one order, and at the size that it has: share for share."""
+    for copy in world.copies:
+        if copy.kind is not CopyKind.ENTRY or not copy.order_hashes:
+            continue
+        members = [one for one in world.copies if one.member_of == copy.copy_id]
+        asked = sum(one.trade.usdc_micros for one in (copy, *members))
+        if copy.intent and copy.intent.usdc_micros > asked:
+            yield f"GROUP: copy {copy.copy_id} asked for {copy.intent.usdc_micros} of the {asked} of its trades"
+        yield from (f"GROUP: member {one.copy_id} has an order of its own" for one in members if one.order_hashes)
+
+
 def _no_exit_beyond_its_debt(world: World) -> Iterator[str]:
     """By everything that ever matched: a purchase may have failed to settle after its share of it was sold."""
     for exit_ in world.stores.database.exits.values():
         mine = [c for c in world.copies if c.follow_id == exit_.follow_id and c.trade.token_id == exit_.token_id]
-        bought = [Lot(c.copy_id, place(c), _matched(world, c)) for c in mine if c.kind is CopyKind.ENTRY]
+        entries = [replace(c, filled_micros=_matched(world, c)) for c in mine if c.kind is CopyKind.ENTRY]
+        bought = [Lot(c.copy_id, place(c), c.filled_micros) for c in grouping.shares(entries)]
         sold = sum(_filled(world, copy) for copy in mine if copy.kind is CopyKind.EXIT)
         owed = owed_micros(bought, exit_.steps)
         if sold > owed + LOT_MICROS:

@@ -315,3 +315,19 @@ def a_failed_settlement_is_believed(patch: Patch) -> None:
         return found
 
     patch.setattr(settle, "weigh", mutated)
+
+
+@mutant
+def an_order_takes_no_members_with_it(patch: Patch) -> None:
+    patch.setattr("services.common.store.memory.copies._joins", lambda member, leader: True)
+    patch.setattr(transitions, "joined", lambda member, leader, now: member)
+
+
+@mutant
+def members_do_not_follow_their_order(patch: Patch) -> None:
+    patch.setattr("services.common.domain.transitions.FATES", transitions.SALES)
+
+
+@mutant
+def an_exit_takes_a_group_for_its_eldest(patch: Patch) -> None:
+    patch.setattr("services.engine.stock.shares", iter)

@@ -10,7 +10,7 @@ from services.common.chain.memory import block_of
 from services.common.domain.account import AccountState, ExposureChange, Limits
 from services.common.domain.copy import Copy
 from services.common.domain.exit import ExitState
-from services.common.domain.follow import Policy
+from services.common.domain.follow import Grouping, Policy
 from services.common.domain.intent import Intent
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Book, Fee, Level, Side, Token
@@ -82,6 +82,7 @@ class World:
         self._supervisors: list[asyncio.Task[None]] = []
         self._logs = 0
         self._held: dict[str, int] = {}
+        self._resting: dict[str, str] = {}
 
     # what happens outside
 
@@ -95,8 +96,13 @@ class World:
             self.markets.show(Book(token, *levels, self.clock.now(), mid_then_micros=None))
         self.chain.mine(self._receipt("0xfunds", -60, (), ()), {WALLET: FUNDS})
         await self.stores.accounts.create(self.account)
-        await self.stores.follows.create(a_follow(ACCOUNT, policy=Policy(ratio_bps=10_000)))
+        await self.stores.follows.create(a_follow(ACCOUNT, policy=self._policy()))
         self._leaders_trade()
+
+    def _policy(self) -> Policy:
+        """Share for share, each trade alone or with others."""
+        grouping = self.random.choice([Grouping.NONE, Grouping.NONE, Grouping.TOKEN, Grouping.TOKEN, Grouping.ORDER])
+        return Policy(ratio_bps=10_000, grouping=grouping, group_window_ms=self.random.choice([1_000, 5_000, 12_000]))
 
     def _leaders_trade(self) -> None:
         self._trade(-30.0, OTHER_TOKEN, Side.BUY, 50, follows=False)
@@ -114,7 +120,7 @@ class World:
     def _trade(self, at_s: float, token: str, side: Side, shares: int, *, follows: bool = True) -> None:
         self._logs += 1
         self._held[token] = self._held.get(token, 0) + (shares if side is Side.BUY else -shares)
-        order, tx = f"0x{self._logs:064x}", f"0x{self._logs + 9_000:064x}"
+        order, tx = self._order(token, side), f"0x{self._logs + 9_000:064x}"
         usdc = shares * 500_000
         amounts = (usdc, shares * SHARE) if side is Side.BUY else (shares * SHARE, usdc)
         fill = OrderFilled(order, LEADER, EXCHANGE, EXCHANGE, side, token, *amounts, 0, self._logs)
@@ -124,6 +130,16 @@ class World:
         self.chain.mine(self._receipt(tx, at_s, (fill,), (move,)))
         if follows:
             self.leader_fills.append((tx, order))
+
+    def _order(self, token: str, side: Side) -> str:
+        """The order that this is a fill of: a new one, or the one before it."""
+        known = self._resting.get(token)
+        if side is Side.BUY and known is not None and self.random.random() < 0.4:
+            return known
+        made = f"0x{self._logs:064x}"
+        if side is Side.BUY:
+            self._resting[token] = made
+        return made
 
     def _receipt(self, tx: str, at_s: float, fills: tuple[OrderFilled, ...], moves: tuple[Transfer, ...]) -> Receipt:
         block = block_of(NOON + timedelta(seconds=at_s))
@@ -175,6 +191,7 @@ class World:
         starts = {"monitor": self._monitor, "reconciler": self._reconciler}
         starts |= {f"engine-{n}": self._engine for n in range(self.random.randint(1, 3))}
         self._supervisors.append(asyncio.create_task(self._control()))
+        self._supervisors.append(asyncio.create_task(self._review()))
         for name, start in starts.items():
             self._supervisors.append(asyncio.create_task(self._keep(name, start)))
 
@@ -185,6 +202,13 @@ class World:
             await self.stores.accounts.set_state(ACCOUNT, AccountState.HALTED, "ops", self.clock.now())
             await asyncio.sleep(self.random.choice([0.01, 0.2, 3.0]))
             await self.stores.accounts.set_state(ACCOUNT, AccountState.ACTIVE, "ops", self.clock.now())
+
+    async def _review(self) -> None:
+        """Someone looks at what wants a review: until then its market is left alone."""
+        while True:
+            await asyncio.sleep(20)
+            for copy in await self.stores.copies.reviews([ACCOUNT], 50):
+                await self.stores.copies.acknowledge(copy.copy_id, "ops", "", self.clock.now())
 
     async def _keep(self, name: str, start: Callable[[Process], None]) -> None:
         await asyncio.sleep(self.random.uniform(0, 0.5))

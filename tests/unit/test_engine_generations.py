@@ -105,7 +105,7 @@ async def test_every_order_that_was_rejected_counts_for_the_brakes(world: World)
 
     orders = await world.stores.copies.recent_orders(ACCOUNT, NOON)
 
-    assert [incident.trouble for incident in incidents(orders)] == [Trouble.REJECTED] * 2
+    assert [incident.trouble for incident in incidents(orders, NOON)] == [Trouble.REJECTED] * 2
     assert len(orders[0].attempts) == 3
 
 

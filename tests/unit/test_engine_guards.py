@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from services.common.domain.account import AccountState, ExposureChange, Holding, Limits
+from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Book, Level, Market
 from services.common.ports.venue import VenueUnavailable
 from services.engine.decision_record import read_case
@@ -32,6 +33,21 @@ async def refused(world: World, number: int = 1) -> list[tuple[str, str]]:
     kept = (await world.copy(copy)).decision
     assert kept is not None
     return [(verdict.guard, verdict.reason) for verdict in kept.refusals]
+
+
+async def test_a_day_that_cost_too_much_leaves_the_account_only_selling():
+    world = await a_world()
+    await holding(world, 10, 5, lost=201)
+    world.start()
+
+    assert await refused(world) == [("daily_loss", "loss_cap")]
+
+    account = await world.account()
+    assert account.state is AccountState.REDUCING
+    assert account.trail[-1].action == "reducing:daily_loss"
+    later = await world.buys(2)
+    await world.run(3)
+    assert (await world.copy(later)).state is CopyState.DETECTED
 
 
 async def test_a_mark_that_is_missing_refuses_and_leaves_the_account_as_it_is(monkeypatch: pytest.MonkeyPatch):

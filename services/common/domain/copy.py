@@ -40,7 +40,8 @@ class Copy:
 
     `filled_micros`, `paid_micros` and `fee_micros` are the best known match: shares, USDC (cost or proceeds) and fee; provisional
     while `executed`, settled once `reconciled`. `exit_id` names the exit that a debt or an attempt belongs to; `attempt_number` the
-    attempt's place in it. `member_of` names the exit attempt or group whose fate a copy shares. `claimable_at` is None while nothing
+    attempt's place in it. `group_key` is common to entries that one order may copy; `member_of` names the exit attempt, or the eldest of
+    a group, whose fate a copy shares. `claimable_at` is None while nothing
     is to be done with it. `owed_micros` is what an exit attempt was opened for, in shares.
     """
 
@@ -68,6 +69,7 @@ class Copy:
     exit_id: str = ""
     attempt_number: int = 0
     owed_micros: int = 0
+    group_key: str = ""
     member_of: str = ""
     filled_micros: int = 0
     paid_micros: int = 0

@@ -17,6 +17,14 @@ class SizingMode(StrEnum):
     TIERED = "tiered"
 
 
+class Grouping(StrEnum):
+    """Which trades of a leader one order copies: each alone, all fills of one of his orders, or all in one token."""
+
+    NONE = "none"
+    ORDER = "order"
+    TOKEN = "token"
+
+
 class FollowState(StrEnum):
     """`closing` takes no entries but still follows exits; `closed` is over."""
 
@@ -38,7 +46,8 @@ class Policy:
     """How one account copies one leader. Amounts in micro-USDC; caps only ever reduce a copy.
 
     `leader_bankroll_micros` is the portfolio that `proportional` divides by, `bankroll_micros` the one that this follow may use.
-    `denied_markets` holds condition ids, `denied_tags` slugs of subjects.
+    `denied_markets` holds condition ids, `denied_tags` slugs of subjects. `group_window_ms` is how long trades that are copied together
+    are waited for.
     """
 
     mode: SizingMode = SizingMode.RATIO
@@ -56,6 +65,8 @@ class Policy:
     exit_floor_bps: int = 5_000
     denied_markets: tuple[str, ...] = ()
     denied_tags: tuple[str, ...] = ()
+    grouping: Grouping = Grouping.NONE
+    group_window_ms: int = 5_000
 
     def digest(self) -> str:
         """A hash of the whole policy: a copy carries the policy it was made under."""

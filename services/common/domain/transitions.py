@@ -18,6 +18,21 @@ from services.common.domain.verdict import Decision
 
 ENDS_OF_DEBTS = frozenset({CopyState.SKIPPED, CopyState.EXECUTED, CopyState.FAILED})
 
+SALES: dict[tuple[CopyState, CopyState], tuple[CopyState, Actor]] = {
+    (CopyState.EXECUTING, CopyState.EXECUTED): (CopyState.EXECUTED, Actor.ENGINE),
+    (CopyState.EXECUTED, CopyState.RECONCILED): (CopyState.RECONCILED, Actor.RECONCILER),
+}
+"""Where a debt goes, and by whom, from its state and that of the attempt that took it."""
+
+FATES = SALES | {
+    (CopyState.EXECUTING, CopyState.FAILED): (CopyState.FAILED, Actor.ENGINE),
+    (CopyState.EXECUTING, CopyState.SKIPPED): (CopyState.FAILED, Actor.ENGINE),
+    (CopyState.EXECUTED, CopyState.FAILED): (CopyState.FAILED, Actor.RECONCILER),
+    (CopyState.FAILED, CopyState.EXECUTED): (CopyState.EXECUTED, Actor.RECONCILER),
+    (CopyState.RECONCILED, CopyState.EXECUTED): (CopyState.EXECUTED, Actor.RECONCILER),
+}
+"""Where a group's member goes from its state and that of its eldest."""
+
 
 def moved(copy: Copy, state: CopyState, actor: Actor, action: str, now: datetime) -> Copy:
     """The copy in its new state, with the entry that says so."""
@@ -82,9 +97,10 @@ def begun(copy: Copy, intent: Intent, decision: Decision, now: datetime) -> Copy
     return replace(after, intent=intent, past_intents=copy.intents, decision=decision, failure="")
 
 
-def joined(debt: Copy, attempt: str, now: datetime) -> Copy:
-    """A parked debt that an exit attempt takes with it."""
-    return replace(moved(debt, CopyState.EXECUTING, Actor.ENGINE, f"joined:{attempt}", now), member_of=attempt)
+def joined(member: Copy, leader: str, now: datetime) -> Copy:
+    """A parked debt that an exit attempt takes with it, or an entry that the eldest of its group does. It is claimed no more."""
+    after = moved(member, CopyState.EXECUTING, Actor.ENGINE, f"joined:{leader}", now)
+    return replace(after, member_of=leader, claimed_by="", claimable_at=None)
 
 
 def signed(copy: Copy, signature: str) -> Copy:
@@ -190,18 +206,22 @@ def forgotten(copy: Copy, now: datetime) -> Copy:
     return _with_intent(after, replace(intent, state=IntentState.FINAL))
 
 
-def followed(member: Copy, leader_state: CopyState, now: datetime) -> Copy | None:
-    """A debt that shares the fate of an attempt; None where it already has. A failed attempt leaves it waiting: its exit still owes."""
-    path = {
-        (CopyState.EXECUTING, CopyState.EXECUTED): Actor.ENGINE,
-        (CopyState.EXECUTED, CopyState.RECONCILED): Actor.RECONCILER,
-    }
-    actor = path.get((member.state, leader_state))
-    if actor is None:
+def followed(member: Copy, leader: Copy, now: datetime) -> Copy | None:
+    """A copy that shares the fate of another; None where it already has.
+
+    A debt shares what an attempt has sold; a failed attempt leaves it waiting: its exit still owes. An entry shares everything that
+    becomes of the order it is part of, and ends where its leader is given up without one.
+    """
+    paths = FATES if member.kind is CopyKind.ENTRY else SALES
+    path = paths.get((member.state, leader.state))
+    if path is None:
         return None
-    after = moved(member, leader_state, actor, f"followed:{leader_state}", now)
-    if leader_state is CopyState.EXECUTED:
-        return replace(after, executed_at=now)
+    state, actor = path
+    after = moved(member, state, actor, f"followed:{leader.state}", now)
+    if state is CopyState.FAILED:
+        return replace(after, failure=leader.skip_reason or leader.failure)
+    if state is CopyState.EXECUTED:
+        return replace(after, executed_at=member.executed_at or now, failure="")
     return replace(after, reconciled_at=now)
 
 

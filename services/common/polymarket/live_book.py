@@ -1,6 +1,7 @@
 """One token's book as the market channel tells it: a whole book first, then the new total at single prices."""
 
 from collections import deque
+from dataclasses import replace
 from datetime import datetime
 
 from services.common.domain.market import Book, Level, Side
@@ -29,6 +30,30 @@ class Mids:
         """The mid of about five seconds ago, or the first one, where it was seen later than that; None before there was any."""
         before = (mid for at, mid in reversed(self._seen) if at <= monotonic - MID_BACK_S)
         return next(before, self._seen[0][1] if self._seen else None)
+
+
+class Sparse:
+    """Mids of books that are only read now and then: after a pause, what the mid was in between nobody has seen."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[float, Mids]] = {}
+
+    def judged(self, book: Book, monotonic: float) -> Book:
+        """The book with the mid of earlier readings that its own is judged against."""
+        before, mids = self._seen.get(book.token_id, (monotonic, Mids()))
+        if monotonic - before > 2 * MID_BACK_S:
+            mids = Mids()
+        mids.see(book.mid_micros, monotonic)
+        self._seen[book.token_id] = (monotonic, mids)
+        return replace(book, mid_then_micros=mids.then(monotonic))
+
+    def later(self, book: Book, monotonic: float) -> Book:
+        """A book that was judged before, as it is to be judged now that time has passed over it."""
+        return replace(book, mid_then_micros=self._seen[book.token_id][1].then(monotonic))
+
+    def forget(self, before: float) -> None:
+        """Let go of what was last read before that."""
+        self._seen = {token: seen for token, seen in self._seen.items() if seen[0] >= before}
 
 
 class LiveBook:

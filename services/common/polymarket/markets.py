@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 
 from services.common.cache import RedisCache
@@ -10,7 +9,7 @@ from services.common.domain.market import Book, Market
 from services.common.polymarket.books import BookFeed
 from services.common.polymarket.environment import Endpoints
 from services.common.polymarket.letters import Letters
-from services.common.polymarket.live_book import MID_BACK_S, Mids
+from services.common.polymarket.live_book import Sparse
 from services.common.polymarket.parse.clob import read_book
 from services.common.polymarket.parse.gamma import (
     GammaMarket,
@@ -44,7 +43,7 @@ class GammaMarkets:
         self._feed = BookFeed(endpoints.market_ws_url, self._letters, clock, self._forget)
         self._known: dict[str, tuple[float, Market | None]] = {}
         self._reading: dict[str, asyncio.Task[Market | None]] = {}
-        self._mids: dict[str, tuple[float, Mids]] = {}
+        self._mids = Sparse()
 
     async def close(self) -> None:
         for task in self._reading.values():
@@ -71,18 +70,7 @@ class GammaMarkets:
         read = await self._clob.get(
             "/book", lambda payload: read_book(payload, self._clock.now()), source="book", params={"token_id": token_id}
         )
-        return None if read is None else self._judged(read)
-
-    def _judged(self, book: Book) -> Book:
-        """A book that was read over REST, with the mid of such readings that its own is judged against."""
-        monotonic = self._clock.monotonic()
-        before, mids = self._mids.get(book.token_id, (monotonic, Mids()))
-        if monotonic - before > 2 * MID_BACK_S:
-            # What the mid was in between nobody has seen.
-            mids = Mids()
-        mids.see(book.mid_micros, monotonic)
-        self._mids[book.token_id] = (monotonic, mids)
-        return replace(book, mid_then_micros=mids.then(monotonic))
+        return None if read is None else self._mids.judged(read, self._clock.monotonic())
 
     def _forget(self, token_id: str) -> None:
         """The grid of its prices has changed."""
@@ -108,7 +96,7 @@ class GammaMarkets:
         at = self._clock.monotonic()
         # What is too old to be used is not kept: markets come and go by the hundred a day.
         self._known = {token: known for token, known in self._known.items() if at - known[0] <= KEPT_S}
-        self._mids = {token: seen for token, seen in self._mids.items() if at - seen[0] <= KEPT_S}
+        self._mids.forget(at - KEPT_S)
         self._known[token_id] = (at, market)
         for token in market.tokens if market else ():
             self._known[token.token_id] = (at, market)

@@ -10,7 +10,7 @@ from services.common.domain.fill import TradeStatus
 from services.common.domain.intent import Intent, Outcome
 from services.common.domain.market import Book, Level, Market, Side, Sweep, sweep
 from services.common.domain.money import MICRO, mul_div
-from services.common.polymarket.live_book import Mids
+from services.common.polymarket.live_book import Sparse
 from services.common.ports.chain import OrderFilled, Receipt, Transfer
 from services.common.ports.clock import Clock
 from services.common.ports.venue import Answer, Hint, OpenOrder, PublicPosition, VenueTrade, Wallet
@@ -25,7 +25,7 @@ class MemoryMarkets:
         self._clock = clock
         self._markets: dict[str, Market] = {}
         self._books: dict[str, Book] = {}
-        self._mids: dict[str, Mids] = {}
+        self._mids = Sparse()
 
     def list(self, market: Market) -> None:
         """The market as it is from now on."""
@@ -33,9 +33,7 @@ class MemoryMarkets:
 
     def show(self, book: Book) -> None:
         """The token's book as it is from now on; orders do not wear it down."""
-        mids, monotonic = self._mids.setdefault(book.token_id, Mids()), self._clock.monotonic()
-        mids.see(book.mid_micros, monotonic)
-        self._books[book.token_id] = replace(book, mid_then_micros=mids.then(monotonic))
+        self._books[book.token_id] = self._mids.judged(book, self._clock.monotonic())
 
     async def by_token(self, token_id: str) -> Market | None:
         market, now = self._markets.get(token_id), self._clock.now()
@@ -46,8 +44,7 @@ class MemoryMarkets:
     async def book(self, token_id: str) -> Book | None:
         book, now = self._books.get(token_id), self._clock.now()
         if book is not None and book.read_at != now:
-            then = self._mids[token_id].then(self._clock.monotonic())
-            self._books[token_id] = book = replace(book, read_at=now, mid_then_micros=then)
+            self._books[token_id] = book = self._mids.later(replace(book, read_at=now), self._clock.monotonic())
         return book
 
 

@@ -104,11 +104,11 @@ class Copies(Protocol):
         ...
 
     async def skip(self, ref: CopyRef, reason: str, decision: Decision | None, now: datetime) -> bool:
-        """claimed → skipped."""
+        """claimed → skipped; members that an earlier order of the copy has taken end with it."""
         ...
 
     async def refuse(self, ref: CopyRef, failure: str, now: datetime) -> bool:
-        """claimed → failed: a permanent fault before any intent."""
+        """claimed → failed: a permanent fault before any intent; members as in `skip`."""
         ...
 
     async def shrink_void(self, copy_id: str, reason: str, now: datetime) -> bool:
@@ -126,8 +126,8 @@ class Copies(Protocol):
         now: datetime,
     ) -> Begun:
         """The intent's transaction, on a copy as its claim gave it: claimed → executing with the intent and its first attempt; account
-        seq n → n+1 with the change; parked debts in `members` detected → executing as members of this copy. All of it or nothing;
-        never with a lapsed lease."""
+        seq n → n+1 with the change; parked debts or entries of the copy's group in `members` detected → executing as members of this
+        copy. All of it or nothing, never with a lapsed lease; `ACCOUNT_MOVED` also where an entry in `members` does not wait any more."""
         ...
 
     async def sign(self, ref: CopyRef, order_hash: str, signature: str) -> bool:
@@ -173,8 +173,8 @@ class Copies(Protocol):
         retry_after: timedelta | None = None,
     ) -> bool:
         """executing → failed: every attempt rejected, final with zero, or presumed dead (then `change` is None: its cash stays aside).
-        Members stay executing: their exit owes again. With `retry_after`, failed → detected in the same write, claimable after that
-        long: only for an entry whose order is final."""
+        Debts among its members stay executing: their exit owes again; entries end with it. With `retry_after`, failed → detected in the
+        same write, claimable after that long, and its members wait with it: only for an entry whose order is final."""
         ...
 
     async def close_member(self, copy_id: str, state: CopyState, failure: str, now: datetime) -> bool:
@@ -223,6 +223,10 @@ class Copies(Protocol):
 
     async def of_token(self, account_id: str, token_id: str, follow_id: str | None = None) -> tuple[Copy, ...]:
         """Entries of an account in one token (of one follow), that are not skipped or failed without a fill, in chain order."""
+        ...
+
+    async def of_group(self, account_id: str, group_key: str) -> tuple[Copy, ...]:
+        """Entries of an account's group, in chain order."""
         ...
 
     async def recent_orders(self, account_id: str, since: datetime) -> tuple[RecentOrder, ...]:

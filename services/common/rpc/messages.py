@@ -67,4 +67,6 @@ def write_copy(copy: Copy) -> pb.Copy:
         attempts=sum(len(intent.attempts) for intent in copy.intents),
         title=copy.title,
         outcome=copy.outcome,
+        member_of=copy.member_of,
+        group_key=copy.group_key,
     )

@@ -9,6 +9,7 @@ from typing import Any
 from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import BulkWriteError
 
+from services.common.crashpoints import crashpoint
 from services.common.domain import transitions
 from services.common.domain.account import ExposureChange
 from services.common.domain.control import Standing
@@ -70,10 +71,16 @@ class MongoCopies(MongoClaims):
         return await transact(self._client, work)
 
     async def skip(self, ref: CopyRef, reason: str, decision: Decision | None, now: datetime) -> bool:
-        return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.skipped(copy, reason, decision, now))
+        return await self._undecided(ref, lambda copy: transitions.skipped(copy, reason, decision, now), now)
 
     async def refuse(self, ref: CopyRef, failure: str, now: datetime) -> bool:
-        return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.refused(copy, failure, now))
+        return await self._undecided(ref, lambda copy: transitions.refused(copy, failure, now), now)
+
+    async def _undecided(self, ref: CopyRef, change: Callable[[Copy], Copy], now: datetime) -> bool:
+        found = await self.get(ref.copy_id)
+        if found is not None and found.group_key and found.intent is not None:
+            return await self._conclude(ref, change, None, now, origin=CopyState.CLAIMED)
+        return await self._write(ref, CopyState.CLAIMED, change)
 
     async def shrink_void(self, copy_id: str, reason: str, now: datetime) -> bool:
         return await self._update(
@@ -98,7 +105,11 @@ class MongoCopies(MongoClaims):
                 why = _not_begun(await self._read(copy.copy_id), copy.ref, intent.order_hash)
                 return why if why is Begun.DONE else Begun.CLAIM_LOST
             for member in members:
-                await self._join(member, copy.copy_id, now, session)
+                if not await self._join(member, copy, now, session):
+                    await session.abort_transaction()
+                    return Begun.ACCOUNT_MOVED
+            if members:
+                crashpoint("mid_group")
             return Begun.DONE
 
         return await transact(self._client, work)
@@ -112,10 +123,13 @@ class MongoCopies(MongoClaims):
         done = await self._copies.update_one(held, {"$set": changed, "$inc": {"rev": 1}}, session=session)
         return done.matched_count == 1
 
-    async def _join(self, member: str, attempt: str, now: datetime, session: Session) -> None:
+    async def _join(self, member: str, leader: Copy, now: datetime, session: Session) -> bool:
+        """Whether the member is this copy's. An order was made for what its entries are, so each of them has to be; a debt may go."""
         found = await self._read(member, session)
-        if found is not None and found[0].state is CopyState.DETECTED:
-            await self._replace(transitions.joined(found[0], attempt, now), found[1], session)
+        if found is None or found[0].state is not CopyState.DETECTED:
+            taken = found is not None and found[0].member_of == leader.copy_id
+            return taken or leader.kind is not CopyKind.ENTRY
+        return await self._replace(transitions.joined(found[0], leader.copy_id, now), found[1], session)
 
     async def sign(self, ref: CopyRef, order_hash: str, signature: str) -> bool:
         # One named field on the way to the venue: nothing needs to be read first.
@@ -185,11 +199,16 @@ class MongoCopies(MongoClaims):
         return await self._conclude(ref, gone, change, now)
 
     async def _conclude(
-        self, ref: CopyRef, change: Callable[[Copy], Copy], exposure: ExposureChange | None, now: datetime
+        self,
+        ref: CopyRef,
+        change: Callable[[Copy], Copy],
+        exposure: ExposureChange | None,
+        now: datetime,
+        origin: CopyState = CopyState.EXECUTING,
     ) -> bool:
         async def work(session: Session) -> bool:
             found = await self._read(ref.copy_id, session)
-            if found is None or found[0].fence != ref.fence or found[0].state is not CopyState.EXECUTING:
+            if found is None or found[0].fence != ref.fence or found[0].state is not origin:
                 return False
             after = change(found[0])
             if not await self._replace(after, found[1], session):
@@ -278,6 +297,10 @@ class MongoCopies(MongoClaims):
             wanted["follow"] = follow_id
         wanted["$or"] = [{"state": {"$ne": "failed"}}, {"filledMicros": {"$gt": 0}}, {"intent.state": "presumed_dead"}]
         return tuple(sorted(await self._find(wanted, []), key=_place))
+
+    async def of_group(self, account_id: str, group_key: str) -> tuple[Copy, ...]:
+        found = await self._find({"account": account_id, "groupKey": group_key}, [])
+        return tuple(sorted(found, key=_place))
 
     async def recent_orders(self, account_id: str, since: datetime) -> tuple[RecentOrder, ...]:
         either: list[dict[str, Any]] = [{"sentAt": {"$gte": since}}, {"needsReview": True, "sentAt": {"$gt": EPOCH}}]
@@ -376,11 +399,14 @@ class MongoCopies(MongoClaims):
         return False
 
     async def _lead(self, leader: Copy, now: datetime, session: Session) -> None:
-        if leader.kind is not CopyKind.EXIT:
+        if leader.kind is CopyKind.EXIT:
+            wanted: dict[str, Any] = {"exitId": leader.exit_id, "kind": "debt", "memberOf": {"$ne": ""}}
+        elif leader.group_key:
+            wanted = {"account": leader.account_id, "groupKey": leader.group_key, "memberOf": leader.copy_id}
+        else:
             return
-        wanted = {"exitId": leader.exit_id, "kind": "debt", "memberOf": {"$ne": ""}}
         for document in await self._copies.find(wanted, session=session).to_list(None):
-            after = transitions.followed(activities.read(document), leader.state, now)
+            after = transitions.followed(activities.read(document), leader, now)
             if after is not None and not await self._replace(after, document["rev"], session):
                 raise Conflict
 

@@ -49,6 +49,11 @@ INDEXES = (
         options={"partialFilterExpression": {"claimableAt": {"$gt": EPOCH}}},
     ),
     Index("user_activities", _ascending("account", "trade.tokenId", "state")),
+    Index(
+        "user_activities",
+        _ascending("account", "groupKey"),
+        options={"partialFilterExpression": {"groupKey": {"$gt": ""}}},
+    ),
     Index("user_activities", _ascending("exitId"), options={"partialFilterExpression": {"exitId": {"$gt": ""}}}),
     Index(
         "user_activities",

@@ -1,10 +1,10 @@
 """Guards of the order's size: that it is what the policy computes, that the venue takes it, and that it is not too big."""
 
-from services.common.domain.amounts import InvalidAmounts, amounts
-from services.common.domain.exit import Place, remaining
+from services.common.domain.amounts import TICKS_MICROS, InvalidAmounts, amounts, share_step_micros
+from services.common.domain.market import Market
 from services.common.domain.money import BPS, MICRO, mul_div, text
 from services.common.domain.verdict import Verdict
-from services.engine.case import Case
+from services.engine.case import Case, Draft
 from services.engine.guards.answer import at_most, missing, unless
 from services.engine.pricing import size_at
 from services.engine.sizing import entry, least_entry, room_micros
@@ -24,18 +24,12 @@ def sizing(case: Case) -> Verdict:
         least, room = least_entry(market, draft.limit_micros), max(room_micros(case, market), 0)
         small = draft.shares_micros < least
         reasons |= {
-            "voided_by_exit": small and _overtaken(case),
+            "voided_by_exit": small and case.left < 1,
             "below_minimum": small,
             "above_cap": draft.usdc_micros > room,
         }
         limit |= {"least_shares": text(least), "most_usdc": text(room), "policy_usdc": text(_spend(case))}
     return unless(reasons, observed, limit)
-
-
-def _overtaken(case: Case) -> bool:
-    """Whether the leader gave up part of it before it could be bought."""
-    place = Place(case.trade.block_number, case.trade.log_index)
-    return remaining(place, case.steps or ()) < 1
 
 
 def _spend(case: Case) -> int:
@@ -48,22 +42,48 @@ def venue_validity(case: Case) -> Verdict:
     draft, market = case.draft, case.market
     if draft is None or market is None:
         return missing("draft")
+    value = mul_div(draft.shares_micros, draft.limit_micros, MICRO)
     observed = {
         "limit_price": text(draft.limit_micros),
         "shares": text(draft.shares_micros),
         "usdc": text(draft.usdc_micros),
+        "tick": text(market.tick_micros),
+        "order_of": f"{draft.side} {draft.token_id}",
     }
-    limit = {"tick": text(market.tick_micros), "lot": "0.01"}
+    limit = {"copy_of": f"{case.side} {case.trade.token_id}", "usdc": text(value), **_grid(draft, market)}
+    reasons = {
+        **dict.fromkeys(_off_the_grids(draft, market), True),
+        "not_this_copy": observed["order_of"] != limit["copy_of"],
+        "not_its_value": draft.usdc_micros != value,
+    }
+    return unless(reasons, observed, limit)
+
+
+def _off_the_grids(draft: Draft, market: Market) -> tuple[str, ...]:
     try:
         amounts(draft.side, draft.shares_micros, draft.limit_micros, market.tick_micros)
     except InvalidAmounts as error:
-        return unless({error.reason: True}, observed, limit)
-    value = mul_div(draft.shares_micros, draft.limit_micros, MICRO)
-    reasons = {
-        "not_this_copy": (draft.side, draft.token_id) != (case.side, case.trade.token_id),
-        "not_its_value": draft.usdc_micros != value,
+        return (error.reason,)
+    return ()
+
+
+def _grid(draft: Draft, market: Market) -> dict[str, str]:
+    """The nearest price and size that the venue has; the size is one that this price has."""
+    tick = max(market.tick_micros, 1)
+    price = min(max(nearest(draft.limit_micros, tick), tick), MICRO - tick)
+    step = share_step_micros(draft.side, price)
+    return {
+        "ticks": ", ".join(map(text, sorted(TICKS_MICROS))),
+        "tick": text(market.tick_micros),
+        "most_price": text(MICRO - market.tick_micros),
+        "grid_price": text(price),
+        "grid_shares": text(max(nearest(draft.shares_micros, step), step)),
     }
-    return unless(reasons, observed, {**limit, "usdc": text(value)})
+
+
+def nearest(figure: int, step: int) -> int:
+    """The multiple of `step` that is nearest, the lower of two."""
+    return (2 * figure + step - 1) // (2 * step) * step
 
 
 def order_size(case: Case) -> Verdict:

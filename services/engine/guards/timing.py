@@ -15,7 +15,7 @@ def trade_time(case: Case) -> Verdict:
     observed = {"age_ms": str(age), "traded_at": case.trade.traded_at.isoformat()}
     limit = {
         "age_ms": str(limits.max_trade_age_ms),
-        "ahead_ms": str(limits.max_clock_ahead_ms),
+        "least_age_ms": str(-limits.max_clock_ahead_ms),
         "followed_at": case.follow.created_at.isoformat(),
     }
     reasons = {

@@ -32,8 +32,15 @@ def _state(market: Market, token_id: str) -> Verdict:
         "not_active": not market.active,
         "not_accepting_orders": not (market.accepting_orders and market.has_book),
     }
-    limit = {"state": "open", "resolution": "none", "protocol": " or ".join(sorted(SUPPORTED)), "accepting": "true"}
-    return unless(reasons, _observed(market), limit)
+    limit = {
+        "token": "known",
+        "state": "open",
+        "resolution": "none",
+        "protocol": " or ".join(sorted(SUPPORTED)),
+        "accepting": "true",
+    }
+    observed = {"token": "unknown" if reasons["unknown_token"] else "known", **_observed(market)}
+    return unless(reasons, observed, limit)
 
 
 def _observed(market: Market) -> dict[str, str]:
@@ -74,7 +81,7 @@ def market_data(case: Case) -> Verdict:
         "crossed": bid is not None and ask is not None and bid >= ask,
         "mid_jumped": jump is not None and jump > most,
     }
-    limit = {"live": "true", "bid": "below ask", "jump": _price(None if jump is None else most)}
+    limit = {"live": "true", "bid": _price(ask), "jump": _price(None if jump is None else most)}
     return unless(reasons, observed, limit, age_ms(case.now, book.read_at))
 
 

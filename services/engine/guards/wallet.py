@@ -32,7 +32,12 @@ def credit(case: Case) -> Verdict:
         "balance_short": needed > free,
         "allowance_short": needed > allowed,
     }
-    limit = {"balance": text(free), "allowance": text(allowed), "age_ms": str(limits.max_balance_age_ms)}
+    limit = {
+        "balance": text(free),
+        "allowance": text(allowed),
+        "age_ms": str(limits.max_balance_age_ms),
+        "least_age_ms": str(-limits.max_clock_ahead_ms),
+    }
     return unless(reasons, {"needed": text(needed), "age_ms": str(age)}, limit, age)
 
 

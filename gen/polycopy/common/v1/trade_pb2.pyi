@@ -209,6 +209,8 @@ class Copy(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     TITLE_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
+    MEMBER_OF_FIELD_NUMBER: _builtins.int
+    GROUP_KEY_FIELD_NUMBER: _builtins.int
     copy_id: _builtins.str
     """Its id, unique in the whole system."""
     account_id: _builtins.str
@@ -237,6 +239,10 @@ class Copy(_message.Message):
     """The market's title, where it is known."""
     outcome: _builtins.str
     """The outcome's name, where it is known."""
+    member_of: _builtins.str
+    """The copy whose order this one is part of: an exit attempt's, or that of the eldest of its group; empty where it has its own."""
+    group_key: _builtins.str
+    """What its group has in common; empty where it stands alone."""
     @_builtins.property
     def trade(self) -> Global___LeaderTrade:
         """The trade that caused it."""
@@ -279,10 +285,12 @@ class Copy(_message.Message):
         attempts: _builtins.int = ...,
         title: _builtins.str = ...,
         outcome: _builtins.str = ...,
+        member_of: _builtins.str = ...,
+        group_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["detected_at", b"detected_at", "executed_at", b"executed_at", "reconciled_at", b"reconciled_at", "trade", b"trade"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "attempts", b"attempts", "copy_id", b"copy_id", "detected_at", b"detected_at", "executed_at", b"executed_at", "failure", b"failure", "fee_micros", b"fee_micros", "filled_micros", b"filled_micros", "follow_id", b"follow_id", "kind", b"kind", "needs_review", b"needs_review", "order_hashes", b"order_hashes", "outcome", b"outcome", "paid_micros", b"paid_micros", "reconciled_at", b"reconciled_at", "skip_reason", b"skip_reason", "state", b"state", "title", b"title", "trade", b"trade"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "attempts", b"attempts", "copy_id", b"copy_id", "detected_at", b"detected_at", "executed_at", b"executed_at", "failure", b"failure", "fee_micros", b"fee_micros", "filled_micros", b"filled_micros", "follow_id", b"follow_id", "group_key", b"group_key", "kind", b"kind", "member_of", b"member_of", "needs_review", b"needs_review", "order_hashes", b"order_hashes", "outcome", b"outcome", "paid_micros", b"paid_micros", "reconciled_at", b"reconciled_at", "skip_reason", b"skip_reason", "state", b"state", "title", b"title", "trade", b"trade"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

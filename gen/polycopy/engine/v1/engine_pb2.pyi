@@ -1023,8 +1023,11 @@ class ExplainCopyResponse(_message.Message):
     ACCOUNT_SEQ_FIELD_NUMBER: _builtins.int
     TRAIL_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
+    DECIDED_FOR_FIELD_NUMBER: _builtins.int
     account_seq: _builtins.int
     """The account's line that it was decided on."""
+    decided_for: _builtins.str
+    """The copy whose decision this is, where that is not its own: the eldest of the group that it belongs to."""
     @_builtins.property
     def copy(self) -> _trade_pb2.Copy:
         """The copy."""
@@ -1054,10 +1057,11 @@ class ExplainCopyResponse(_message.Message):
         account_seq: _builtins.int = ...,
         trail: _abc.Iterable[Global___TrailEntry] | None = ...,
         attempts: _abc.Iterable[Global___Attempt] | None = ...,
+        decided_for: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["copy", b"copy", "decided_at", b"decided_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_seq", b"account_seq", "attempts", b"attempts", "copy", b"copy", "decided_at", b"decided_at", "trail", b"trail", "verdicts", b"verdicts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_seq", b"account_seq", "attempts", b"attempts", "copy", b"copy", "decided_at", b"decided_at", "decided_for", b"decided_for", "trail", b"trail", "verdicts", b"verdicts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1115,6 +1119,7 @@ class Verdict(_message.Message):
     OBSERVED_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     AGE_MS_FIELD_NUMBER: _builtins.int
+    DIFFERENCE_FIELD_NUMBER: _builtins.int
     guard: _builtins.str
     """The guard's name."""
     ok: _builtins.bool
@@ -1131,6 +1136,10 @@ class Verdict(_message.Message):
     def limit(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The figures it held them against: what would have had to differ."""
 
+    @_builtins.property
+    def difference(self) -> Global___Difference:
+        """What would have had to differ for this guard to allow the order; absent where it did."""
+
     def __init__(
         self,
         *,
@@ -1140,16 +1149,51 @@ class Verdict(_message.Message):
         observed: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         limit: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         age_ms: _builtins.int | None = ...,
+        difference: Global___Difference | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_age_ms", b"_age_ms", "age_ms", b"age_ms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_age_ms", b"_age_ms", "age_ms", b"age_ms", "difference", b"difference"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_age_ms", b"_age_ms", "age_ms", b"age_ms", "guard", b"guard", "limit", b"limit", "observed", b"observed", "ok", b"ok", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_age_ms", b"_age_ms", "age_ms", b"age_ms", "difference", b"difference", "guard", b"guard", "limit", b"limit", "observed", b"observed", "ok", b"ok", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__age_ms: _TypeAlias = _typing.Literal["age_ms"]  # noqa: Y015
     _WhichOneofArgType__age_ms: _TypeAlias = _typing.Literal["_age_ms", b"_age_ms"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__age_ms) -> _WhichOneofReturnType__age_ms | None: ...
 
 Global___Verdict: _TypeAlias = Verdict  # noqa: Y015
+
+@_typing.final
+class Difference(_message.Message):
+    """The nearest figure that a guard would have let pass."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    RELATION_FIELD_NUMBER: _builtins.int
+    OBSERVED_FIELD_NUMBER: _builtins.int
+    NEEDED_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The figure's name among those observed."""
+    relation: _builtins.str
+    """How it has to stand to the value: at_most, at_least, below, equal or known."""
+    observed: _builtins.str
+    """What was observed."""
+    needed: _builtins.str
+    """The nearest value that passes; empty where any known one does."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        relation: _builtins.str = ...,
+        observed: _builtins.str = ...,
+        needed: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "needed", b"needed", "observed", b"observed", "relation", b"relation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Difference: _TypeAlias = Difference  # noqa: Y015
 
 @_typing.final
 class TrailEntry(_message.Message):

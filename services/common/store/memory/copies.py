@@ -90,10 +90,16 @@ class MemoryCopies:
         return True
 
     async def skip(self, ref: CopyRef, reason: str, decision: Decision | None, now: datetime) -> bool:
-        return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.skipped(copy, reason, decision, now))
+        return await self._undecided(ref, lambda copy: transitions.skipped(copy, reason, decision, now), now)
 
     async def refuse(self, ref: CopyRef, failure: str, now: datetime) -> bool:
-        return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.refused(copy, failure, now))
+        return await self._undecided(ref, lambda copy: transitions.refused(copy, failure, now), now)
+
+    async def _undecided(self, ref: CopyRef, change: Callable[[Copy], Copy], now: datetime) -> bool:
+        done = await self._write(ref, CopyState.CLAIMED, change)
+        if done:
+            self._lead(ref.copy_id, now)
+        return done
 
     async def shrink_void(self, copy_id: str, reason: str, now: datetime) -> bool:
         await self._db.turn()
@@ -119,14 +125,17 @@ class MemoryCopies:
             return Begun.DONE
         if held is None or held.state is not CopyState.CLAIMED or not self._alive(held):
             return Begun.CLAIM_LOST
+        joining = [one for one in map(self._db.copies.get, members) if one is not None]
+        if copy.kind is CopyKind.ENTRY and not all(_joins(one, copy.copy_id) for one in joining):
+            return Begun.ACCOUNT_MOVED
         if self._db.accounts[copy.account_id].seq != account_seq:
             return Begun.ACCOUNT_MOVED
         self._db.take_hash(held, intent.order_hash)
         self._db.put(transitions.begun(held, intent, decision, now))
         self._db.expose(copy.account_id, change)
-        for debt in (self._db.copies.get(member) for member in members):
-            if debt is not None and debt.state is CopyState.DETECTED:
-                self._db.put(transitions.joined(debt, copy.copy_id, now))
+        for member in joining:
+            if member.state is CopyState.DETECTED:
+                self._db.put(transitions.joined(member, copy.copy_id, now))
         return Begun.DONE
 
     async def sign(self, ref: CopyRef, order_hash: str, signature: str) -> bool:
@@ -176,7 +185,7 @@ class MemoryCopies:
         )
         if done:
             self._db.expose(ref.account_id, change)
-            self._lead(ref.copy_id, CopyState.EXECUTED, now)
+            self._lead(ref.copy_id, now)
         return done
 
     async def fail(
@@ -198,6 +207,8 @@ class MemoryCopies:
         done = await self._write(ref, CopyState.EXECUTING, gone)
         if done and change is not None:
             self._db.expose(ref.account_id, change)
+        if done:
+            self._lead(ref.copy_id, now)
         return done
 
     async def close_member(self, copy_id: str, state: CopyState, failure: str, now: datetime) -> bool:
@@ -238,7 +249,7 @@ class MemoryCopies:
             self._db.positions[position.account_id, position.token_id] = position
             self._db.position_feed.tell(position)
         self._db.expose(copy.account_id, change)
-        self._lead(copy_id, state, now)
+        self._lead(copy_id, now)
         return True
 
     def _current(self, lines: Sequence[LedgerLine], positions: Sequence[Position]) -> bool:
@@ -288,6 +299,11 @@ class MemoryCopies:
         return tuple(
             sorted((copy for copy in found if _counts(copy) and follow_id in {None, copy.follow_id}), key=_place)
         )
+
+    async def of_group(self, account_id: str, group_key: str) -> tuple[Copy, ...]:
+        await self._db.turn()
+        found = map(self._db.copies.__getitem__, self._db.index.of_group(account_id, group_key))
+        return tuple(sorted(found, key=_place))
 
     async def recent_orders(self, account_id: str, since: datetime) -> tuple[RecentOrder, ...]:
         await self._db.turn()
@@ -345,16 +361,17 @@ class MemoryCopies:
             self._db.put(after)
         return after is not None
 
-    def _lead(self, copy_id: str, state: CopyState, now: datetime) -> None:
-        for member in self._members(copy_id):
-            after = transitions.followed(member, state, now)
+    def _lead(self, copy_id: str, now: datetime) -> None:
+        leader = self._db.copies[copy_id]
+        for member in self._members(leader):
+            after = transitions.followed(member, leader, now)
             if after is not None:
                 self._db.put(after)
 
-    def _members(self, copy_id: str) -> Iterable[Copy]:
-        leader = self._db.copies[copy_id]
+    def _members(self, leader: Copy) -> Iterable[Copy]:
         if leader.kind is not CopyKind.EXIT:
-            return ()
+            group = map(self._db.copies.__getitem__, self._db.index.of_group(leader.account_id, leader.group_key))
+            return [copy for copy in group if copy.member_of == leader.copy_id]
         found = map(self._db.copies.__getitem__, self._db.index.of_exit(leader.exit_id))
         return [copy for copy in found if copy.member_of]
 
@@ -384,6 +401,10 @@ def _may(
     if copy.kind is not CopyKind.ENTRY:
         return True
     return not only_exits and copy.trade.leader not in barred_leaders and copy.trade.condition_id not in barred_markets
+
+
+def _joins(member: Copy, leader: str) -> bool:
+    return member.state is CopyState.DETECTED or member.member_of == leader
 
 
 def _busy(copy: Copy, tokens: Sequence[str]) -> bool:

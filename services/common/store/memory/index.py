@@ -19,6 +19,7 @@ class CopyIndex:
         self._unsettled: defaultdict[str, set[str]] = defaultdict(set)
         self._reviews: defaultdict[str, set[str]] = defaultdict(set)
         self._of_exit: defaultdict[str, set[str]] = defaultdict(set)
+        self._of_group: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._sent_at: dict[str, datetime] = {}
         self._sent: defaultdict[str, list[tuple[datetime, str]]] = defaultdict(list)
 
@@ -30,6 +31,8 @@ class CopyIndex:
         _keep(self._reviews[copy.account_id], copy.copy_id, copy.needs_review)
         if copy.exit_id:
             self._of_exit[copy.exit_id].add(copy.copy_id)
+        if copy.group_key:
+            self._of_group[copy.account_id, copy.group_key].add(copy.copy_id)
         if copy.intent is not None:
             self._note_sent(copy, copy.intent.attempts[-1].at)
 
@@ -48,6 +51,10 @@ class CopyIndex:
     def of_exit(self, exit_id: str) -> Iterator[str]:
         """Attempts and debts of an exit."""
         return self._ordered(self._of_exit.get(exit_id, ()))
+
+    def of_group(self, account_id: str, group_key: str) -> Iterator[str]:
+        """Entries of a group."""
+        return self._ordered(self._of_group.get((account_id, group_key), ()))
 
     def sent_since(self, account_id: str, since: datetime) -> Iterator[str]:
         """Copies whose last attempt was not before `since`."""
