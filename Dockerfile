@@ -10,7 +10,9 @@ RUN python -m venv /opt/hatch && /opt/hatch/bin/pip install --no-cache-dir hatch
     && /opt/polycopy/bin/pip install --no-cache-dir --no-deps /dist/*.whl
 
 FROM python:3.11-slim
-RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin polycopy
+# The signer's memory is a volume, which takes its owner from here.
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin polycopy \
+    && install --directory --owner polycopy --mode 0700 /var/lib/polycopy
 COPY --from=build /opt/polycopy /opt/polycopy
 ENV PATH=/opt/polycopy/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER polycopy

@@ -12,13 +12,13 @@ from services.common.domain.account import Account, ExposureChange, Holding, Lim
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.fill import ReconciliationResult, TradeStatus
 from services.common.domain.follow import Policy
-from services.common.domain.intent import Intent, OrderFields, Outcome
+from services.common.domain.intent import Intent, Outcome
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Book, Fee, Level, Market, Side, Token, TokenProtocol
 from services.common.polymarket.environment import PRODUCTION
 from services.common.polymarket.order import order_body
 from services.common.ports.chain import ChainUnavailable, FillLog, Head, OrderStatus, Receipt, Transfer
-from services.common.ports.signer import SignerRefused
+from services.common.ports.signer import SignerRefused, Standing
 from services.common.ports.venue import Answer, OpenOrder, VenueTrade, VenueUnavailable, Wallet
 from services.common.signing.key_file import KeyFileSigner
 from services.common.store.memory import MemoryStores
@@ -269,15 +269,23 @@ class Pen:
 
     def __init__(self) -> None:
         self.refusing = False
+        self.stands = Standing.READY
 
     @property
     def address(self) -> str:
         return WALLET
 
-    async def sign_order(self, fields: OrderFields) -> str:
+    @property
+    def at_hand(self) -> bool:
+        return True
+
+    async def standing(self) -> Standing:
+        return self.stands
+
+    async def sign_intent(self, copy_id: str, intent: Intent) -> str:
         if self.refusing:
             raise SignerRefused("away")
-        return await SIGNER.sign_order(fields)
+        return await SIGNER.sign_intent(copy_id, intent)
 
     async def sign_auth(self, timestamp: int, nonce: int) -> str:
         return await SIGNER.sign_auth(timestamp, nonce)

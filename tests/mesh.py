@@ -14,7 +14,7 @@ from polycopy.reconciler.v1 import reconciler_pb2, reconciler_pb2_grpc
 from services.cli import books, venue_log
 from services.cli.addresses import Addresses
 from services.cli.books import Books
-from services.cli.stack import Options, Stack, is_serving
+from services.cli.stack import Options, Stack
 from services.cli.summary import summary
 from services.cli.venue_log import VenueLog
 from services.common.domain.copy import Copy, CopyKind
@@ -121,7 +121,7 @@ class Mesh:
 
     async def serving(self, name: str) -> bool:
         """The service's own health check says that it can work."""
-        return await is_serving(self.stack.addresses.target(name))
+        return await self.stack.is_serving(name)
 
     async def health(self) -> dict[str, Any]:
         """What the gateway's `/health` says."""

@@ -12,7 +12,7 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 
 from services.cli import demo as demonstration
-from services.cli import operator
+from services.cli import operator, signer
 from services.cli import up as running
 from services.cli.addresses import Addresses
 from services.cli.control import VERBS, Target, config, limits
@@ -22,7 +22,7 @@ from services.cli.replay.command import replay_command
 from services.cli.stack import Options
 from services.cli.summary import ok
 from services.common.rpc.authority import LEAF_LIFE, Authority, certificates
-from services.common.signing.key_file import KeyFileRejected, read_key
+from services.common.signing.key_file import KeyRejected, read_key
 
 EXIT_NOT_PROVEN = 1
 
@@ -32,6 +32,8 @@ app.add_typer(config)
 for verb in VERBS:
     app.command()(verb)
 
+SignerTarget = Annotated[str, typer.Option(envvar="SIGNER_TARGET", help="The signer's host:port.")]
+SignedWallet = Annotated[str, typer.Argument(help="One wallet; all where none is named.", show_default=False)]
 Folder = Annotated[Path, typer.Option(help="Where logs, keys and the database go.")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same leaders and trades.")]
 
@@ -82,6 +84,28 @@ def explain(copy_id: Annotated[str, typer.Argument(help="The copy's id.")], targ
     run(operator.explain(target, copy_id, console_of()))
 
 
+at_signer = typer.Typer(help="The signer's own stop, by the operator's certificate.", no_args_is_help=True)
+app.add_typer(at_signer, name="signer")
+
+
+@at_signer.command("status")
+def signer_status(target: SignerTarget = "127.0.0.1:50055") -> None:
+    """The wallets that it holds, and who halted them."""
+    run(signer.status(target, console_of()))
+
+
+@at_signer.command("halt")
+def signer_halt(wallet: SignedWallet = "", target: SignerTarget = "127.0.0.1:50055") -> None:
+    """Sign no order of a wallet, or of any, until `resume`. Needs neither engine, gateway nor database."""
+    run(signer.halt(target, wallet, console_of()))
+
+
+@at_signer.command("resume")
+def signer_resume(wallet: SignedWallet = "", target: SignerTarget = "127.0.0.1:50055") -> None:
+    """End the halts of a wallet, or every one. Accounts that are stopped stay so."""
+    run(signer.resume(target, wallet, console_of()))
+
+
 @app.command("certificates")
 def issue_certificates(
     folder: Annotated[Path, typer.Argument(help="Where they go; `ca.key` in it is the mesh's own secret.")],
@@ -108,7 +132,7 @@ def sign(
     """Sign the message on standard input, as logging in asks for; prints the signature."""
     try:
         key = read_key(key_file)
-    except KeyFileRejected as error:
+    except KeyRejected as error:
         cannot(str(error))
     signed = Account.from_key(key).sign_message(encode_defunct(text=sys.stdin.read()))
     typer.echo("0x" + signed.signature.hex().removeprefix("0x"))

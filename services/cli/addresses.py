@@ -17,6 +17,7 @@ class Addresses:
     engine: int = 50052
     reconciler: int = 50053
     gateway: int = 50054
+    signer: int = 50055
     venue: int = 8900
     node: int = 8901
     mongod: int = 27117
@@ -65,6 +66,7 @@ class Addresses:
             "MONITOR_TARGET": self.target("monitor"),
             "ENGINE_TARGET": self.target("engine"),
             "RECONCILER_TARGET": self.target("reconciler"),
+            "SIGNER_TARGET": self.target("signer"),
             "API_HOST": HOST,
             "API_PORT": str(self.api),
             "CLOB_URL": f"http://{venue}/clob",

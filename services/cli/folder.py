@@ -11,7 +11,8 @@ from services.cli.failure import CannotRun
 LOCK = ".lock"
 DATABASE = "mongod"
 CERTIFICATES = "certificates"
-REMAINS = ("*.log", "wallet-*.key", "venue.jsonl", "accounts.toml")
+SIGNED = "signer"
+REMAINS = ("*.log", "wallet-*.key", "venue.jsonl", "accounts.toml", "signer.toml")
 
 
 @contextmanager
@@ -29,7 +30,7 @@ def held(folder: Path) -> Generator[None]:
 
 def clear(folder: Path) -> None:
     """Remove what a mesh leaves, and nothing else: the folder may be one in which a person keeps other things."""
-    for name in (DATABASE, CERTIFICATES):
+    for name in (DATABASE, CERTIFICATES, SIGNED):
         shutil.rmtree(folder / name, ignore_errors=True)
     for pattern in REMAINS:
         for path in folder.glob(pattern):

@@ -30,6 +30,11 @@ max_fee_bps = 500
 """
 
 
+SIGNED = """\
+max_order_usdc = 250
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class PaperWallet:
     """A wallet whose key comes from a seed: worth nothing anywhere but at the local venue."""
@@ -54,7 +59,14 @@ def config(wallets: Sequence[PaperWallet], leaders: Sequence[str], limits: str =
     return "\n".join(_account(wallet, leaders, limits) for wallet in wallets)
 
 
+def signing(wallets: Sequence[PaperWallet]) -> str:
+    """The signer's own file (TOML): where each wallet's key is, and what the signer allows it."""
+    return "\n".join(
+        f'[[wallets]]\nwallet = "{wallet.address}"\nkey_file = "{wallet.key_file}"\n{SIGNED}' for wallet in wallets
+    )
+
+
 def _account(wallet: PaperWallet, leaders: Sequence[str], limits: str) -> str:
     follows = "".join(f'\n[[accounts.follows]]\nleader = "{leader}"\n{POLICY}' for leader in leaders)
-    head = f'[[accounts]]\nwallet = "{wallet.address}"\nkey_file = "{wallet.key_file}"\n'
+    head = f'[[accounts]]\nwallet = "{wallet.address}"\n'
     return f"{head}\n[accounts.limits]\n{limits}{follows}"

@@ -1,4 +1,4 @@
-"""The whole mesh on this machine: database, cache, chain, venue and the four services, started together and left behind by none."""
+"""The whole mesh on this machine: database, cache, chain, venue and the services, started together and left behind by none."""
 
 import asyncio
 import secrets
@@ -17,17 +17,20 @@ from services.cli import mongod, operator, paper, valkey
 from services.cli.addresses import Addresses
 from services.cli.child import Child, start
 from services.cli.failure import CannotRun
-from services.cli.folder import CERTIFICATES
+from services.cli.folder import CERTIFICATES, SIGNED
 from services.cli.paper import PaperWallet
 from services.cli.venue_admin import VenueAdmin
 from services.cli.waiting import together, until_well
 from services.common.rpc.authority import Authority, certificates
+from services.common.rpc.caller import OPS
+from services.common.rpc.channel import Mesh
+from services.common.rpc.remote_signer import SIGNER
 from services.common.rpc.server import Tls
 from services.common.settings import AccountSettings
 from services.common.store.replica import drop
 from services.common.wallets import config_hash
 
-SERVICES = ("monitor", "engine", "reconciler", "gateway")
+SERVICES = ("signer", "monitor", "engine", "reconciler", "gateway")
 FUNDS_MICROS = 50_000_000_000
 ASIDE = ("nice", "-n", "10")
 """The chain is elsewhere in reality: its EVM, in Python, must not take the processor from what is shown and measured."""
@@ -130,10 +133,16 @@ class Stack:
         for wallet in self.wallets:
             await self.admin.fund(wallet.address, FUNDS_MICROS)
         self.config_file.write_text(paper.config(self.wallets, leaders, self.options.limits))
+        self.signer_file.write_text(paper.signing(self.wallets))
 
     @property
     def config_file(self) -> Path:
         return self.options.folder / "accounts.toml"
+
+    @property
+    def signer_file(self) -> Path:
+        """Where the signer alone reads of keys."""
+        return self.options.folder / "signer.toml"
 
     @property
     def config_hash(self) -> str:
@@ -147,11 +156,20 @@ class Stack:
         self.children[name] = await start(name, command, log, self.environment(name))
 
     def environment(self, name: str) -> dict[str, str]:
-        """The settings of one service of this mesh."""
+        """The settings of one service of this mesh. The signer's are its own: no other learns of a key, and it of nothing else."""
+        own = certificate_settings(self.certificates[name])
+        if name == "signer":
+            return {
+                **own,
+                "SIGNER_LISTEN": self.addresses.target("signer"),
+                "SIGNER_CONFIG": str(self.signer_file),
+                "SIGNER_STATE_DIR": str(self.options.folder / SIGNED),
+                **self.options.env,
+            }
         return {
             **self.addresses.settings(),
             **self._secrets,
-            **certificate_settings(self.certificates[name]),
+            **own,
             "MONGODB_URI": self.mongodb_uri,
             "MONGODB_DATABASE": self.database,
             "REDIS_URL": self.redis_url,
@@ -162,7 +180,7 @@ class Stack:
 
     async def well(self) -> None:
         """Wait until every service says that it can work."""
-        await together(*(self._serving(name) for name in SERVICES[:3]), self._gateway())
+        await together(*(self._serving(name) for name in SERVICES[:-1]), self._gateway())
 
     async def _takes_work(self) -> bool:
         # It serves before its gate is open: the first comparison of the books has to be through, and known to it.
@@ -216,10 +234,15 @@ class Stack:
 
     async def _serving(self, name: str) -> None:
         async def serving() -> bool:
-            return await is_serving(self.addresses.target(name))
+            return await self.is_serving(name)
 
         await until_well(serving, self.children[name])
         self.options.tell(f"{name} is up")
+
+    async def is_serving(self, name: str) -> bool:
+        """The service's own health check says that it can work."""
+        tls = self.certificates[OPS] if name == "signer" else None
+        return await is_serving(self.addresses.target(name), tls)
 
     async def _gateway(self) -> None:
         async with httpx.AsyncClient(base_url=self.addresses.api_url, timeout=2) as http:
@@ -244,9 +267,10 @@ def certificate_settings(tls: Tls) -> dict[str, str]:
     }
 
 
-async def is_serving(target: str) -> bool:
-    """The gRPC server at `target` answers, and says that it can work."""
-    async with aio.insecure_channel(target) as channel:
+async def is_serving(target: str, operator: Tls | None = None) -> bool:
+    """The gRPC server at `target` answers, and says that it can work; the signer answers an operator's certificate alone."""
+    shown = Mesh(OPS, "", operator).channel(target, [SIGNER]) if operator else aio.insecure_channel(target)
+    async with shown as channel:
         stub = cast(Any, health_pb2_grpc).HealthStub(channel)  # no types of its own
         try:
             answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=1)

@@ -37,7 +37,8 @@ def _where(stack: Stack) -> list[str]:
     return [
         f"REST and WebSocket  {addresses.api_url}  ({addresses.api_url}/api/docs)",
         f"gRPC                monitor {addresses.target('monitor')}, engine {addresses.target('engine')}, "
-        f"reconciler {addresses.target('reconciler')}, gateway {addresses.target('gateway')}",
+        f"reconciler {addresses.target('reconciler')}, gateway {addresses.target('gateway')}, "
+        f"signer {addresses.target('signer')} (mTLS)",
         f"venue               {addresses.venue_url}, chain {addresses.node_url}",
         f"MongoDB             {stack.mongodb_uri}",
         f"paper wallet        {wallet.address}, an admin; its key: {wallet.key_file}",

@@ -6,7 +6,7 @@ from grpc import aio
 from pydantic import ValidationError
 
 from services.cli.failure import CannotRun
-from services.common.assembly import certificate_of, mesh_problems, tls_of
+from services.common.mesh import NAMES, certificate_of, mesh_problems, tls_of
 from services.common.rpc.caller import OPS
 from services.common.rpc.channel import Mesh
 from services.common.rpc.server import Tls
@@ -26,7 +26,7 @@ def shown(target: str, services: Sequence[str]) -> aio.Channel:
     """
     tls = certificate_of(_settings())
     if tls is None:
-        raise CannotRun("MESH_CA_FILE, MESH_CERT_FILE, MESH_KEY_FILE: the operator's certificate is required for this")
+        raise CannotRun(f"{NAMES}: the operator's certificate is required for this")
     return _shown(tls, target, services)
 
 

@@ -5,10 +5,11 @@ import socket
 from collections.abc import Sequence
 
 from services.common.cache import RedisCache
+from services.common.mesh import certificate_of, mesh_problems, signer_problems, tls_of
 from services.common.polymarket.environment import Endpoints, endpoints
 from services.common.rpc.caller import Identity
 from services.common.rpc.channel import Mesh
-from services.common.rpc.server import Tls
+from services.common.rpc.remote_signer import SIGNER, SignerConnection
 from services.common.settings import (
     Check,
     CommonSettings,
@@ -35,8 +36,6 @@ VENUE_FIELDS = (
     "ctf_address",
     "collateral_address",
 )
-
-MESH_FILES = ("mesh_ca_file", "mesh_cert_file", "mesh_key_file")
 
 
 def stores_of(settings: StoreSettings, name: str) -> MongoStores:
@@ -73,33 +72,22 @@ def identity_of(settings: CommonSettings, stores: MongoStores) -> Identity:
     return Identity(StoredVerifier(keys_of(settings), stores.users), settings.mesh_secret.get_secret_value())
 
 
-def tls_of(settings: MeshSettings) -> Tls | None:
-    """What this service serves with, and calls everyone but the signer with; None in plain text on loopback."""
-    return certificate_of(settings) if settings.mesh_tls == "all" else None
-
-
-def certificate_of(settings: MeshSettings) -> Tls | None:
-    """This service's certificate; None where it has none."""
-    authority, certificate, key = settings.mesh_ca_file, settings.mesh_cert_file, settings.mesh_key_file
-    return Tls(authority, certificate, key) if authority and certificate and key else None
-
-
-def mesh_problems(settings: MeshSettings) -> Sequence[str]:
-    """What keeps the mesh's certificates from being used."""
-    files = {name.upper(): getattr(settings, name) for name in MESH_FILES}
-    given = {name: path for name, path in files.items() if path is not None}
-    if given and len(given) < len(files):
-        return [f"{', '.join(files)}: all three or none"]
-    return [f"{name}: {path} is no file" for name, path in given.items() if not path.is_file()]
-
-
 COMMON = (Check(TokenSettings, key_problems), Check(MeshSettings, mesh_problems))
 """What every service looks at besides its settings one by one."""
+
+SIGNED = (Check(TokenSettings, key_problems), Check(MeshSettings, signer_problems))
+"""The same of a service that calls the signer."""
 
 
 def mesh_of(settings: CommonSettings, name: str) -> Mesh:
     """How this service calls others."""
     return Mesh(name, settings.mesh_secret.get_secret_value(), tls_of(settings))
+
+
+def signer_of(settings: CommonSettings, name: str, target: str) -> SignerConnection:
+    """The way to the signer. The service's certificate opens it; `SIGNED` has seen that there is one."""
+    mesh = Mesh(name, "", certificate_of(settings))
+    return SignerConnection(mesh.channel(target, [SIGNER]))
 
 
 def instance(service: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Protocol, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -28,6 +28,9 @@ from services.common.domain.money import micros
 from services.common.limits_table import NotLimits, number, read_limits
 from services.common.settings import Address
 
+M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T", bound="HasWallet")
+
 Usdc = Annotated[Decimal, BeforeValidator(number), Field(ge=0, max_digits=18, decimal_places=6)]
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[a-z0-9][a-z0-9-]*$")]
 """A subject as the venue's addresses spell it: `us-politics`."""
@@ -40,6 +43,13 @@ class ConfigError(Exception):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
         self.problems = problems
+
+
+class HasWallet(Protocol):
+    """A table of one wallet."""
+
+    @property
+    def wallet(self) -> str: ...
 
 
 class _Strict(BaseModel):
@@ -123,10 +133,9 @@ class FollowTable(PolicyTable):
 
 
 class AccountTable(_Strict):
-    """One wallet of ours; its key is a file, never written here."""
+    """One wallet of ours; its key is the signer's alone to know of."""
 
     wallet: Address
-    key_file: Path
     owner: Address | None = None
     signer: Address | None = None
     signature_type: Annotated[int, Field(ge=0, le=3)] = 0
@@ -170,7 +179,8 @@ class AccountTable(_Strict):
         )
 
 
-def _apart(accounts: tuple[AccountTable, ...]) -> tuple[AccountTable, ...]:
+def apart(accounts: tuple[T, ...]) -> tuple[T, ...]:
+    """At least one, and no wallet twice."""
     # Not a length of the field's own: that is also missed where an account is refused for something else.
     if not accounts:
         raise ValueError("expected at least one")
@@ -181,7 +191,7 @@ def _apart(accounts: tuple[AccountTable, ...]) -> tuple[AccountTable, ...]:
 class ConfigFile(_Strict):
     """The whole file."""
 
-    accounts: Annotated[tuple[AccountTable, ...], AfterValidator(_apart)]
+    accounts: Annotated[tuple[AccountTable, ...], AfterValidator(apart)]
 
 
 class PolicyFile(_Strict):
@@ -200,6 +210,12 @@ def read_config(path: Path) -> ConfigFile:
 def read_policy(path: Path) -> PolicyFile:
     """The policy file; raises `ConfigError` with every problem and its path in the file."""
     return _checked(PolicyFile, _toml(path))
+
+
+def read_table(model: type[M], path: Path) -> M:
+    """Another file of the same kind; raises `ConfigError` with every problem and its path in the file."""
+    made: M = _checked(model, _toml(path))
+    return made
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -239,6 +255,8 @@ def _outlasting(path: str, policy: PolicyTable, limited: Limits) -> Iterator[str
 
 def _problem(item: Mapping[str, Any]) -> str:
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"]).removeprefix(".")
+    if item["type"] == "extra_forbidden" and item["loc"][-1] == "key_file":
+        return f"{path}: not a setting here; keys are named in SIGNER_CONFIG, which only the signer reads"
     said = "not a setting" if item["type"] == "extra_forbidden" else item["msg"].removeprefix("Value error, ")
     return f"{path}: {said}"
 

@@ -7,6 +7,7 @@ import structlog
 from prometheus_client import Gauge
 
 from services.common.ports.chain import ChainUnavailable
+from services.common.ports.signer import SignerAway
 from services.common.ports.stores import StoreUnavailable
 from services.common.ports.venue import VenueUnavailable
 from services.common.rpc.server import Server
@@ -41,6 +42,6 @@ async def _answers(call: Awaitable[object]) -> bool:
     try:
         async with asyncio.timeout(PATIENCE_S):
             await call
-    except (StoreUnavailable, ChainUnavailable, VenueUnavailable, TimeoutError):
+    except (StoreUnavailable, ChainUnavailable, VenueUnavailable, SignerAway, TimeoutError):
         return False
     return True

@@ -58,11 +58,16 @@ class TokenSettings(Settings):
     jwt_keys_dir: Path | None = Field(None, description="Folder of ES256 keys (PEM), newest signs; or use JWT_SECRET")
 
 
-class CommonSettings(MeshSettings, TokenSettings):
-    """What every service reads."""
+class TelemetrySettings(Settings):
+    """What a process tells of itself."""
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged")
     metrics_port: int = Field(0, ge=0, le=65535, description="Prometheus metrics on loopback; 0 turns them off")
+
+
+class CommonSettings(MeshSettings, TokenSettings, TelemetrySettings):
+    """What every service but the signer reads."""
+
     mesh_secret: SecretStr = Field(
         description="What services prove themselves to each other with on loopback; at least 16 characters",
         min_length=16,
@@ -105,12 +110,15 @@ class AccountSettings(Settings):
 
     user_addresses: Addresses = Field("", description="Leaders to follow, comma separated")
     proxy_wallet: Address | None = Field(None, description="The wallet that trades")
-    private_key_file: Path | None = Field(
-        None, description="File with its signer's key (0x-hex), readable by its owner alone"
-    )
     polycopy_config: Path | None = Field(
         None, description="TOML file of accounts, follows and limits, imported at first start"
     )
+
+
+class SignerTarget(Settings):
+    """Who signs."""
+
+    signer_target: Listen = Field("127.0.0.1:50055", description="SignerService, which holds the wallets' keys")
 
 
 @dataclass(frozen=True, slots=True)

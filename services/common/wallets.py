@@ -1,16 +1,14 @@
-"""Our wallets as the settings name them: the accounts of a first start, each with the file of its signer's key."""
+"""Our wallets as the settings name them: the accounts of a first start. Their keys are the signer's."""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from services.common.config_file import ConfigError, read_config
 from services.common.domain.account import Account
 from services.common.polymarket.eip712 import checksum_address
 from services.common.ports.stores import Accounts
 from services.common.settings import AccountSettings, Check
-from services.common.signing.key_file import KeyFileRejected, KeyFileSigner
 
 EOA, DEPOSIT_WALLET = 0, 3
 
@@ -25,21 +23,21 @@ class WalletRejected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """An account as it is first stored, and who signs for it."""
+    """An account as it is first stored, and the address of the key that signs for it."""
 
     account: Account
-    signer: KeyFileSigner
+    key: str
 
 
-def wallets(settings: AccountSettings, chain_id: int) -> tuple[Wallet, ...]:
+def wallets(settings: AccountSettings) -> tuple[Wallet, ...]:
     """The wallets of the configuration file, or the one of PROXY_WALLET. Raises `ConfigError` and `WalletRejected`."""
     problems: list[str] = []
     found: list[Wallet] = []
-    for account, key_file in _named(settings):
+    for account in _named(settings):
         try:
-            found.append(held(account, KeyFileSigner.read(key_file, chain_id, account.wallet)))
-        except (KeyFileRejected, WalletRejected) as error:
-            problems.append(str(error))
+            found.append(held(account, account.signer))
+        except WalletRejected as error:
+            problems += error.problems
     if problems:
         raise WalletRejected(problems)
     return tuple(found)
@@ -51,12 +49,12 @@ async def import_first(accounts: Accounts, wanted: Sequence[Wallet]) -> int:
 
 
 def wallet_problems(settings: AccountSettings) -> Sequence[str]:
-    """What keeps the wallets from being used, on whatever chain."""
-    if settings.polycopy_config is None and not (settings.proxy_wallet and settings.private_key_file):
-        return ["POLYCOPY_CONFIG, or PROXY_WALLET and PRIVATE_KEY_FILE: one of them is required"]
-    source = "POLYCOPY_CONFIG" if settings.polycopy_config else "PRIVATE_KEY_FILE"
+    """What keeps the wallets from being used."""
+    if settings.polycopy_config is None and settings.proxy_wallet is None:
+        return ["POLYCOPY_CONFIG or PROXY_WALLET: one of them is required"]
+    source = "POLYCOPY_CONFIG" if settings.polycopy_config else "PROXY_WALLET"
     try:
-        wallets(settings, chain_id=0)
+        wallets(settings)
     except (ConfigError, WalletRejected) as error:
         return [f"{source}: {problem}" for problem in error.problems]
     return ()
@@ -71,31 +69,25 @@ def config_hash(settings: AccountSettings) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path is not None else ""
 
 
-def _named(settings: AccountSettings) -> list[tuple[Account, Path]]:
+def _named(settings: AccountSettings) -> list[Account]:
     if settings.polycopy_config is not None:
-        return [(table.account(), table.key_file) for table in read_config(settings.polycopy_config).accounts]
-    if settings.proxy_wallet is None or settings.private_key_file is None:
+        return [table.account() for table in read_config(settings.polycopy_config).accounts]
+    if settings.proxy_wallet is None:
         return []
     wallet = settings.proxy_wallet
-    return [(Account(wallet.lower(), wallet, wallet, EOA, wallet.lower()), settings.private_key_file)]
+    return [Account(wallet.lower(), wallet, wallet, EOA, wallet.lower())]
 
 
-def held(account: Account, signer: KeyFileSigner) -> Wallet:
-    """The wallet as its orders name it: a deposit wallet signs them itself, by its owner's key; of the others the owner signs."""
-    key, wallet = signer.address, checksum_address(account.wallet)
+def held(account: Account, key: str) -> Wallet:
+    """The wallet as its orders name it, by its key's address: a deposit wallet signs them itself, of the others the key does."""
+    key, wallet = checksum_address(key), checksum_address(account.wallet)
     if account.signature_type == EOA and wallet != key:
-        raise WalletRejected([f"{account.wallet}: its key file holds the key of {key}"])
+        raise WalletRejected([f"{account.wallet}: signs for itself, and signer names {key}"])
     if account.signature_type != EOA and wallet == key:
         raise WalletRejected(
-            [
-                f"{account.wallet}: signature_type {account.signature_type} is of a contract wallet, and this is its key's own address"
-            ]
+            [f"{account.wallet}: signature_type {account.signature_type} needs signer, the address of its owner's key"]
         )
     signs = wallet if account.signature_type == DEPOSIT_WALLET else key
-    if account.signer.lower() not in {signs.lower(), wallet.lower(), key.lower()}:
-        raise WalletRejected(
-            [f"{account.wallet}: its key file holds the key of {key}, and signer names {account.signer}"]
-        )
     # People log in with keys, so a contract wallet that names no owner is its key's.
     owner = key.lower() if account.owner == account.wallet.lower() else account.owner
-    return Wallet(replace(account, wallet=wallet, signer=signs, owner=owner), signer)
+    return Wallet(replace(account, wallet=wallet, signer=signs, owner=owner), key)

@@ -10,15 +10,26 @@ from grpc import aio
 from polycopy.engine.v1 import engine_pb2_grpc
 
 from services.common import telemetry
-from services.common.assembly import COMMON, cache_of, endpoints_of, identity_of, instance, mesh_of, stores_of, tls_of
+from services.common.assembly import (
+    SIGNED,
+    cache_of,
+    endpoints_of,
+    identity_of,
+    instance,
+    mesh_of,
+    signer_of,
+    stores_of,
+)
 from services.common.chain.web3_chain import Web3Chain
 from services.common.clock import SystemClock
 from services.common.health import Health
 from services.common.limits import RedisQuota
 from services.common.loop import forever, until_done
+from services.common.mesh import tls_of
 from services.common.polymarket.clob import ClobRest
 from services.common.polymarket.environment import Endpoints
 from services.common.polymarket.markets import GammaMarkets
+from services.common.rpc.remote_signer import RemoteSigner
 from services.common.rpc.server import Server, serve
 from services.common.settings import load
 from services.common.store.client import MongoStores
@@ -44,12 +55,12 @@ log = structlog.get_logger()
 
 async def main(stop: asyncio.Event) -> None:
     """Run the engine until `stop`."""
-    settings = load(EngineSettings, *COMMON, WALLETS)
+    settings = load(EngineSettings, *SIGNED, WALLETS)
     telemetry.configure("engine", settings.log_level)
     telemetry.serve_metrics(settings.metrics_port)
     clock = SystemClock()
     endpoints = endpoints_of(settings)
-    ours = wallets(settings, endpoints.chain_id)
+    ours = wallets(settings)
     async with AsyncExitStack() as open_parts:
         stores = stores_of(settings, "engine")
         open_parts.push_async_callback(stores.close)
@@ -59,14 +70,18 @@ async def main(stop: asyncio.Event) -> None:
         open_parts.push_async_callback(cache.close)
         markets = GammaMarkets(endpoints, clock, stores.dead_letters, cache)
         open_parts.push_async_callback(markets.close)
-        clobs = {wallet.account.account_id: _clob(wallet, endpoints, clock, stores) for wallet in ours}
+        signing = signer_of(settings, "engine", settings.signer_target)
+        open_parts.push_async_callback(signing.close)
+        signers = {w.account.account_id: RemoteSigner(signing, w.account.wallet, w.key) for w in ours}
+        clobs = {
+            wallet.account.account_id: _clob(wallet, signers[wallet.account.account_id], endpoints, clock, stores)
+            for wallet in ours
+        }
         for clob in clobs.values():
             open_parts.push_async_callback(clob.close)
         workers = {
-            wallet.account.account_id: _worker(
-                settings, wallet, Ports(stores, clobs[wallet.account.account_id], markets, chain, wallet.signer, clock)
-            )
-            for wallet in ours
+            name: _worker(settings, name, Ports(stores, clobs[name], markets, chain, signers[name], clock))
+            for name in signers
         }
         status = Status(stores, workers, clock, version("polycopy"))
         server = await _server(settings, stores, status, clock)
@@ -76,7 +91,13 @@ async def main(stop: asyncio.Event) -> None:
         open_parts.push_async_callback(channel.close)
         # The surroundings are read once a second for the gate; health asks for nothing besides.
         lookout = next(iter(workers.values())).lookout
-        health = Health(server, {"store": stores.ping, "chain": lookout.chain_answers, "venue": lookout.venue_answers})
+        needs = {
+            "store": stores.ping,
+            "chain": lookout.chain_answers,
+            "venue": lookout.venue_answers,
+            "signer": lookout.signer_answers,
+        }
+        health = Health(server, needs)
 
         async def prepare() -> None:
             await stores.prepare()
@@ -101,16 +122,18 @@ async def main(stop: asyncio.Event) -> None:
         await asyncio.gather(*work, *working, return_exceptions=True)
 
 
-def _clob(wallet: Wallet, endpoints: Endpoints, clock: SystemClock, stores: MongoStores) -> ClobRest:
-    return ClobRest(endpoints, wallet.signer, clock, stores.dead_letters, wallet.account.signature_type)
+def _clob(
+    wallet: Wallet, signer: RemoteSigner, endpoints: Endpoints, clock: SystemClock, stores: MongoStores
+) -> ClobRest:
+    return ClobRest(endpoints, signer, clock, stores.dead_letters, wallet.account.signature_type)
 
 
-def _worker(settings: EngineSettings, wallet: Wallet, ports: Ports) -> Worker:
+def _worker(settings: EngineSettings, account_id: str, ports: Ports) -> Worker:
     endpoints = endpoints_of(settings)
     lease = timedelta(milliseconds=settings.engine_lease_ms)
     return assemble(
         ports,
-        wallet.account.account_id,
+        account_id,
         endpoints.contract,
         chain_id=endpoints.chain_id,
         version=version("polycopy"),

@@ -53,7 +53,7 @@ def assemble(
     """The worker of one account. `name` tells this process from others; `contract` names the exchange of a market."""
     stores, clock = ports.stores, ports.clock
     breaker = Breaker(clock)
-    lookout = Lookout(stores, ports.clob, ports.chain, breaker, clock)
+    lookout = Lookout(stores, ports.clob, ports.chain, ports.signer, breaker, clock)
     limits = gate_limits or GateLimits()
     journal = Journal(account_id, stores, lookout, clock, reaches=limits.brake_window)
     gatekeeper = Gatekeeper(

@@ -105,10 +105,12 @@ class Executor:
         attempt = intent.attempts[-1]
         if not intent.signature:
             try:
-                signature = await self._signer.sign_order(intent.fields)
+                signature = await self._signer.sign_intent(copy.copy_id, intent)
             except SignerRefused as error:
-                log.warning("signer_refused", copy=copy.copy_id, text=str(error)[:200])
-                return await self.not_sent(claim, copy, intent, replace(attempt, code="signer_refused"))
+                log.warning("signer_refused", copy=copy.copy_id, code=error.code, text=str(error)[:200])
+                # It may be away or halted: the gate is not to go by what it said before.
+                self._lookout.known.forget()
+                return await self.not_sent(claim, copy, intent, replace(attempt, code=error.code))
             if not await self._stores.copies.sign(claim.ref, intent.order_hash, signature):
                 return None
             intent = replace(intent, signature=signature)

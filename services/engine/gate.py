@@ -33,7 +33,7 @@ def conditions(facts: ProcessFacts, limits: GateLimits = DEFAULTS) -> tuple[Verd
         _clock(facts, limits),
         _chain(facts, limits),
         _version(facts.account, facts.engine_version),
-        _known("signer", {"signer_ready": facts.signer_ready}),
+        _known("signer", {"signer_ready": facts.signer_ready}, facts.signer_note),
         _venue(facts),
         _brakes(facts, limits),
     )

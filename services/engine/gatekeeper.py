@@ -12,6 +12,7 @@ from services.common.domain.recent_order import market_of
 from services.common.domain.trade import LeaderTrade
 from services.common.domain.verdict import Verdict
 from services.common.ports.clock import Clock
+from services.common.ports.signer import Standing
 from services.common.ports.stores import Stores, StoreUnavailable
 from services.engine import gate
 from services.engine.breaker import Breaker
@@ -90,6 +91,7 @@ class Gatekeeper:
         await read_together(self._lookout.known, self._journal.stored, self._results)
         around, orders = await self._lookout.around(), await self._journal.orders()
         now, reconciled = self._lookout.now(), await self._results.get()
+        signer = self._lookout.signer(around)
         since = now - self._limits.brake_window
         return ProcessFacts(
             now=now,
@@ -105,7 +107,8 @@ class Gatekeeper:
             head_at=around.head.at if around.head else None,
             endpoints_agree=around.head is not None,
             exchange_known=self._exchange_known,
-            signer_ready=True,
+            signer_ready=None if signer is None else signer is Standing.READY,
+            signer_note="" if signer in {None, Standing.READY} else str(signer),
             venue_open=not self._breaker.is_open,
             venue_note="breaker_open" if self._breaker.is_open else "",
             closed_only=False,

@@ -1,4 +1,4 @@
-"""What every account of a process shares: the clocks and the head of the chain."""
+"""What an account works in: the clocks, the head of the chain, and the signer of its wallet."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -10,6 +10,7 @@ import structlog
 
 from services.common.ports.chain import Chain, ChainUnavailable, Head
 from services.common.ports.clock import Clock
+from services.common.ports.signer import Signer, SignerAway, Standing
 from services.common.ports.stores import Stores, StoreUnavailable
 from services.common.ports.venue import Clob, VenueUnavailable
 from services.engine.breaker import Breaker
@@ -25,20 +26,24 @@ KEPT = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What every account of a process shares; None is not known. Skews: the local clock less the other."""
+    """What stands around an account's work; None is not known. Skews: the local clock less the other."""
 
     database_skew: timedelta | None = None
     venue_skew: timedelta | None = None
     head: Head | None = None
+    signer: Standing | None = None
 
 
 class Lookout:
-    """Reads the surroundings; one for all accounts of a process."""
+    """Reads the surroundings of one account."""
 
-    def __init__(self, stores: Stores, clob: Clob, chain: Chain, breaker: Breaker, clock: Clock) -> None:
+    def __init__(
+        self, stores: Stores, clob: Clob, chain: Chain, signer: Signer, breaker: Breaker, clock: Clock
+    ) -> None:
         self._stores = stores
         self._clob = clob
         self._chain = chain
+        self._signer = signer
         self._breaker = breaker
         self._clock = clock
         self.known = Warm(self._read, KEPT, clock)
@@ -62,17 +67,29 @@ class Lookout:
         if (await self.around()).venue_skew is None:
             raise VenueUnavailable("the venue does not tell the time")
 
+    async def signer_answers(self) -> None:
+        """Raises `SignerAway` while the signer does not answer; one that is halted does."""
+        if self.signer(await self.around()) in {None, Standing.AWAY}:
+            raise SignerAway("the signer does not answer")
+
+    def signer(self, around: Surroundings) -> Standing | None:
+        """What the signer said of itself last; that it is away is known without asking."""
+        return around.signer if self._signer.at_hand else Standing.AWAY
+
     def now(self) -> datetime:
         """The database's clock, as far as it is known."""
         return self._clock.now() - self._skew
 
     async def _read(self) -> Surroundings:
-        database, venue, head = await asyncio.gather(
-            _or_unknown(self._database_skew()), self._venue_skew(), _or_unknown(self._chain.head())
+        database, venue, head, signer = await asyncio.gather(
+            _or_unknown(self._database_skew()),
+            self._venue_skew(),
+            _or_unknown(self._chain.head()),
+            _or_unknown(self._signer.standing()),
         )
         if database is not None:
             self._skew = database
-        return Surroundings(database, venue, head)
+        return Surroundings(database, venue, head, signer)
 
     async def _database_skew(self) -> timedelta:
         before = self._clock.now()

@@ -54,8 +54,8 @@ class ProcessFacts:
     - `database_skew_ms`, `venue_skew_ms`: the local clock less theirs; the venue's in whole seconds.
     - `chain_id` against `expected_chain_id`; `head_at`: the time of the newest block; `endpoints_agree`: on chain id and head;
       `exchange_known`: exchange and domain version are on our list.
-    - `signer_ready`, `venue_open` (no breaker open, not restarting, cancel-only or geoblocked; `venue_note` says which), and
-      `closed_only`: the venue lets the account only close positions.
+    - `signer_ready` (`signer_note` says why not), `venue_open` (no breaker open, not restarting, cancel-only or geoblocked;
+      `venue_note` says which), and `closed_only`: the venue lets the account only close positions.
     - `incidents`: intents that went wrong within the brakes' window, and reviews that nobody has acknowledged.
     """
 
@@ -72,6 +72,7 @@ class ProcessFacts:
     endpoints_agree: bool | None = None
     exchange_known: bool | None = None
     signer_ready: bool | None = None
+    signer_note: str = ""
     venue_open: bool | None = None
     venue_note: str = ""
     closed_only: bool | None = None

@@ -2,10 +2,17 @@
 
 from pydantic import Field
 
-from services.common.settings import AccountSettings, CommonSettings, Listen, StoreSettings, VenueSettings
+from services.common.settings import (
+    AccountSettings,
+    CommonSettings,
+    Listen,
+    SignerTarget,
+    StoreSettings,
+    VenueSettings,
+)
 
 
-class EngineSettings(CommonSettings, StoreSettings, VenueSettings, AccountSettings):
+class EngineSettings(CommonSettings, StoreSettings, VenueSettings, AccountSettings, SignerTarget):
     """Field `x` is the variable `X`."""
 
     engine_listen: Listen = Field("127.0.0.1:50052", description="Where EngineService listens")

@@ -12,10 +12,11 @@ from grpc import aio
 from polycopy.gateway.v1 import auth_pb2_grpc
 
 from services.common import telemetry
-from services.common.assembly import COMMON, endpoints_of, keys_of, mesh_of, stores_of, tls_of
+from services.common.assembly import COMMON, endpoints_of, keys_of, mesh_of, stores_of
 from services.common.clock import SystemClock
 from services.common.limits import RedisQuota
 from services.common.loop import forever, until_done
+from services.common.mesh import tls_of
 from services.common.rpc.access import Quota
 from services.common.rpc.caller import Identity
 from services.common.rpc.server import Server, serve

@@ -9,12 +9,13 @@ from grpc import aio
 from polycopy.monitor.v1 import monitor_pb2_grpc
 
 from services.common import telemetry
-from services.common.assembly import COMMON, cache_of, endpoints_of, identity_of, stores_of, tls_of
+from services.common.assembly import COMMON, cache_of, endpoints_of, identity_of, stores_of
 from services.common.chain.web3_chain import Web3Chain
 from services.common.clock import SystemClock
 from services.common.health import Health
 from services.common.limits import RedisQuota
 from services.common.loop import forever, until_done
+from services.common.mesh import tls_of
 from services.common.polymarket.activity import DataApiActivity
 from services.common.polymarket.firehose import RtdsFirehose
 from services.common.polymarket.markets import GammaMarkets

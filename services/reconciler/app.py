@@ -9,17 +9,19 @@ from grpc import aio
 from polycopy.reconciler.v1 import reconciler_pb2_grpc
 
 from services.common import telemetry
-from services.common.assembly import COMMON, cache_of, endpoints_of, identity_of, instance, stores_of, tls_of
+from services.common.assembly import SIGNED, cache_of, endpoints_of, identity_of, instance, signer_of, stores_of
 from services.common.chain.web3_chain import Web3Chain
 from services.common.clock import SystemClock
 from services.common.health import Health
 from services.common.limits import RedisQuota
 from services.common.loop import forever, until_done
+from services.common.mesh import tls_of
 from services.common.polymarket.activity import DataApiActivity
 from services.common.polymarket.clob import ClobRest
 from services.common.polymarket.markets import GammaMarkets
 from services.common.ports.chain import Chain
 from services.common.ports.venue import Activity, Clob, Markets
+from services.common.rpc.remote_signer import RemoteSigner
 from services.common.rpc.server import Server, serve
 from services.common.settings import load
 from services.common.store.client import MongoStores
@@ -38,12 +40,12 @@ log = structlog.get_logger()
 
 async def main(stop: asyncio.Event) -> None:
     """Run the reconciler until `stop`."""
-    settings = load(ReconcilerSettings, *COMMON, WALLETS)
+    settings = load(ReconcilerSettings, *SIGNED, WALLETS)
     telemetry.configure("reconciler", settings.log_level)
     telemetry.serve_metrics(settings.metrics_port)
     clock = SystemClock()
     endpoints = endpoints_of(settings)
-    ours = wallets(settings, endpoints.chain_id)
+    ours = wallets(settings)
     async with AsyncExitStack() as open_parts:
         stores = stores_of(settings, "reconciler")
         open_parts.push_async_callback(stores.close)
@@ -55,9 +57,13 @@ async def main(stop: asyncio.Event) -> None:
         open_parts.push_async_callback(markets.close)
         activity = DataApiActivity(endpoints, clock, stores.dead_letters)
         open_parts.push_async_callback(activity.close)
+        # It signs no order: what it needs is the credentials that the venue is read with.
+        signing = signer_of(settings, "reconciler", settings.signer_target)
+        open_parts.push_async_callback(signing.close)
         running: dict[str, Reconciliation] = {}
         for wallet in ours:
-            clob = ClobRest(endpoints, wallet.signer, clock, stores.dead_letters, wallet.account.signature_type)
+            signer = RemoteSigner(signing, wallet.account.wallet, wallet.key)
+            clob = ClobRest(endpoints, signer, clock, stores.dead_letters, wallet.account.signature_type)
             open_parts.push_async_callback(clob.close)
             running[wallet.account.account_id] = _reconciliation(
                 settings, wallet, stores, clob, chain, activity, markets, clock

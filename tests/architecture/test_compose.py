@@ -17,6 +17,7 @@ from services.engine.settings import EngineSettings
 from services.gateway.settings import GatewaySettings
 from services.monitor.settings import MonitorSettings
 from services.reconciler.settings import ReconcilerSettings
+from services.signer.settings import SignerSettings
 from tests.architecture.test_settings_example import FIELDS, entries
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +26,11 @@ OURS: dict[str, type[Settings]] = {
     "engine": EngineSettings,
     "reconciler": ReconcilerSettings,
     "gateway": GatewaySettings,
+    "signer": SignerSettings,
 }
+ALONE = "signer"
+"""It reads no file that the others read, and no store."""
+
 LISTENS = {name: f"{name.upper()}_LISTEN" for name in OURS}
 
 
@@ -127,7 +132,8 @@ def test_a_copy_of_the_example_and_the_files_own_variables_are_settings_of_that_
 
 
 def test_every_service_reads_the_env_file_that_the_example_is_for() -> None:
-    assert {document()["services"][name]["env_file"] for name in OURS} == {".env"}
+    assert {document()["services"][name]["env_file"] for name in OURS if name != ALONE} == {".env"}
+    assert document()["services"][ALONE]["env_file"] == []
     assert (ROOT / ".env.example").exists()
 
 
@@ -154,7 +160,7 @@ def test_services_reach_each_other_where_they_listen() -> None:
 
 def test_the_stores_are_reached_by_the_names_of_their_services() -> None:
     mongo = document()["services"]["mongo"]
-    for name in OURS:
+    for name in set(OURS) - {ALONE}:
         assert environment(name)["MONGODB_URI"] == "mongodb://mongo:27017/?replicaSet=rs0"
         assert environment(name)["REDIS_URL"].startswith("redis://valkey:6379/")
     assert mongo["command"][mongo["command"].index("--replSet") + 1] == "rs0"
@@ -176,6 +182,20 @@ def test_services_that_speak_to_the_venue_reach_it_and_the_others_do_not() -> No
     assert outside == {"monitor", "engine", "reconciler"}
 
 
+def test_the_signer_is_reached_by_who_needs_it_reaches_nobody_and_alone_has_the_key() -> None:
+    compose = document()
+    services = compose["services"]
+
+    assert services[ALONE]["networks"] == ["signer"]
+    assert compose["networks"]["signer"] == {"internal": True}
+    assert {name for name in services if "signer" in services[name]["networks"]} == {ALONE, "engine", "reconciler"}
+    assert {name for name in services if "signer_key" in services[name].get("secrets", ())} == {ALONE}
+    for name in (ALONE, "engine", "reconciler"):
+        own = {"mesh_ca", f"{name}_certificate", f"{name}_certificate_key"}
+        assert set(services[name]["secrets"]) - {"signer_key"} == own
+    assert not any("ca.key" in secret["file"] for secret in compose["secrets"].values())
+
+
 def test_the_edge_names_the_services_and_ports_of_this_file() -> None:
     named = {
         (place["address"], place["port_value"])
@@ -185,6 +205,6 @@ def test_the_edge_names_the_services_and_ports_of_this_file() -> None:
         for place in [one["endpoint"]["address"]["socket_address"]]
         if place["address"] != "127.0.0.1"
     }
-    listening = {(name, int(environment(name)[LISTENS[name]].partition(":")[2])) for name in OURS}
+    listening = {(name, int(environment(name)[LISTENS[name]].partition(":")[2])) for name in set(OURS) - {ALONE}}
 
     assert named == listening | {("gateway", 3001)}

@@ -15,9 +15,10 @@ from services.engine.servicer import EngineServicer
 from services.gateway.servicer import AuthServicer
 from services.monitor.servicer import MonitorServicer
 from services.reconciler.servicer import ReconcilerServicer
+from services.signer.servicer import SignerServicer
 
 ROOT = Path(__file__).parents[2]
-SERVICERS = (AuthServicer, EngineServicer, MonitorServicer, ReconcilerServicer)
+SERVICERS = (AuthServicer, EngineServicer, MonitorServicer, ReconcilerServicer, SignerServicer)
 PEERS = {"gateway", "engine", "monitor", "reconciler", "ops"}
 FILES = FileDescriptorSet.FromString((ROOT / "gen/polycopy/descriptors.binpb").read_bytes()).file
 OURS = [file for file in FILES if file.package.startswith("polycopy.")]
@@ -45,6 +46,7 @@ def test_there_are_methods_in_every_service() -> None:
         "EngineService",
         "MonitorService",
         "ReconcilerService",
+        "SignerService",
     }
 
 

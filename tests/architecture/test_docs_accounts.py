@@ -6,10 +6,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from services.common.config_file import PolicyTable, limits, read_config
+from services.common.config_file import PolicyTable, limits, read_config, read_table
 from services.common.domain.account import Limits
+from services.signer.config import SignerFile, WalletTable
 
 PAGE = (Path(__file__).parents[2] / "docs" / "accounts.md").read_text()
+
+
+EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 
 
 def defaults(heading: str) -> dict[str, object]:
@@ -21,7 +25,7 @@ def defaults(heading: str) -> dict[str, object]:
 
 
 def test_the_example_is_a_configuration_file(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    example, _ = EXAMPLES
     file = tmp_path / "accounts.toml"
     file.write_text(example)
 
@@ -32,6 +36,28 @@ def test_the_example_is_a_configuration_file(tmp_path: Path) -> None:
         "ratio",
         "tiered",
     ]
+
+
+def test_the_signers_example_is_a_file_of_wallets_with_a_key_of_each_kind(tmp_path: Path) -> None:
+    file = tmp_path / "signer.toml"
+    file.write_text(EXAMPLES[1])
+
+    tables = read_table(SignerFile, file).wallets
+
+    assert [(bool(one.key_file), bool(one.keystore_file), bool(one.kms_key)) for one in tables] == [
+        (True, False, False),
+        (False, True, False),
+        (False, False, True),
+    ]
+    assert tables[1].max_order_usdc == 100
+
+
+def test_everything_that_the_signer_bounds_is_there_with_its_default() -> None:
+    places = {"wallet", "key_file", "keystore_file", "passphrase_file", "kms_key"}
+    given = defaults("What the signer holds")
+
+    assert set(given) == set(WalletTable.model_fields) - places
+    assert all(WalletTable.model_fields[name].default == value for name, value in given.items())
 
 
 def test_every_name_of_a_policy_is_there_with_its_default() -> None:

@@ -9,8 +9,8 @@ from services.engine.guards import GUARDS
 
 SERVICES = Path(__file__).parents[2] / "services"
 FIRST_GUARD = 100
-NOT_GIVEN_YET = {"DEADLINE_EXCEEDED", "SERVICE_UNAVAILABLE"}
-"""Released with the contract, so they stay: for services that ask each other."""
+NOT_GIVEN_YET = {"DEADLINE_EXCEEDED"}
+"""Released with the contract, so it stays: a deadline is told by its status alone."""
 NAMES = {value.number: value.name.removeprefix("ERROR_REASON_") for value in error_pb2.ErrorReason.DESCRIPTOR.values}
 
 

@@ -12,9 +12,16 @@ from services.engine.settings import EngineSettings
 from services.gateway.settings import GatewaySettings
 from services.monitor.settings import MonitorSettings
 from services.reconciler.settings import ReconcilerSettings
+from services.signer.settings import SignerSettings
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
-CLASSES: tuple[type[Settings], ...] = (MonitorSettings, EngineSettings, ReconcilerSettings, GatewaySettings)
+CLASSES: tuple[type[Settings], ...] = (
+    MonitorSettings,
+    EngineSettings,
+    ReconcilerSettings,
+    GatewaySettings,
+    SignerSettings,
+)
 FIELDS = {name.upper(): field for settings in CLASSES for name, field in settings.model_fields.items()}
 FILLED_IN = {"MESH_SECRET": "a secret of the mesh", "MONGODB_URI": "mongodb://127.0.0.1:27117/?replicaSet=rs0"}
 

@@ -3,10 +3,14 @@
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from eth_account import Account
+
+from services.cli.stack import certificate_settings
+from services.common.rpc.authority import Authority
 
 SERVICES = ("monitor", "engine", "reconciler", "gateway")
 SOUND = {
@@ -14,8 +18,9 @@ SOUND = {
     "JWT_SECRET": "0123456789abcdef0123456789abcdef",
     "MONGODB_URI": "mongodb://127.0.0.1:1/?replicaSet=rs0",
 }
-WALLET = "POLYCOPY_CONFIG, or PROXY_WALLET and PRIVATE_KEY_FILE"
+WALLET = "POLYCOPY_CONFIG or PROXY_WALLET"
 KEYS = "JWT_SECRET or JWT_KEYS_DIR"
+CERTIFICATE = "MESH_CA_FILE, MESH_CERT_FILE, MESH_KEY_FILE"
 
 
 def refusal(service: str, settings: dict[str, str]) -> list[str]:
@@ -41,9 +46,13 @@ def names(lines: list[str]) -> set[str]:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_missing_setting_is_named_at_once(service: str) -> None:
-    needs_a_wallet = service in {"engine", "reconciler"}
+    further = {WALLET, CERTIFICATE} if service in {"engine", "reconciler"} else set()
 
-    assert names(refusal(service, {})) == {"MESH_SECRET", "MONGODB_URI", KEYS} | ({WALLET} if needs_a_wallet else set())
+    assert names(refusal(service, {})) == {"MESH_SECRET", "MONGODB_URI", KEYS} | further
+
+
+def test_the_signer_needs_a_wallet_and_a_certificate_and_nothing_else() -> None:
+    assert names(refusal("signer", {})) == {"SIGNER_CONFIG or PROXY_WALLET", CERTIFICATE}
 
 
 @pytest.mark.parametrize(
@@ -83,7 +92,7 @@ def test_what_settings_mean_together_is_named_beside_what_each_lacks(tmp_path: P
         "LOG_LEVEL",
         "MESH_SECRET",
         "JWT_KEYS_DIR",
-        "MESH_CA_FILE, MESH_CERT_FILE, MESH_KEY_FILE",
+        CERTIFICATE,
         WALLET,
     }
 
@@ -94,34 +103,80 @@ def test_certificates_that_are_not_there_are_named(tmp_path: Path) -> None:
     assert names(refusal("gateway", SOUND | files)) == set(files)
 
 
-@pytest.mark.parametrize("service", ["engine", "reconciler"])
-def test_a_key_file_that_others_may_read_is_refused(service: str, tmp_path: Path) -> None:
-    wallet, key_file = Account.create(), tmp_path / "key"
+def certified(folder: Path, name: str) -> dict[str, str]:
+    now = datetime.now(UTC)
+    return certificate_settings(Authority.made(now).issue(name, folder, now, environment="test"))
+
+
+def a_key(folder: Path, mode: int = 0o600) -> tuple[str, Path]:
+    """A wallet's address, and the file of its key."""
+    wallet, key_file = Account.create(), folder / "key"
+    key_file.touch(mode=mode)
+    key_file.chmod(mode)
     key_file.write_text(wallet.key.hex())
-    key_file.chmod(0o644)
+    return wallet.address, key_file
 
-    lines = refusal(service, SOUND | {"PROXY_WALLET": wallet.address, "PRIVATE_KEY_FILE": str(key_file)})
 
-    assert lines == [f"PRIVATE_KEY_FILE: {key_file}: must be a file that only its owner can read (chmod 600)"]
+def test_a_key_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    wallet, key_file = a_key(tmp_path, 0o644)
+
+    lines = refusal(
+        "signer", certified(tmp_path, "signer") | {"PROXY_WALLET": wallet, "PRIVATE_KEY_FILE": str(key_file)}
+    )
+
+    assert lines == [f"{key_file}: must be a file that only its owner can read (chmod 600)"]
 
 
 def test_the_key_of_another_wallet_is_refused(tmp_path: Path) -> None:
-    key_file = tmp_path / "key"
-    key_file.touch(mode=0o600)
-    key_file.write_text(Account.create().key.hex())
+    _, key_file = a_key(tmp_path)
+    own = {"PROXY_WALLET": Account.create().address, "PRIVATE_KEY_FILE": str(key_file)}
 
-    lines = refusal("engine", SOUND | {"PROXY_WALLET": Account.create().address, "PRIVATE_KEY_FILE": str(key_file)})
+    (line,) = refusal("signer", certified(tmp_path, "signer") | own)
 
-    assert len(lines) == 1
-    assert "its key file holds the key of 0x" in lines[0]
+    assert "expected its own key, found the key of 0x" in line
+
+
+def test_every_problem_of_the_signers_file_is_named(tmp_path: Path) -> None:
+    wallet, key_file = a_key(tmp_path)
+    file = tmp_path / "signer.toml"
+    file.write_text(
+        f'[[wallets]]\nwallet = "{wallet}"\nkey_file = "{key_file}"\nkms_key = "alias/x"\n'
+        '[[wallets]]\nwallet = "0x1"\nkeystore_file = "k"\nmax_order_usd = 1\nmax_orders_per_second = 0\n'
+    )
+
+    lines = refusal("signer", certified(tmp_path, "signer") | {"SIGNER_CONFIG": str(file)})
+
+    assert {line.split(": ")[1] for line in lines} == {
+        "wallets.0",
+        "wallets.1.wallet",
+        "wallets.1.max_order_usd",
+        "wallets.1.max_orders_per_second",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "PRIVATE_KEY_FILE, KEYSTORE_FILE, KMS_KEY_ID: one of them is required with PROXY_WALLET"),
+        ({"PRIVATE_KEY_FILE": "k", "KMS_KEY_ID": "x"}, "PRIVATE_KEY_FILE, KEYSTORE_FILE, KMS_KEY_ID: one of them"),
+        ({"KEYSTORE_FILE": "k"}, "KEYSTORE_FILE, KEYSTORE_PASSPHRASE_FILE: both or none"),
+    ],
+    ids=["no key", "two keys", "a keystore without its passphrase"],
+)
+def test_a_wallet_has_one_key_in_one_place(given: dict[str, str], said: str, tmp_path: Path) -> None:
+    (line,) = refusal("signer", certified(tmp_path, "signer") | {"PROXY_WALLET": Account.create().address} | given)
+
+    assert line.startswith(said)
 
 
 @pytest.mark.parametrize("service", ["monitor", "engine", "reconciler"])
 def test_every_problem_of_a_configuration_file_is_named(service: str, tmp_path: Path) -> None:
     file = tmp_path / "accounts.toml"
-    file.write_text('[[accounts]]\nwallet = "0x1"\n[[accounts.follows]]\nleader = "nobody"\nratio_bsp = 1\n')
+    file.write_text(
+        '[[accounts]]\nwallet = "0x1"\nkey_file = "k"\n[[accounts.follows]]\nleader = "nobody"\nratio_bsp = 1\n'
+    )
 
-    lines = refusal(service, SOUND | {"POLYCOPY_CONFIG": str(file)})
+    lines = refusal(service, SOUND | certified(tmp_path, service) | {"POLYCOPY_CONFIG": str(file)})
 
     assert names(lines) == {"POLYCOPY_CONFIG"}
     assert {line.split(": ")[1] for line in lines} >= {

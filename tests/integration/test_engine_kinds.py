@@ -100,8 +100,9 @@ async def a_desk(venue: Venue, kind: Kind, token: str) -> AsyncGenerator[Desk]:
     owner, clock, endpoints = an_owner(venue, kind), SystemClock(), endpoints_of(venue)
     stores = MemoryStores(clock.now)
     account = Account(owner.wallet.lower(), owner.wallet, owner.wallet, kind.value, owner.wallet.lower())
-    wallet = held(account, KeyFileSigner(bytes(owner.key.key), 137, owner.wallet))
-    clob = ClobRest(endpoints, wallet.signer, clock, stores.dead_letters, kind.value)
+    signer = KeyFileSigner(bytes(owner.key.key), 137, owner.wallet)
+    wallet = held(account, signer.address)
+    clob = ClobRest(endpoints, signer, clock, stores.dead_letters, kind.value)
     markets, chain = GammaMarkets(endpoints, clock, stores.dead_letters), Web3Chain(endpoints)
     market = await markets.by_token(token)
     assert market is not None
@@ -109,7 +110,7 @@ async def a_desk(venue: Venue, kind: Kind, token: str) -> AsyncGenerator[Desk]:
     await stores.follows.create(a_follow(wallet.account.account_id))
     now = clock.now()
     await stores.results.add(ReconciliationResult("r", wallet.account.account_id, now, now, 0, (), 0, True))
-    ports = Ports(stores, clob, markets, chain, wallet.signer, clock)
+    ports = Ports(stores, clob, markets, chain, signer, clock)
     worker = assemble(
         ports,
         wallet.account.account_id,

@@ -9,7 +9,7 @@ from services.common.domain.follow import FollowState, follow_id
 from tests.builders import NOON
 
 WALLET, OTHER, LEADER = "0x" + "A" * 40, "0x" + "b" * 40, "0x" + "C" * 40
-ACCOUNT = '[[accounts]]\nwallet = "{}"\nkey_file = "key"\n'
+ACCOUNT = '[[accounts]]\nwallet = "{}"\n'
 FOLLOW = '[[accounts.follows]]\nleader = "{}"\nratio_bps = {}\n'
 
 
@@ -69,7 +69,7 @@ def test_two_accounts_may_follow_one_leader_but_not_be_one_wallet(tmp_path: Path
         (ACCOUNT.format(WALLET) + "signature_type = 4", "accounts[0].signature_type"),
         (ACCOUNT.format(WALLET) + 'private_key = "0x1"', "accounts[0].private_key"),
         (ACCOUNT.format(WALLET) + FOLLOW.format(LEADER[:-1], 1), "accounts[0].follows[0].leader"),
-        (f'[[accounts]]\nwallet = "{WALLET}"', "accounts[0].key_file"),
+        (f'[[accounts]]\nwallet = "{WALLET}"\nkey_file = "key"', "accounts[0].key_file"),
     ],
 )
 def test_what_cannot_be_an_account_is_refused_by_its_path(tmp_path: Path, text: str, path: str):

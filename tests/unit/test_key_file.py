@@ -9,7 +9,7 @@ from services.common.domain.intent import OrderFields
 from services.common.domain.market import Side
 from services.common.polymarket.eip712 import order_digest
 from services.common.ports.signer import SignerRefused
-from services.common.signing.key_file import KeyFileRejected, KeyFileSigner
+from services.common.signing.key_file import KeyFileSigner, KeyRejected
 
 KEY = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
@@ -115,7 +115,7 @@ async def test_a_contract_wallet_is_signed_for_only_where_it_is_named(key_file, 
 def test_a_key_that_others_can_touch_is_not_read(key_file, mode):
     key_file.chmod(mode)
 
-    with pytest.raises(KeyFileRejected, match="chmod 600"):
+    with pytest.raises(KeyRejected, match="chmod 600"):
         KeyFileSigner.read(key_file, 137)
 
 
@@ -123,14 +123,14 @@ def test_a_key_that_others_can_touch_is_not_read(key_file, mode):
 def test_what_is_no_key_is_refused_without_being_quoted(key_file, held):
     key_file.write_text(held)
 
-    with pytest.raises(KeyFileRejected) as caught:
+    with pytest.raises(KeyRejected) as caught:
         KeyFileSigner.read(key_file, 137)
 
     assert not held or held not in str(caught.value)
 
 
 def test_a_missing_file_is_refused_by_name(tmp_path):
-    with pytest.raises(KeyFileRejected, match=r"absent\.key"):
+    with pytest.raises(KeyRejected, match=r"absent\.key"):
         KeyFileSigner.read(tmp_path / "absent.key", 137)
 
 

@@ -184,9 +184,7 @@ async def test_a_stored_copy_goes_out_on_the_stream_with_its_trade():
 
 def test_the_first_follows_come_from_the_file_or_from_the_addresses(tmp_path: Path):
     file = tmp_path / "accounts.toml"
-    file.write_text(
-        f'[[accounts]]\nwallet = "{ACCOUNT}"\nkey_file = "k"\n[[accounts.follows]]\nleader = "{LEADER}"\nratio_bps = 7\n'
-    )
+    file.write_text(f'[[accounts]]\nwallet = "{ACCOUNT}"\n[[accounts.follows]]\nleader = "{LEADER}"\nratio_bps = 7\n')
     by_file = named(AccountSettings(polycopy_config=file), NOON)
     by_address = named(
         AccountSettings(proxy_wallet=ACCOUNT.upper().replace("X", "x"), user_addresses=f"{LEADER},{OTHER_LEADER}"), NOON

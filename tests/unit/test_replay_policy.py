@@ -129,7 +129,7 @@ def test_a_file_that_is_no_toml_is_one_line(tmp_path, make, said):
 
 
 def test_limits_of_an_account_are_named_with_its_place(tmp_path):
-    account = '[[accounts]]\nwallet = "0x{}"\nkey_file = "key"\n'
+    account = '[[accounts]]\nwallet = "0x{}"\n'
     file = tmp_path / "accounts.toml"
     file.write_text(account.format("a" * 40) + account.format("b" * 40) + "[accounts.limits]\nnope = 1\n")
 

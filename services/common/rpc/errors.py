@@ -124,6 +124,34 @@ class Away(PolyCopyError):
         self.reason = reason
 
 
+class SignerPolicy(PolyCopyError):
+    """The signer's own policy does not allow it; which rule, what it saw, and what it allows."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = error_pb2.ERROR_REASON_SIGNER_REFUSED
+
+    def __init__(self, rule: str, observed: str, limit: str) -> None:
+        super().__init__(f"the signer refuses: {rule}", {"rule": rule, "observed": observed, "limit": limit})
+
+
+class WalletHalted(PolyCopyError):
+    """The signer signs no order of the wallet; who halted it."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = error_pb2.ERROR_REASON_SIGNER_HALTED
+
+    def __init__(self, by: Sequence[str]) -> None:
+        named = ", ".join(by)
+        super().__init__(f"halted at the signer by {named}", {"haltedBy": named})
+
+
+class SignerUnavailable(Away):
+    """The signer, its key or its memory cannot be used now."""
+
+    def __init__(self) -> None:
+        super().__init__("signer", error_pb2.ERROR_REASON_SERVICE_UNAVAILABLE)
+
+
 def details_of(error: PolyCopyError) -> bytes:
     """The rich status that travels in `grpc-status-details-bin`."""
     info = error_details_pb2.ErrorInfo(domain=DOMAIN, reason=error.reason_name, metadata=error.metadata)

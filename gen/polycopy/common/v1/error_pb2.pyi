@@ -64,6 +64,16 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The limiter's store did not answer, and this call is not made without it."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 25
     """Something broke here; the log says what."""
+    ERROR_REASON_SIGNER_REFUSED: _ErrorReason.ValueType  # 26
+    """The signer's own policy does not allow the order.
+
+    Example metadata: {"rule": "amount", "observed": "310000000", "limit": "250000000"}
+    """
+    ERROR_REASON_SIGNER_HALTED: _ErrorReason.ValueType  # 27
+    """The wallet is halted at the signer.
+
+    Example metadata: {"haltedBy": "ops"}
+    """
     ERROR_REASON_TRADE_TIME: _ErrorReason.ValueType  # 100
     """The leader's trade is too old, from before the follow, or from the future.
 
@@ -173,6 +183,16 @@ ERROR_REASON_LIMITER_UNAVAILABLE: ErrorReason.ValueType  # 24
 """The limiter's store did not answer, and this call is not made without it."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 25
 """Something broke here; the log says what."""
+ERROR_REASON_SIGNER_REFUSED: ErrorReason.ValueType  # 26
+"""The signer's own policy does not allow the order.
+
+Example metadata: {"rule": "amount", "observed": "310000000", "limit": "250000000"}
+"""
+ERROR_REASON_SIGNER_HALTED: ErrorReason.ValueType  # 27
+"""The wallet is halted at the signer.
+
+Example metadata: {"haltedBy": "ops"}
+"""
 ERROR_REASON_TRADE_TIME: ErrorReason.ValueType  # 100
 """The leader's trade is too old, from before the follow, or from the future.
 

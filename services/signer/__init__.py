@@ -1,0 +1,1 @@
+"""The signer: holds the wallets' keys, and signs what its own policy allows."""
