@@ -18,7 +18,7 @@ from services.common.domain.market import Book, Fee, Level, Market, Side, Token,
 from services.common.polymarket.environment import PRODUCTION
 from services.common.polymarket.order import order_body
 from services.common.ports.chain import ChainUnavailable, FillLog, Head, OrderStatus, Receipt, Transfer
-from services.common.ports.signer import SignerRefused, Standing
+from services.common.ports.signer import SignerRefused, SignerStanding
 from services.common.ports.venue import Answer, OpenOrder, VenueTrade, VenueUnavailable, Wallet
 from services.common.signing.key_file import KeyFileSigner
 from services.common.store.memory import MemoryStores
@@ -269,7 +269,7 @@ class Pen:
 
     def __init__(self) -> None:
         self.refusing = False
-        self.stands = Standing.READY
+        self.stands = SignerStanding.READY
 
     @property
     def address(self) -> str:
@@ -279,7 +279,7 @@ class Pen:
     def at_hand(self) -> bool:
         return True
 
-    async def standing(self) -> Standing:
+    async def standing(self) -> SignerStanding:
         return self.stands
 
     async def sign_intent(self, copy_id: str, intent: Intent) -> str:

@@ -1,6 +1,7 @@
 """A wallet for paper trading: its key, and the configuration that lets it copy the local venue's leaders."""
 
 import hashlib
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,9 +31,7 @@ max_fee_bps = 500
 """
 
 
-SIGNED = """\
-max_order_usdc = 250
-"""
+SIGNED = {"max_order_usdc": 250, "max_orders_per_second": 50, "max_orders_per_minute": 1_200}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +58,12 @@ def config(wallets: Sequence[PaperWallet], leaders: Sequence[str], limits: str =
     return "\n".join(_account(wallet, leaders, limits) for wallet in wallets)
 
 
-def signing(wallets: Sequence[PaperWallet]) -> str:
-    """The signer's own file (TOML): where each wallet's key is, and what the signer allows it."""
+def signing(wallets: Sequence[PaperWallet], limits: str = LIMITS) -> str:
+    """The signer's own file (TOML): where each wallet's key is, and that the signer allows it what its limits do."""
+    given = tomllib.loads(limits)
+    allowed = "".join(f"{name} = {max(given.get(name, 0), least)}\n" for name, least in SIGNED.items())
     return "\n".join(
-        f'[[wallets]]\nwallet = "{wallet.address}"\nkey_file = "{wallet.key_file}"\n{SIGNED}' for wallet in wallets
+        f'[[wallets]]\nwallet = "{wallet.address}"\nkey_file = "{wallet.key_file}"\n{allowed}' for wallet in wallets
     )
 
 

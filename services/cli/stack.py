@@ -133,7 +133,7 @@ class Stack:
         for wallet in self.wallets:
             await self.admin.fund(wallet.address, FUNDS_MICROS)
         self.config_file.write_text(paper.config(self.wallets, leaders, self.options.limits))
-        self.signer_file.write_text(paper.signing(self.wallets))
+        self.signer_file.write_text(paper.signing(self.wallets, self.options.limits))
 
     @property
     def config_file(self) -> Path:

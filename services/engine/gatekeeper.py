@@ -12,7 +12,7 @@ from services.common.domain.recent_order import market_of
 from services.common.domain.trade import LeaderTrade
 from services.common.domain.verdict import Verdict
 from services.common.ports.clock import Clock
-from services.common.ports.signer import Standing
+from services.common.ports.signer import SignerStanding
 from services.common.ports.stores import Stores, StoreUnavailable
 from services.engine import gate
 from services.engine.breaker import Breaker
@@ -107,8 +107,8 @@ class Gatekeeper:
             head_at=around.head.at if around.head else None,
             endpoints_agree=around.head is not None,
             exchange_known=self._exchange_known,
-            signer_ready=None if signer is None else signer is Standing.READY,
-            signer_note="" if signer in {None, Standing.READY} else str(signer),
+            signer_ready=None if signer is None else signer is SignerStanding.READY,
+            signer_note="" if signer in {None, SignerStanding.READY} else str(signer),
             venue_open=not self._breaker.is_open,
             venue_note="breaker_open" if self._breaker.is_open else "",
             closed_only=False,

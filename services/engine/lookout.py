@@ -10,7 +10,7 @@ import structlog
 
 from services.common.ports.chain import Chain, ChainUnavailable, Head
 from services.common.ports.clock import Clock
-from services.common.ports.signer import Signer, SignerAway, Standing
+from services.common.ports.signer import Signer, SignerAway, SignerStanding
 from services.common.ports.stores import Stores, StoreUnavailable
 from services.common.ports.venue import Clob, VenueUnavailable
 from services.engine.breaker import Breaker
@@ -31,7 +31,7 @@ class Surroundings:
     database_skew: timedelta | None = None
     venue_skew: timedelta | None = None
     head: Head | None = None
-    signer: Standing | None = None
+    signer: SignerStanding | None = None
 
 
 class Lookout:
@@ -69,12 +69,12 @@ class Lookout:
 
     async def signer_answers(self) -> None:
         """Raises `SignerAway` while the signer does not answer; one that is halted does."""
-        if self.signer(await self.around()) in {None, Standing.AWAY}:
+        if self.signer(await self.around()) in {None, SignerStanding.AWAY}:
             raise SignerAway("the signer does not answer")
 
-    def signer(self, around: Surroundings) -> Standing | None:
+    def signer(self, around: Surroundings) -> SignerStanding | None:
         """What the signer said of itself last; that it is away is known without asking."""
-        return around.signer if self._signer.at_hand else Standing.AWAY
+        return around.signer if self._signer.at_hand else SignerStanding.AWAY
 
     def now(self) -> datetime:
         """The database's clock, as far as it is known."""

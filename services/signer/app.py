@@ -67,7 +67,9 @@ async def _hold(table: WalletTable, settings: SignerSettings, desk: Desk) -> Non
     venue = venue_of(settings)
     key = await table.key()
     table.checked(key)
-    desk.hold(Held(checksum_address(table.wallet), table.rules(key, venue), KeySigner(key, venue.chain_id, table.wallet)))
+    desk.hold(
+        Held(checksum_address(table.wallet), table.rules(key, venue), KeySigner(key, venue.chain_id, table.wallet))
+    )
 
 
 async def _forget(memory: Memory, clock: SystemClock) -> None:

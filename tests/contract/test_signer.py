@@ -12,7 +12,7 @@ from coincurve import PublicKey
 from services.common.domain.intent import Intent
 from services.common.polymarket.eip712 import auth_digest, order_digest
 from services.common.polymarket.environment import PRODUCTION
-from services.common.ports.signer import Signer, SignerRefused, Standing
+from services.common.ports.signer import Signer, SignerRefused, SignerStanding
 from services.common.signing.key import LocalKey, address_of
 from services.common.signing.key_file import KeyFileSigner
 from services.common.signing.key_signer import KeySigner
@@ -130,7 +130,7 @@ async def test_it_signs_for_the_credentials_of_its_wallet(signer: Signer):
 
 
 async def test_it_says_that_it_would_sign(signer: Signer):
-    assert await signer.standing() is Standing.READY
+    assert await signer.standing() is SignerStanding.READY
     assert signer.at_hand
 
 

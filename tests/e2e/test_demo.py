@@ -17,7 +17,7 @@ from tests.polycopy_process import Polycopy, polycopy
 
 pytestmark = [pytest.mark.xdist_group("demo"), pytest.mark.timeout(300)]
 
-SERVICES = ("monitor", "engine", "reconciler", "gateway")
+SERVICES = ("signer", "monitor", "engine", "reconciler", "gateway")
 REASONS = {guard.__name__ for guard in GUARDS} | {"nothing_held"}
 Line = dict[str, Any]
 

@@ -147,10 +147,10 @@ def test_every_problem_of_the_signers_file_is_named(tmp_path: Path) -> None:
     lines = refusal("signer", certified(tmp_path, "signer") | {"SIGNER_CONFIG": str(file)})
 
     assert {line.split(": ")[1] for line in lines} == {
-        "wallets.0",
-        "wallets.1.wallet",
-        "wallets.1.max_order_usd",
-        "wallets.1.max_orders_per_second",
+        "wallets[0]",
+        "wallets[1].wallet",
+        "wallets[1].max_order_usd",
+        "wallets[1].max_orders_per_second",
     }
 
 

@@ -13,7 +13,7 @@ from grpc import aio
 from polycopy.signer.v1 import signer_pb2 as pb
 from polycopy.signer.v1 import signer_pb2_grpc
 
-from services.common.ports.signer import SignerAway, SignerHalted, SignerRefused, Standing
+from services.common.ports.signer import SignerAway, SignerHalted, SignerRefused, SignerStanding
 from services.common.rpc.authority import PEERS
 from services.common.rpc.errors import error_info
 from services.common.rpc.remote_signer import RemoteSigner, write_intent
@@ -183,14 +183,14 @@ async def test_a_halt_outlives_the_process_and_is_ended_by_who_made_it(tmp_path:
         await connection.halt(WALLET)
         await connection.halt(WALLET)
     async with world.running(), world.signer() as signer, world.connected() as connection:
-        assert await signer.standing() is Standing.HALTED
+        assert await signer.standing() is SignerStanding.HALTED
         with pytest.raises(SignerHalted):
             await signer.sign_intent("copy", intent())
         assert await signer.sign_auth(int(NOON.timestamp()), 0)
 
         await connection.resume(WALLET)
 
-        assert await signer.standing() is Standing.READY
+        assert await signer.standing() is SignerStanding.READY
         assert await signer.sign_intent("copy", intent())
 
 
@@ -214,7 +214,7 @@ async def test_a_halt_of_all_is_not_ended_for_one(world: World):
         await ops.halt("")
         with pytest.raises(SignerHalted):
             await ops.resume(WALLET)
-        assert await signer.standing() is Standing.HALTED
+        assert await signer.standing() is SignerStanding.HALTED
         with pytest.raises(SignerRefused, match="no such wallet"):
             await ops.halt("0x" + "12" * 20)
 
@@ -246,8 +246,8 @@ async def test_a_signer_without_this_wallet_or_with_another_key_is_not_ready(wor
         stranger = RemoteSigner(connection, "0x" + "12" * 20, WALLET)
         other = RemoteSigner(connection, WALLET, "0x" + "12" * 20)
 
-        assert await stranger.standing() is Standing.UNKNOWN_WALLET
-        assert await other.standing() is Standing.OTHER_KEY
+        assert await stranger.standing() is SignerStanding.UNKNOWN_WALLET
+        assert await other.standing() is SignerStanding.OTHER_KEY
 
 
 async def test_a_signer_that_ends_is_known_to_be_away_at_once_and_again_when_it_is_back(tmp_path: Path):
@@ -255,10 +255,10 @@ async def test_a_signer_that_ends_is_known_to_be_away_at_once_and_again_when_it_
     async with world.running():
         pass
     async with world.signer() as signer:
-        assert await signer.standing() is Standing.AWAY
+        assert await signer.standing() is SignerStanding.AWAY
         assert not signer.at_hand
         async with world.running():
-            while await signer.standing() is not Standing.READY:
+            while await signer.standing() is not SignerStanding.READY:
                 pass
             assert signer.at_hand
             assert await signer.sign_intent("copy", intent())
@@ -274,7 +274,7 @@ async def test_nothing_is_signed_without_the_memory(tmp_path: Path):
 
         with pytest.raises(SignerAway):
             await signer.sign_intent("copy", intent())
-        assert await signer.standing() is Standing.AWAY
+        assert await signer.standing() is SignerStanding.AWAY
 
 
 def test_one_memory_is_one_signers(tmp_path: Path):

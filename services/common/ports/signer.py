@@ -24,7 +24,7 @@ class SignerAway(SignerRefused):
     code = "signer_away"
 
 
-class Standing(StrEnum):
+class SignerStanding(StrEnum):
     """Whether a signer would sign now. Everything but `READY` keeps new work waiting."""
 
     READY = "ready"
@@ -47,7 +47,7 @@ class Signer(Protocol):
         """Whether it could be asked at this instant, as far as that is known without asking."""
         ...
 
-    async def standing(self) -> Standing:
+    async def standing(self) -> SignerStanding:
         """Whether it would sign; asks it."""
         ...
 

@@ -11,7 +11,7 @@ from polycopy.signer.v1 import signer_pb2_grpc
 
 from services.common.domain.intent import Intent, OrderFields
 from services.common.domain.market import Side
-from services.common.ports.signer import SignerAway, SignerHalted, SignerRefused, Standing
+from services.common.ports.signer import SignerAway, SignerHalted, SignerRefused, SignerStanding
 from services.common.rpc.errors import error_info
 from services.common.rpc.messages import write_instant
 
@@ -83,18 +83,18 @@ class RemoteSigner:
     def at_hand(self) -> bool:
         return self._signer.at_hand
 
-    async def standing(self) -> Standing:
+    async def standing(self) -> SignerStanding:
         try:
             held = (await self._signer.status()).get(self._wallet.lower())
         except SignerRefused:
-            return Standing.AWAY
+            return SignerStanding.AWAY
         if held is None:
-            return Standing.UNKNOWN_WALLET
+            return SignerStanding.UNKNOWN_WALLET
         if not held.key:
-            return Standing.AWAY
+            return SignerStanding.AWAY
         if held.key.lower() != self._key.lower():
-            return Standing.OTHER_KEY
-        return Standing.HALTED if held.halted_by else Standing.READY
+            return SignerStanding.OTHER_KEY
+        return SignerStanding.HALTED if held.halted_by else SignerStanding.READY
 
     async def sign_intent(self, copy_id: str, intent: Intent) -> str:
         request = write_intent(copy_id, intent)

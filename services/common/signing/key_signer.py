@@ -5,7 +5,7 @@ from collections.abc import Callable
 from services.common.domain.intent import Intent, OrderFields
 from services.common.polymarket.deposit_wallet import nested_digest, nested_signature
 from services.common.polymarket.eip712 import UnknownDomain, auth_digest, order_digest
-from services.common.ports.signer import SignerAway, SignerRefused, Standing
+from services.common.ports.signer import SignerAway, SignerRefused, SignerStanding
 from services.common.signing.key import Key, KeyUnavailable
 
 _CONTRACT_WALLETS = range(1, 4)
@@ -33,8 +33,8 @@ class KeySigner:
     def at_hand(self) -> bool:
         return True
 
-    async def standing(self) -> Standing:
-        return Standing.READY
+    async def standing(self) -> SignerStanding:
+        return SignerStanding.READY
 
     async def sign_intent(self, copy_id: str, intent: Intent) -> str:
         if intent.order_hash.lower() != "0x" + _digest(intent.fields).hex():
