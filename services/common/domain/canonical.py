@@ -25,8 +25,9 @@ def _ordered(value: object) -> object:
     kind = type(value)
     if kind is str or kind is bool or value is None:
         return value
-    if kind is int:
-        return value if -EXACT < cast(int, value) < EXACT else str(value)
+    if isinstance(value, int):  # also a kind of its own, as the database answers and as names of a status are
+        plain = int(value)
+        return plain if -EXACT < plain < EXACT else str(plain)
     if isinstance(value, str):  # an enum
         return str(value)
     if isinstance(value, Mapping):
