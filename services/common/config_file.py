@@ -242,10 +242,9 @@ def _too_long(file: Any) -> Iterator[str]:
     """Windows of groups that outlast what a trade may be old: every trade of theirs would come too late."""
     if isinstance(file, PolicyFile):
         yield from _outlasting("policy", file.policy, limits(file.limits))
-        return
-    for place, account in enumerate(cast("ConfigFile", file).accounts):
+    for place, account in enumerate(file.accounts if isinstance(file, ConfigFile) else ()):
         for row, follow in enumerate(account.follows):
-            yield from _outlasting(f"accounts.{place}.follows.{row}", follow, limits(account.limits))
+            yield from _outlasting(f"accounts[{place}].follows[{row}]", follow, limits(account.limits))
 
 
 def _outlasting(path: str, policy: PolicyTable, limited: Limits) -> Iterator[str]:

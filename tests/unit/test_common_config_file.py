@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.common.config_file import ConfigError, read_config
+from services.common.config_file import ConfigError, read_config, read_policy
 from services.common.domain.follow import FollowState, follow_id
 from tests.builders import NOON
 
@@ -76,3 +76,25 @@ def test_what_cannot_be_an_account_is_refused_by_its_path(tmp_path: Path, text: 
     (problem,) = problems(tmp_path, text)
 
     assert problem.startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(("window_ms", "grouping"), [(29_999, "token"), (60_000, "none")])
+def test_a_group_is_waited_for_for_less_time_than_a_trade_may_be_old(
+    tmp_path: Path, window_ms: int, grouping: str
+) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(f'[policy]\ngrouping = "{grouping}"\ngroup_window_ms = {window_ms}\n')
+
+    assert read_policy(file).policy.policy().group_window_ms == window_ms
+
+
+def test_a_group_that_outlasts_its_trades_is_refused_by_its_path(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text('[policy]\ngrouping = "order"\ngroup_window_ms = 30000\n')
+
+    with pytest.raises(ConfigError) as caught:
+        read_policy(file)
+
+    assert caught.value.problems == [
+        "policy.group_window_ms: expected less than limits.max_trade_age_ms, which is 30000"
+    ]
