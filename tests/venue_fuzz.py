@@ -7,10 +7,11 @@ that are no text, digits that are none, bodies cut short.
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import websockets
 
@@ -44,6 +45,10 @@ FIELDS = (
 )  # fmt: skip
 # What an owner of the venue may do to it on purpose is no accident: it would hide all that comes after.
 SPARED = ("/admin/faults", "/admin/clock", "/admin/script")
+# Whoever ends his own key is a stranger ever after, and everything behind the door is left in peace.
+SPARED_CALLS = (("DELETE", "/clob/auth/api-key"),)
+# What is signed for otherwise than by the headers that are drawn here.
+OTHER_KEYS = ("/clob/auth/",)
 
 
 @dataclass(slots=True)
@@ -58,12 +63,13 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request, as it goes over the wire."""
+    """One request, as it goes over the wire; `signed` where its headers are good, so that only what it asks can be refused."""
 
     method: str
     target: str
     headers: tuple[tuple[str, bytes], ...]
     body: bytes
+    signed: bool = False
 
     def wire(self) -> bytes:
         lines = [
@@ -77,19 +83,17 @@ class Request:
 
 @dataclass(slots=True)
 class Fuzz:
-    """Draws requests for the routes of a venue (`/admin/routes`)."""
+    """Draws requests for the routes of a venue (`/admin/routes`). `now_s` is asked for each: what is signed is good for minutes alone."""
 
     seed: int
     routes: list[dict[str, Any]]
     known: Known
-    now_s: int
+    now_s: Callable[[], int]
     random: Random = field(init=False)
 
     def __post_init__(self) -> None:
         self.random = Random(f"fuzz {self.seed}")
-        self.routes = [
-            route for route in self.routes if not route["path"].startswith(SPARED) and route["methods"] != ["WEBSOCKET"]
-        ]
+        self.routes = [route for route in self.routes if _drawn(route)]
 
     def request(self) -> Request:
         """The next one."""
@@ -103,7 +107,10 @@ class Fuzz:
         if method not in ("GET", "HEAD") or self.random.random() < 0.02:
             body = self._body()
         query = "&".join(f"{name}={value}" for name, value in self._query())
-        return Request(method, path + ("?" + query if query else ""), self._headers(method, path, body), body)
+        headers, signed = self._headers(method, path, body)
+        # Some ask for a signature of another kind: of the wallet itself, or of a builder's key.
+        signed = signed and method in route["methods"] and not path.startswith(OTHER_KEYS)
+        return Request(method, path + ("?" + query if query else ""), headers, body, signed)
 
     def value(self) -> str:
         """Half of them mean something."""
@@ -119,6 +126,42 @@ class Fuzz:
         if kind < 0.7:
             return [self.json(depth + 1) for _ in range(self.random.randrange(4))]
         return {self.random.choice(FIELDS): self.json(depth + 1) for _ in range(self.random.randrange(1, 8))}
+
+    def frame(self) -> str | bytes:
+        """A client's frame to a socket; now and then the key is good, so that the frames behind it are heard."""
+        kind = self.random.random()
+        if kind < 0.2:
+            return self.random.choice(BODIES)[:60_000]
+        if kind < 0.3:
+            return self.value()
+        named: dict[str, Any] = {
+            "assets_ids": self._names(),
+            "type": self.random.choice(("market", "user", None, 7)),
+            "operation": self.random.choice(("subscribe", "unsubscribe", [], "x")),
+            "auth": self._auth(),
+            "markets": self._names(),
+            "action": self.random.choice(("subscribe", "unsubscribe", 1)),
+            "subscriptions": self._subscriptions(),
+            "custom_feature_enabled": self.json(3),
+        }
+        names = self.random.sample(list(named), self.random.randrange(1, len(named)))
+        return json.dumps({name: named[name] for name in names})
+
+    def _names(self) -> Any:
+        return [self.value() for _ in range(3)] if self.random.random() < 0.5 else self.json(2)
+
+    def _auth(self) -> Any:
+        key = self.known.credentials
+        good = {"apiKey": key.key, "secret": key.secret, "passphrase": key.passphrase}
+        return good if self.random.random() < 0.7 else self.json(2)
+
+    def _subscriptions(self) -> Any:
+        if self.random.random() < 0.3:
+            return self.json(1)
+        topic = self.random.choice(("activity", "comments", "crypto_prices", "equity_prices", self.value()))
+        kind = self.random.choice(("*", "trades", "update", "orders_matched", self.value()))
+        filters = self.random.choice(('{"symbol":"btcusdt"}', '{"event_slug":1}', "", self.value(), self.json(3)))
+        return [{"topic": topic, "type": kind, "filters": filters}]
 
     def _path(self, template: str) -> str:
         parts = template.split("/")
@@ -150,15 +193,16 @@ class Fuzz:
                 target[name] = self.random.choice(HOSTILE_VALUES) if self.random.random() < 0.7 else self.value()
         return json.dumps(found).encode()
 
-    def _headers(self, method: str, path: str, body: bytes) -> tuple[tuple[str, bytes], ...]:
+    def _headers(self, method: str, path: str, body: bytes) -> tuple[tuple[tuple[str, bytes], ...], bool]:
+        """What is sent of them, and whether they prove who sends it."""
         kind = self.random.random()
         if not path.startswith(("/clob", "/relayer")) or kind < 0.2:
-            return ()
-        bare = path.removeprefix("/clob")
+            return (), False
+        bare = unquote(path).removeprefix("/clob")
         headers = {
             name: value.encode()
             for name, value in l2_headers(
-                self.known.credentials, self.known.address, self.now_s, method, bare, body
+                self.known.credentials, self.known.address, self.now_s(), method, bare, body
             ).items()
         }
         if kind < 0.4:
@@ -170,7 +214,16 @@ class Fuzz:
             headers["content-type"] = self.random.choice(
                 (b"text/plain", b"application/json; charset=utf-16", b"\xff", b"multipart/form-data")
             )
-        return tuple(headers.items())
+        return tuple(headers.items()), kind >= 0.4 and path.startswith("/clob")
+
+
+def _drawn(route: dict[str, Any]) -> bool:
+    called = [(method, route["path"]) for method in route["methods"]]
+    return (
+        not route["path"].startswith(SPARED)
+        and called != [("WEBSOCKET", route["path"])]
+        and not set(called) & set(SPARED_CALLS)
+    )
 
 
 def _objects(found: Any) -> Any:
@@ -300,26 +353,6 @@ async def shout(url: str, fuzz: Fuzz, frames: int) -> None:
             try:
                 while left:
                     left -= 1
-                    await socket.send(_frame(fuzz))
+                    await socket.send(fuzz.frame())
             except websockets.ConnectionClosed:
                 continue
-
-
-def _frame(fuzz: Fuzz) -> str | bytes:
-    kind = fuzz.random.random()
-    if kind < 0.2:
-        return fuzz.random.choice(BODIES)[:60_000]
-    if kind < 0.3:
-        return fuzz.value()
-    named: dict[str, Any] = {
-        "assets_ids": fuzz.json(2),
-        "type": fuzz.random.choice(("market", "user", None, 7)),
-        "operation": fuzz.random.choice(("subscribe", "unsubscribe", [], "x")),
-        "auth": fuzz.json(2),
-        "markets": fuzz.json(2),
-        "action": fuzz.random.choice(("subscribe", "unsubscribe", 1)),
-        "subscriptions": fuzz.json(1),
-        "custom_feature_enabled": fuzz.json(3),
-    }
-    names = fuzz.random.sample(list(named), fuzz.random.randrange(1, len(named)))
-    return json.dumps({name: named[name] for name in names})
