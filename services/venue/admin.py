@@ -8,8 +8,9 @@ from eth_utils.address import is_address, to_checksum_address
 from starlette.requests import Request
 from starlette.routing import Route
 
+from services.venue.background import Background
 from services.venue.bank import Bank
-from services.venue.clob.answers import endpoint
+from services.venue.clob.answers import Told, endpoint
 from services.venue.clob.intake import Intake
 from services.venue.clob.parse import read_body
 from services.venue.digits import whole
@@ -23,11 +24,14 @@ from services.venue.refusals import TAKER_DECIMALS, Refusal
 class Admin:
     """Health, the journal, and money for a wallet."""
 
-    def __init__(self, exchange: Exchange, bank: Bank, journal: Journal, intake: Intake) -> None:
+    def __init__(
+        self, exchange: Exchange, bank: Bank, journal: Journal, intake: Intake, background: Background
+    ) -> None:
         self._exchange = exchange
         self._bank = bank
         self._journal = journal
         self._intake = intake
+        self._background = background
         self._mined = 0
         exchange.subscribe(self._hear)
 
@@ -42,9 +46,11 @@ class Admin:
         ]
 
     async def health(self, _: Request) -> Any:
-        """`mined` counts the trades that reached the chain since the start."""
+        """`mined` counts the trades that reached the chain since the start. 500 once something has ended that should run for ever."""
         exchange = self._exchange
         counts = {"markets": len(exchange.markets), "trades": len(exchange.trades), "mined": self._mined}
+        if self._background.ended:
+            raise Told({"status": "broken", "ended": self._background.ended, **counts}, 500)
         return {"status": "ok", **counts}
 
     def _hear(self, event: Event) -> None:

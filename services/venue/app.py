@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,8 +12,10 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from services.venue.admin import Admin
+from services.venue.background import Background
 from services.venue.bank import Bank
 from services.venue.blocks import Blocks, tell_time
+from services.venue.bodies import Bounded
 from services.venue.builder_keys import BuilderKeys
 from services.venue.clob.door import Clob
 from services.venue.clob.gate import Gate
@@ -99,28 +100,31 @@ class Venue:
     journal: Journal
     node: Node
     clob: Clob
+    background: Background
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         """Settle what is matched, and expire what is over."""
-        work = [
-            asyncio.create_task(self.settlement.run()),
-            asyncio.create_task(self.clock.run()),
-            asyncio.create_task(self.exchange.settle()),
-            asyncio.create_task(self._expire()),
-            asyncio.create_task(self.expiry.run()),
-            *([asyncio.create_task(self.blocks.run())] if self.blocks else []),
-        ]
+        work = self.background
+        for name, lasting in (
+            ("settlement", self.settlement.run()),
+            ("clock", self.clock.run()),
+            ("exchange", self.exchange.settle()),
+            ("expiry by the second", self._expire()),
+            ("expiry by date", self.expiry.run()),
+        ):
+            work.start(name, lasting)
+        if self.blocks:
+            work.start("blocks", self.blocks.run())
         try:
             yield
         finally:
             await self.company.close()
             if self.stage:
                 await self.stage.player.close()
+            work.close_soon()
             await self.settlement.close()
-            for task in work[1:]:
-                task.cancel()
-            await asyncio.gather(*work, return_exceptions=True)
+            await work.close()
             await self.node.close()
             self.journal.close()
 
@@ -168,12 +172,14 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
         stage = Stage(options.tape, taped, exchange, bank, journal, clock, options.seed, options.tape_speed)
         names |= stage.names()
     credentials = Credentials(options.seed)
-    surfaces = Surfaces(exchange, node, names, now_ms, data_lag_ms=options.data_lag_ms)
-    gate, limits = Gate(credentials, BuilderKeys(options.seed, now_ms), now_ms), Limits(now_ms, options.limits)
+    surfaces = Surfaces(exchange, node, names, now_ms, journal.note, data_lag_ms=options.data_lag_ms)
+    gate = Gate(credentials, BuilderKeys(options.seed, now_ms), now_ms)
+    limits = Limits(now_ms, journal.note, options.limits)
     deployments = Deployments(node)
     clob = Clob(exchange, gate, journal, Prices(exchange, node), clock, limits, company.names, deployments)
     relay = Relay(node, deployments, options.seed, now_ms, wallets.read)
-    admin = Admin(exchange, bank, journal, clob.intake)
+    background = Background()
+    admin = Admin(exchange, bank, journal, clob.intake, background)
     market, user, rtds = MarketChannel(exchange, clock), UserChannel(exchange, credentials), surfaces.rtds
     routes = [
         *clob.routes(),
@@ -189,6 +195,6 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
         *(stage.routes() if stage else []),
         *Relayer(relay, RelayerKeys(options.seed, gate.builders), deployments).routes(),
     ]
-    limited = Throttle(Starlette(routes=[*routes, directory(routes)]), limits)
+    limited = Throttle(Bounded(Starlette(routes=[*routes, directory(routes)])), limits)
     app = SocketFaults(HttpFaults(limited, faults, now_ms), faults)
-    return Venue(app, clock, expiry, blocks, company, stage, exchange, settlement, journal, node, clob)
+    return Venue(app, clock, expiry, blocks, company, stage, exchange, settlement, journal, node, clob, background)

@@ -38,7 +38,8 @@ class Clock:
         yield
 
     async def run(self) -> None:
-        """Keep time going until cancelled."""
+        """Keep time going until cancelled: the machine's goes by itself."""
+        await asyncio.Event().wait()
 
 
 class VirtualClock(Clock):

@@ -32,6 +32,8 @@ from services.venue.sockets.connection import Connection, Manners, written
 
 SILENT_MS = 360_000
 PRICES_EVERY_S = 1.0
+MOST_SUBSCRIPTIONS = 2_000
+LONGEST_FILTERS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Subscription:
 
 
 class Refused(Exception):
-    """A subscription frame with a topic, type or filter that RTDS does not know: nothing of it takes effect."""
+    """A subscription frame with a topic, type or filter that RTDS does not know, or one too many: nothing of it takes effect."""
 
 
 @dataclass(eq=False)
@@ -57,6 +59,15 @@ class Listener:
     connection: Connection
     connection_id: str
     wanted: set[Subscription] = field(default_factory=set[Subscription])
+
+    def wanted_after(self, action: str, named: set[Subscription]) -> set[Subscription]:
+        """What is wanted once these are taken on, or given up. Raises Refused."""
+        if action == "unsubscribe":
+            return self.wanted - named
+        both = self.wanted | named
+        if len(both) > MOST_SUBSCRIPTIONS:
+            raise Refused(f"too many subscriptions: at most {MOST_SUBSCRIPTIONS} in one connection")
+        return both
 
     def offer(self, topic: str, kind: str, payload: Row, now_ms: int) -> None:
         """Send a frame, if it is wanted and the listener still pings."""
@@ -110,18 +121,15 @@ class Rtds:
         name = base64.b64encode(secrets.token_bytes(12)).decode()  # chance: a name
         listener = Listener(Connection(socket, self.manners), name)
         self._listeners.add(listener)
-        pricing = asyncio.create_task(self._price(listener))
 
         def heard(text: str) -> bool:
             self._obey(listener, text)
             return True
 
         try:
-            await listener.connection.serve(heard)
+            await listener.connection.serve(heard, self._price(listener))
         finally:
             self._listeners.discard(listener)
-            pricing.cancel()
-            await asyncio.gather(pricing, return_exceptions=True)
 
     async def _price(self, listener: Listener) -> None:
         while True:
@@ -134,15 +142,13 @@ class Rtds:
     def _obey(self, listener: Listener, text: str) -> None:
         try:
             action, subscriptions = read_subscriptions(text)
+            wanted = listener.wanted_after(action, subscriptions)
         except Refused as refused:
             message = {"message": str(refused), "connectionId": listener.connection_id, "statusCode": 400}
             listener.connection.send_text(written({"body": message, "statusCode": 400}))
             return
-        if action == "unsubscribe":
-            listener.wanted -= subscriptions
-            return
-        fresh, now_ms = subscriptions - listener.wanted, self._now_ms()
-        listener.wanted |= subscriptions
+        fresh, now_ms = wanted - listener.wanted, self._now_ms()
+        listener.wanted = wanted
         for topic in {one.topic for one in fresh}:
             for payload in snapshots(topic, now_ms):
                 listener.tell(topic, SNAPSHOT, payload, now_ms)
@@ -170,7 +176,7 @@ def _subscription(one: Any) -> Subscription:
 
 
 def _filters(topic: str, text: object) -> tuple[tuple[str, str], ...]:
-    if not isinstance(text, str) or " " in text:
+    if not isinstance(text, str) or " " in text or len(text) > LONGEST_FILTERS:
         raise Refused("filters validation failed")
     try:
         found = cast(object, orjson.loads(text))

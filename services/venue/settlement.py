@@ -142,8 +142,11 @@ class Settlement:
         try:
             while not self._closed.is_set():
                 waking = asyncio.create_task(self._wake.wait())
-                await asyncio.wait({waking, closing}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({waking, closing, following}, return_when=asyncio.FIRST_COMPLETED)
                 waking.cancel()
+                if following.done():
+                    # It follows for ever: only an error of ours ends it.
+                    following.result()
                 self._wake.clear()
                 if not self._closed.is_set():
                     await self._turn()

@@ -24,6 +24,7 @@ from services.venue.data.v1_markets import MarketsOne
 from services.venue.data.v2 import VersionTwo
 from services.venue.events import Event, MinedEvent
 from services.venue.exchange import Exchange
+from services.venue.faults.registry import Note
 from services.venue.gamma.routes import Gamma
 from services.venue.node import addresses
 from services.venue.node.client import Node
@@ -63,13 +64,14 @@ class Surfaces:
         node: Node,
         names: Mapping[str, str],
         now_ms: Callable[[], int],
+        note: Note,
         *,
         data_lag_ms: int = 0,
     ) -> None:
         prices = Prices(exchange, node)
         ledger = Ledger(exchange.market_of, exchange.markets, EXCHANGES, INNER)
         self.feed = Feed(ledger, Follower(node, WATCHED), names, now_ms, lag_ms=data_lag_ms)
-        self._answers = Answers(UrlCache(now_ms))
+        self._answers = Answers(UrlCache(now_ms, note), note)
         reader = Reader(self.feed, exchange.markets)
         portfolio = Portfolio(self.feed, exchange.markets, exchange.market_of, prices)
         self._one = VersionOne(reader, portfolio, self._answers, now_ms)

@@ -9,6 +9,7 @@ from services.venue.bank import Bank
 from services.venue.node.client import Node
 from tests.venue_chain import node_process
 from tests.venue_process import Venue, venue_on
+from tests.venue_views import lines
 from tests.venue_web import SHARE, exact, mined, rows, trade, traders
 
 pytestmark = pytest.mark.xdist_group("watched venue")
@@ -94,6 +95,9 @@ async def test_a_cache_is_deaf_to_those_who_want_none_and_told_apart_by_every_qu
         await web.post("/admin/data", json={"cache_ms": 0})
     after = await web.get("/data/v2/activity", params={"user": HEIR})
 
+    # Two were given again: the first of a run leaves a line.
+    cached = [one["url"] for one in await lines(web, "fault") if one["fault"] == "data_cached"]
+    assert cached.count(f"/data/v2/activity?user={HEIR}") == 1
     assert len({one.content for one in found}) == len({one.headers["x-trace-id"] for one in found}) == 1
     assert len(other.json()["data"]) == len(after.json()["data"]) == len(found[0].json()["data"]) + 1
 
@@ -123,9 +127,11 @@ async def test_every_code_of_version_two_can_be_had_with_its_status_and_its_pati
 
     found = {code: await after(code) for code in ("rate_limited", "internal", "request_timeout")}
     found["dependency_unavailable"] = await after("dependency_unavailable")
+    refused = [one["code"] for one in await lines(web, "fault") if one["fault"] == "data_refuse"]
     found["not_found"] = await web.get("/data/v2/nothing")
     found["method_not_allowed"] = await web.post("/data/v2/activity")
 
+    assert refused[-4:] == ["rate_limited", "internal", "request_timeout", "dependency_unavailable"]
     assert {code: answer.json()["code"] for code, answer in found.items()} == {code: code for code in found}
     assert {code: answer.status_code for code, answer in found.items()} == {
         "rate_limited": 429,

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -85,6 +86,27 @@ async def test_an_order_with_an_endless_number_is_refused(web, trader, field):
     refused = await trader.refusal(token, BUY, 10 * SHARE, 50 * CENT, "GTC", **{field: ENDLESS})
 
     assert refused == (400, "Invalid order payload")
+
+
+async def pieces(size: int) -> AsyncIterator[bytes]:
+    for _ in range(size // 65_536):
+        yield b" " * 65_536
+    yield b"[]"
+
+
+@pytest.mark.parametrize("path", ["/clob/order", "/clob/books", "/admin/data", "/relayer/submit"])
+async def test_a_body_beyond_four_mib_is_refused_whoever_sends_it_and_however(web, path):
+    told = await web.post(path, content=b" " * (4 * 1024 * 1024 + 1))
+    streamed = await web.post(path, content=pieces(6 * 1024 * 1024))
+
+    for answer in (told, streamed):
+        assert (answer.status_code, answer.json()) == (413, {"error": "request entity too large"})
+
+
+async def test_a_body_that_comes_in_pieces_is_read_like_another(web):
+    almost = await web.post("/clob/books", content=pieces(4 * 1024 * 1024 - 65_536))
+
+    assert (almost.status_code, almost.json()) == (200, [])
 
 
 async def test_what_is_unknown_is_told_in_json_too(web):

@@ -12,7 +12,7 @@ import pytest
 from tests.venue_chain import BUY
 from tests.venue_strings import ROWS, UNKNOWN, Row, Stage
 from tests.venue_trader import CENT, SHARE, Trader, id_of
-from tests.venue_views import market
+from tests.venue_views import lines, market
 
 pytestmark = pytest.mark.xdist_group("venue strings")
 
@@ -163,6 +163,8 @@ async def test_too_many_requests_are_slowed_down_and_then_refused_by_address(web
     assert (told.status_code, told.json()["code"], told.json()["retryable"]) == (429, "rate_limited", True)
     assert 0 < int(told.headers["Retry-After"]) <= 10
     assert told.headers["x-trace-id"] == told.json()["trace_id"]
+    runs = [(one["fault"], one["who"]) for one in await lines(web, "fault") if one["fault"].startswith("limit_")]
+    assert runs == [("limit_delay", "127.0.0.1"), ("limit_refuse", "127.0.0.1")]
     assert (await web.get("/clob/ok")).status_code == 200
 
 
@@ -181,6 +183,8 @@ async def test_too_many_orders_of_a_signer_are_refused_with_the_headers_of_his_t
     assert batches[0].headers["Poly-RateLimit-Tier"] == tier["tier"] == "Standard"
     assert (refused.status_code, refused.json()) == (429, {"error": "Too Many Requests"})
     assert int(refused.headers["Retry-After"]) == 1
+    runs = [one for one in await lines(web, "fault") if one.get("who") == trader.address]
+    assert [(one["fault"], one["path"]) for one in runs] == [("limit_refuse", "/clob/orders")]
     assert abs(int(refused.headers["Poly-RateLimit-Reset"]) - time.time()) < 10
 
 

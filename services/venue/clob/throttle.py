@@ -17,17 +17,42 @@ from services.venue.clob.gate import Gate
 from services.venue.clob.parse import fields, read_body
 from services.venue.credentials import ApiKey
 from services.venue.data.answers import rate_limited
+from services.venue.faults.registry import Note
 from services.venue.limits import SECOND_MS, TIERS, Admission, Buckets, Mode, Spent, Windows
 from services.venue.refusals import Refusal
 
 TOO_MANY = {"error": "Too Many Requests"}
+# What strikes the same one again before so much time has passed is of one run, of which the first is noted.
+RUN_MS = 10_000
+MOST_RUNS = 1_000
+
+
+class Runs:
+    """Lines of what limits have done to whom."""
+
+    def __init__(self, now_ms: Callable[[], int], note: Note) -> None:
+        self._now_ms = now_ms
+        self._note = note
+        self._last: dict[tuple[str, str], int] = {}
+
+    def strike(self, fault: str, who: str, **noted: Any) -> None:
+        """Note it, unless the same has been done to him a moment ago."""
+        now_ms, run = self._now_ms(), (fault, who)
+        last = self._last.pop(run, None)
+        self._last[run] = now_ms
+        if len(self._last) > MOST_RUNS:
+            del self._last[next(iter(self._last))]
+        if last is None or now_ms - last > RUN_MS:
+            self._note("fault", fault=fault, who=who, **noted)
 
 
 class Limits:
     """The limits of one venue, off until they are turned on; nothing is counted before."""
 
-    def __init__(self, now_ms: Callable[[], int], mode: Mode = Mode.OFF) -> None:
+    def __init__(self, now_ms: Callable[[], int], note: Note, mode: Mode = Mode.OFF) -> None:
         self._now_ms = now_ms
+        self._note = note
+        self._runs = Runs(now_ms, note)
         self._mode = mode
         self._windows = Windows()
         self._buckets = Buckets()
@@ -43,8 +68,14 @@ class Limits:
 
     def admit(self, address: str, method: str, path: str) -> Admission:
         """Whether, and how soon, a request of this address is answered."""
-        asked = address, method, path, self._now_ms()
-        return self._windows.admit(*asked) if self._mode is Mode.ON else Admission()
+        if self._mode is not Mode.ON:
+            return Admission()
+        admission = self._windows.admit(address, method, path, self._now_ms())
+        if admission.retry_ms:
+            self._runs.strike("limit_refuse", address, method=method, path=path, ms=admission.retry_ms)
+        elif admission.delay_ms:
+            self._runs.strike("limit_delay", address, method=method, path=path, ms=admission.delay_ms)
+        return admission
 
     def spend(self, request: Request, key: ApiKey, cost: int, *, cancels: bool) -> None:
         """Count orders or cancels of a signer, and tell him where he stands. Raises `Told` where they are too many."""
@@ -54,6 +85,8 @@ class Limits:
         spent = self._buckets.spend(key.address, cost, self._now_ms(), cancels=cancels, enforced=enforced)
         tell(request, self._headers(spent))
         if enforced and not spent.fits:
+            noted = {"method": request.method, "path": request.url.path, "ms": spent.wait_ms}
+            self._runs.strike("limit_refuse", key.address, **noted)
             raise Told(TOO_MANY, 429, {"Retry-After": _seconds(spent.wait_ms)})
 
     def owe(self, request: Request, key: ApiKey, cost: int) -> None:
@@ -73,7 +106,7 @@ class Limits:
         if tier not in TIERS:
             raise Refusal(f"tier: expected one of {', '.join(TIERS)}")
         if mode != self._mode:
-            self._windows, self._buckets = Windows(), Buckets()
+            self._windows, self._buckets, self._runs = Windows(), Buckets(), Runs(self._now_ms, self._note)
         self._mode = Mode(mode)
         if signer:
             self._buckets.assign(str(signer), tier)

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from services.venue.data.cache import UrlCache
 from services.venue.data.query import Arguments, BadQuery, joined
+from services.venue.faults.registry import Note
 from services.venue.node.errors import RpcError
 
 WITHIN_S = 10.0
@@ -61,18 +62,20 @@ class Refusals:
     path: str = ""
     times: int = 0
 
-    def strike(self, path: str) -> None:
-        """Raises Failed where it is this request's turn."""
+    def strike(self, path: str) -> bool:
+        """Whether it is this request's turn."""
         if self.times > 0 and path.startswith(self.path):
             self.times -= 1
-            raise Failed(self.code)
+            return True
+        return False
 
 
 class Answers:
     """Makes endpoints of handlers. `retired` says that version 1 is no more."""
 
-    def __init__(self, cache: UrlCache) -> None:
+    def __init__(self, cache: UrlCache, note: Note) -> None:
         self.cache = cache
+        self._note = note
         self.refusals = Refusals()
         self.retired = False
 
@@ -125,8 +128,13 @@ class Answers:
         if self.retired:
             raise Failed("not_found")
 
+    def _refuse(self, path: str) -> None:
+        if self.refusals.strike(path):
+            self._note("fault", fault="data_refuse", path=path, code=self.refusals.code)
+            raise Failed(self.refusals.code)
+
     async def _handled(self, handler: Handler, request: Request) -> Any:
-        self.refusals.strike(request.url.path.removeprefix(request.scope.get("root_path", "")))
+        self._refuse(request.url.path.removeprefix(request.scope.get("root_path", "")))
         arguments = Arguments(joined(request.query_params.multi_items()))
         try:
             async with asyncio.timeout(WITHIN_S):

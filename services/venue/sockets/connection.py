@@ -6,7 +6,7 @@ Silence is measured in the machine's time, also where the venue's is virtual: th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
@@ -15,12 +15,18 @@ import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 QUEUED_FRAMES = 5_000
+LONGEST_ID = 100
 DONE = 1000
 TOO_SLOW = 1013
+TOO_MUCH = 1008
 RESET = "venue.reset"
 
 Frame = dict[str, Any]
 Heard = Callable[[str], bool]
+
+
+class TooMuch(Exception):
+    """A client who wants more than is kept for one; he is told so with the end of his connection (1008)."""
 
 
 @dataclass(slots=True)
@@ -45,6 +51,7 @@ class Connection:
         self._queue: asyncio.Queue[str] = asyncio.Queue(manners.queued)
         self._overrun = asyncio.Event()
         self._pinged = asyncio.Event()
+        self._refused = ""
         self.silent = False
 
     def send(self, frame: Any) -> None:
@@ -57,20 +64,24 @@ class Connection:
         except asyncio.QueueFull:
             self._overrun.set()
 
-    async def serve(self, heard: Heard) -> None:
-        """Until the client leaves, is silent for too long, reads too slowly, or `heard` says no to a text of his."""
-        parts: list[asyncio.Task[Any]] = [
-            asyncio.create_task(self._hear(heard)),
-            asyncio.create_task(self._speak()),
-            asyncio.create_task(self._overrun.wait()),
-            asyncio.create_task(self._listen_for_pings()),
+    async def serve(self, heard: Heard, *beside: Coroutine[Any, Any, None]) -> None:
+        """Until the client leaves, is silent for too long, reads too slowly, or `heard` says no to a text of his, or `TooMuch`.
+
+        What goes on `beside` ends with it. Raises whatever else ended one of its parts: that is an error of ours.
+        """
+        parts = [
+            asyncio.ensure_future(part)
+            for part in (self._hear(heard), self._speak(), self._overrun.wait(), self._listen_for_pings(), *beside)
         ]
         try:
             await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for part in parts:
                 part.cancel()
-            await asyncio.gather(*parts, return_exceptions=True)
+            ended = await asyncio.gather(*parts, return_exceptions=True)
+        for error in ended:
+            if isinstance(error, Exception):
+                raise error
         if self._socket.client_state is WebSocketState.CONNECTED:
             await self._end()
 
@@ -78,8 +89,10 @@ class Connection:
         if self.silent and RESET in self._socket.scope:
             self._socket.scope[RESET]()
             return
-        with suppress(RuntimeError):
-            await self._socket.close(TOO_SLOW if self._overrun.is_set() else DONE)
+        code = TOO_MUCH if self._refused else TOO_SLOW if self._overrun.is_set() else DONE
+        # The client may have gone in the meantime.
+        with suppress(WebSocketDisconnect, RuntimeError):
+            await self._socket.close(code, self._refused)
 
     async def _hear(self, heard: Heard) -> None:
         while True:
@@ -91,8 +104,15 @@ class Connection:
             if text.upper() == "PING":
                 self._pinged.set()
                 self.send_text(self._manners.pong)
-            elif not heard(text):
+            elif not self._pleases(heard, text):
                 return
+
+    def _pleases(self, heard: Heard, text: str) -> bool:
+        try:
+            return heard(text)
+        except TooMuch as refused:
+            self._refused = str(refused)
+            return False
 
     async def _listen_for_pings(self) -> None:
         while True:
@@ -129,8 +149,16 @@ def read_frame(text: str) -> Frame:
     return cast(Frame, found) if isinstance(found, dict) else {}
 
 
+def kept(wanted: set[str], fresh: set[str], most: int, what: str) -> set[str]:
+    """Both, as long as that is no more than is kept for one client. Raises `TooMuch`."""
+    both = wanted | fresh
+    if len(both) > most:
+        raise TooMuch(f"too many {what}: at most {most} in one connection")
+    return both
+
+
 def named(frame: Frame, name: str) -> list[str]:
-    """The texts of a list in a frame, each once; what is no text is passed over."""
+    """The texts of a list in a frame, each once; what is no text, or longer than any id, is passed over."""
     wanted = frame.get(name)
     listed = cast(list[object], wanted) if isinstance(wanted, list) else []
-    return list(dict.fromkeys(one for one in listed if isinstance(one, str)))
+    return list(dict.fromkeys(one for one in listed if isinstance(one, str) and len(one) <= LONGEST_ID))

@@ -15,9 +15,11 @@ from services.venue.events import BookEvent, Event, MarketEvent, MarketNews, Sen
 from services.venue.exchange import Exchange
 from services.venue.model import TradeStatus
 from services.venue.sockets import market_frames
-from services.venue.sockets.connection import Connection, Frame, Manners, named, read_frame, written
+from services.venue.sockets.connection import Connection, Frame, Manners, kept, named, read_frame, written
 
 SILENT_MS = 125_000
+# Names of tokens that one client may have subscribed to, also those of none: far more than the venue has.
+MOST_TOKENS = 20_000
 
 
 @dataclass(eq=False)
@@ -68,6 +70,7 @@ class MarketChannel:
         # The flag is taken also from a frame that names nothing new: so clients change it.
         if isinstance(frame.get("custom_feature_enabled"), bool):
             subscriber.custom = frame["custom_feature_enabled"]
+        kept(subscriber.tokens, set(tokens), MOST_TOKENS, "tokens")
         fresh = [token for token in tokens if token not in subscriber.tokens]
         books = self._join(subscriber, fresh)
         if frame.get("type") == "market" and books:

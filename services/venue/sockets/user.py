@@ -14,9 +14,10 @@ from services.venue.clob import shapes
 from services.venue.credentials import Credentials
 from services.venue.events import Event, OrderEvent, TradeEvent
 from services.venue.exchange import Exchange
-from services.venue.sockets.connection import Connection, Frame, Manners, named, read_frame
+from services.venue.sockets.connection import Connection, Frame, Manners, kept, named, read_frame
 
 SILENT_MS = 125_000
+MOST_MARKETS = 10_000
 
 
 @dataclass(eq=False)
@@ -61,7 +62,7 @@ class UserChannel:
         if frame.get("operation") == "unsubscribe":
             owner.markets -= markets
             return True
-        owner.markets |= markets
+        owner.markets = kept(owner.markets, markets, MOST_MARKETS, "markets")
         auth = frame.get("auth")
         if not isinstance(auth, dict):
             return bool(owner.wallets)

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from services.venue.background import watched
 from services.venue.clock import Clock
 from services.venue.exchange import Exchange
 from services.venue.model import MICRO, Market, Order, OrderStatus, OrderType, Placement, Side
@@ -56,7 +57,7 @@ class Player:
 
     def start(self) -> None:
         """Begin now: the first entry happens at once."""
-        self._task = asyncio.create_task(self._play())
+        self._task = watched(asyncio.create_task(self._play()), "tape")
 
     async def close(self) -> None:
         if self._task is not None:

@@ -7,6 +7,7 @@ from random import Random
 
 from starlette.routing import Route
 
+from services.venue.background import watched
 from services.venue.bank import Bank, Funding
 from services.venue.clock import Clock
 from services.venue.exchange import Exchange
@@ -79,7 +80,7 @@ class Company:
         for one in everyone:
             await self._exchange.wallets.read(one.address)
         self._makers.quote()
-        self._refilling = asyncio.create_task(self._makers.run())
+        self._refilling = watched(asyncio.create_task(self._makers.run()), "makers")
         await self._trade_before(history)
         await self._crowd.trade()
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from services.venue.background import watched
 from services.venue.clock import Clock
 from services.venue.traders.demo import demo
 from services.venue.traders.steps import Action, Step
@@ -85,7 +86,7 @@ class Runner:
         self._placed = []
         self._started_at_ms = self._clock.now_ms() + int(delay_s * 1_000)
         self._ended_at_ms = 0
-        self._task = asyncio.create_task(self._play())
+        self._task = watched(asyncio.create_task(self._play()), f"script {name}")
 
     async def close(self) -> None:
         if self._task is not None:
