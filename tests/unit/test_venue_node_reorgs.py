@@ -7,15 +7,20 @@ import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from services.venue.node import addresses, genesis, pool
+from services.venue.app import FAULTS as VENUES
+from services.venue.faults.file import read_file
+from services.venue.faults.kinds import FATES
+from services.venue.node import addresses, faults, genesis, pool
 from services.venue.node.admin import Admin
 from services.venue.node.block import Block
 from services.venue.node.errors import InvalidParams, Refused
 from services.venue.node.evm import Chain, Retention
 from services.venue.node.faults import RpcFaults
+from services.venue.node.forks import Forks
 from services.venue.node.ledger import NOBODY, Holder, Key, Ledger, Value, nothing
 from services.venue.node.methods import Methods
 from services.venue.node.miner import Miner
+from services.venue.node.reorgs import Fate
 from services.venue.node.subscriptions import Subscriptions
 
 NOW = 1_790_000_000
@@ -27,7 +32,9 @@ class Node:
 
     def __init__(self, retention: Retention = Retention()) -> None:  # noqa: B008
         self.miner = Miner(Chain(genesis.accounts(), NOW, retention=retention), block_ms=0, clock=lambda: NOW + 60)
-        self.methods = Methods(self.miner, finality=2, admin=Admin(self.miner, RpcFaults(lambda: 0)))
+        self.faults = RpcFaults(lambda: 0)
+        Forks(self.miner, self.faults)
+        self.methods = Methods(self.miner, finality=2, admin=Admin(self.miner, self.faults))
 
     async def __call__(self, method: str, *arguments: Any) -> Any:
         return await self.methods.answer(method, list(arguments))
@@ -211,6 +218,77 @@ async def test_a_reorg_that_cannot_be_is_refused_and_changes_nothing(node, argum
     with pytest.raises(refusal):
         await node("evm_reorg", *arguments)
     assert await node("eth_getBlockByNumber", "latest") == head
+
+
+async def test_every_reorg_that_is_told_to_be_leaves_a_line(node):
+    await node.pay_each()
+    await node("evm_reorg", 2, {"fate": "later", "blocks": 4})
+    with pytest.raises(Refused):
+        await node("evm_reorg", 100)
+
+    (line,) = (await node("evm_faults"))["lines"]
+    assert line | {"seq": 1, "at_ms": 0} == {
+        "seq": 1, "at_ms": 0, "kind": "fault", "fault": "reorg", "block": "5", "depth": 2, "blocks": 4, "fate": "later", "fault_id": 0,
+    }  # fmt: skip
+
+
+async def struck_blocks(node: Node, **fault: Any) -> list[int]:
+    """Which of twenty blocks are taken back, each with a line that says how."""
+    await node("evm_addFault", {"kind": "reorg", "times": 0, **fault})
+    heads = []
+    for _ in range(20):
+        number = int(await node("evm_mine"), 16)
+        heads.append((number, int(await node("eth_blockNumber"), 16)))
+    lines = (await node("evm_faults"))["lines"]
+    await node("evm_clearFaults")
+
+    moved = [number for number, head in heads if head != number]
+    assert {head - number for number, head in heads} <= {0, 1}
+    assert [int(line["block"]) for line in lines] == moved
+    assert {(line["fault"], line["depth"], line["fate"]) for line in lines} <= {("reorg", 2, "later")}
+    return moved
+
+
+async def test_blocks_are_taken_back_at_a_rate_and_by_a_seed_and_each_time_leaves_a_line():
+    struck = []
+    for chance in (3, 3, 4):
+        node = Node()
+        struck.append(await struck_blocks(node, depth=2, fate="later", rate_bps=3_000, seed=chance))
+        node.miner.close()
+
+    assert struck[0] == struck[1] != struck[2]
+    assert 1 < len(struck[0]) < 15
+
+
+async def test_a_block_with_too_few_before_it_is_not_taken_back(node):
+    await node("evm_addFault", {"kind": "reorg", "depth": 4})
+    numbers = [int(await node("evm_mine"), 16) for _ in range(6)]
+
+    assert numbers == [1, 2, 3, 4, 6, 7]
+    (line,) = (await node("evm_faults"))["lines"]
+    assert line["block"] == "4"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [({"depth": 0}, "depth"), ({"depth": "x"}, "depth"), ({"fate": "lost"}, "fate"), ({"rpc": ""}, "rpc")],
+)
+async def test_a_reorg_that_makes_no_sense_is_no_fault(node, wrong, text):
+    with pytest.raises(InvalidParams, match=f"{text}: expected"):
+        await node("evm_addFault", {"kind": "reorg", **wrong})
+
+
+def test_a_file_may_have_reorgs_which_are_the_nodes_and_not_the_venues(tmp_path):
+    path = tmp_path / "faults.toml"
+    path.write_text('[[fault]]\nkind = "reorg"\ndepth = 3\nfate = "replaced"\nrate_bps = 100\ntimes = 0\nseed = 5\n')
+    (fault,) = read_file(path, faults.FAMILIES, faults.CHANNELS)
+
+    assert RpcFaults().add(fault)["fate"] == "replaced"
+    assert read_file(path, VENUES) == []
+
+
+def test_the_fates_of_a_fault_are_those_of_a_reorg():
+    assert tuple(Fate) == FATES
 
 
 async def test_the_clock_is_set_moved_and_never_runs_backwards(node):

@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from services.venue.faults.fields import Choice, CloseCode, Field, Headers, Text, Whole
-from services.venue.faults.target import Body, ChannelTarget, CommitTarget, Everything, MethodTarget, PathTarget, Target
+from services.venue.faults.target import (
+    BlockTarget,
+    Body,
+    ChannelTarget,
+    CommitTarget,
+    Everything,
+    MethodTarget,
+    PathTarget,
+    Target,
+)
 
 STATUSES = (400, 599)
 
@@ -20,6 +29,7 @@ class Family(StrEnum):
     COMMIT = "commit"
     CHAIN = "chain"
     CLOCK = "clock"
+    BLOCK = "block"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +46,11 @@ TARGETS: Mapping[Family, tuple[Callable[[Body], Target], tuple[str, ...]]] = {
     Family.COMMIT: (CommitTarget.read, CommitTarget.NAMES),
     Family.CHAIN: (MethodTarget.read, MethodTarget.NAMES),
     Family.CLOCK: (Everything.read, Everything.NAMES),
+    Family.BLOCK: (BlockTarget.read, BlockTarget.NAMES),
 }
 
 DAY_MS = 86_400_000
+FATES = ("again", "later", "replaced", "failed", "dropped")
 JSON_FORMS = ("object", "list", "null", "text", "number", "cut")
 
 _ANSWER: Mapping[str, Field] = {"ms": Whole(), "status": Whole(502, *STATUSES)}
@@ -92,6 +104,9 @@ KINDS: Mapping[str, Kind] = {
     "commit_fail": Kind(Family.COMMIT, {"ms": Whole(200), "tries": Whole(1, 0, 100)}),
     # The venue's clock goes so much ahead, or behind, for as long as the fault is there: `/time`, frames, expiry, what keys expect.
     "clock_off": Kind(Family.CLOCK, {"ms": Whole(30_000, -DAY_MS, DAY_MS)}),
+    # With the block that is struck, the newest `depth` blocks are taken back and one more comes in their place; `fate` is their
+    # transactions'. Blocks that came in place of others are struck by nothing.
+    "reorg": Kind(Family.BLOCK, {"depth": Whole(1, 1, 256), "fate": Choice(FATES)}),
     # The chain's JSON-RPC, but for the venue's own use of it. The answer comes `ms` late.
     "rpc_delay": Kind(Family.CHAIN, {"ms": Whole(1_000)}),
     # An error in place of the answer, such as that of a node whose sibling was asked before.

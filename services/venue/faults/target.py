@@ -39,7 +39,7 @@ class Target(Protocol):
 
     def meets(self, facts: Facts) -> bool: ...
 
-    def told(self) -> dict[str, str]:
+    def told(self) -> Mapping[str, object]:
         """The target as it was written, for reports."""
         ...
 
@@ -159,3 +159,24 @@ class Everything:
 
     def told(self) -> dict[str, str]:
         return {}
+
+
+@dataclass(frozen=True, slots=True)
+class BlockTarget:
+    """A block with so many before it that `depth` of them, itself among them, can be taken back; what becomes of what they held."""
+
+    depth: object
+    fate: object
+
+    NAMES = ()
+
+    @classmethod
+    def read(cls, body: Body) -> BlockTarget:
+        """What they may be is looked at with the fields of the kind."""
+        return cls(body.get("depth", 1), body.get("fate", "again"))
+
+    def meets(self, facts: Facts) -> bool:
+        return isinstance(self.depth, int) and self.depth <= int(facts["kept"])
+
+    def told(self) -> Mapping[str, object]:
+        return {"depth": self.depth, "fate": self.fate}

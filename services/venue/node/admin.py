@@ -48,7 +48,9 @@ class Admin:
         if not isinstance(named, list):
             raise InvalidParams("transactions: expected a list of hashes")
         hashes = frozenset(params.data(one, "transaction hash", 32) for one in cast("list[Any]", named))
-        done = await self._miner.reorg(reorgs.plan(_small(depth, "depth", 1, DEEPEST), wanted, hashes))
+        plan = reorgs.plan(_small(depth, "depth", 1, DEEPEST), wanted, hashes)
+        done = await self._miner.reorg(plan)
+        self._faults.reorganised(plan.depth, plan.blocks, plan.fate, done.removed[-1].number)
         return {
             "removed": [shapes.data(block.hash) for block in done.removed],
             "added": [shapes.data(block.hash) for block in done.added],

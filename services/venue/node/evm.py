@@ -158,10 +158,15 @@ class Chain:
         self._forget_old()
         return self._head
 
+    @property
+    def reversible(self) -> int:
+        """How many of the newest blocks can be taken back."""
+        return len(self._history) - 1
+
     def rewind(self, depth: int) -> tuple[tuple[Block, ...], tuple[Step, ...]]:
         """Takes the newest blocks back and what the open block did: those blocks, oldest first, and every step in its order."""
-        if not 0 < depth <= len(self._history) - 1:
-            raise Refused(f"cannot take back {depth} blocks: {len(self._history) - 1} are kept for that")
+        if not 0 < depth <= self.reversible:
+            raise Refused(f"cannot take back {depth} blocks: {self.reversible} are kept for that")
         steps = [step for one in list(self._history)[-depth:] for step in one] + self._steps
         parent = self._blocks[self._head.number - depth]
         removed = tuple(self._blocks[number] for number in range(parent.number + 1, self._head.number + 1))

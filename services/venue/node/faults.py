@@ -1,4 +1,5 @@
-"""A public RPC endpoint's bad days: late, behind, wrong, or away. The venue's own door (`/venue`) is never struck."""
+"""A public RPC endpoint's bad days: late, behind, wrong, or away; the venue's own door (`/venue`) is never struck. And the chain's:
+blocks that are taken back, for everyone."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from services.venue.faults.kinds import Family
 from services.venue.faults.registry import Registry
 from services.venue.node.errors import InvalidParams
 
-FAMILIES = frozenset({Family.CHAIN, Family.SOCKET})
+FAMILIES = frozenset({Family.CHAIN, Family.SOCKET, Family.BLOCK})
 CHANNELS = ("node",)
 PUSHES = "eth_subscription"
 REMEMBERED = 20_000
@@ -56,6 +57,16 @@ class RpcFaults:
         if not self.registry.active:
             return None
         return self.registry.strike(Family.CHAIN, {"rpc": method}, called=method, door=door)
+
+    def strike_block(self, number: int, kept: int) -> Fault | None:
+        """What strikes a block that was just sealed, if anything; `kept` is how many can be taken back."""
+        if not self.registry.any_of(Family.BLOCK):
+            return None
+        return self.registry.strike(Family.BLOCK, {"kept": str(kept)}, block=str(number))
+
+    def reorganised(self, depth: int, blocks: int, fate: str, head: int) -> None:
+        """A line for a reorg that was told to be, and that no fault here has caused: `fault_id` 0."""
+        self._note("fault", fault="reorg", block=str(head), depth=depth, blocks=blocks, fate=fate, fault_id=0)
 
     def _note(self, kind: str, **fields: Any) -> None:
         self._written += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
@@ -46,6 +46,7 @@ class Miner:
         self._executing = asyncio.Lock()
         self._listeners: list[Listener] = []
         self._pending_listeners: list[PendingListener] = []
+        self._after: list[Callable[[Block], Awaitable[None]]] = []
 
     @property
     def pending(self) -> dict[bytes, Transaction]:
@@ -62,6 +63,10 @@ class Miner:
         """Calls `listener` with each transaction that is accepted; returns how to stop that."""
         self._pending_listeners.append(listener)
         return lambda: self._pending_listeners.remove(listener)
+
+    def when_sealed(self, act: Callable[[Block], Awaitable[None]]) -> None:
+        """Awaits `act` after each block that is mined as the next one: not after those that a reorg brings."""
+        self._after.append(act)
 
     async def perform(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs blocking work on the chain's thread, between two transactions."""
@@ -108,7 +113,9 @@ class Miner:
                 self.clock.set(timestamp)
             while await self._execute_next():
                 pass
-            return await self._seal()
+            block = await self._seal()
+        await self._sealed(block)
+        return block
 
     async def edit(self, edit: Edit) -> None:
         """Writes into the state, between two transactions."""
@@ -209,12 +216,17 @@ class Miner:
             due = max(due + self._block_ms / 1000, loop.time())
             await asyncio.sleep(due - loop.time())  # clock: blocks come in the machine's time
             async with self._sealing:
-                await self._seal()
+                block = await self._seal()
+            await self._sealed(block)
 
     async def _seal(self) -> Block:
         block = await self.perform(lambda: self.chain.seal(self.clock.seconds()))
         self._tell(block, ())
         return block
+
+    async def _sealed(self, block: Block) -> None:
+        for act in self._after:
+            await act(block)
 
     def _tell(self, block: Block, removed: tuple[Block, ...]) -> None:
         self._pool.mined(mined.transaction.hash for mined in block.mined)

@@ -21,6 +21,7 @@ from services.venue.node.admin import Admin
 from services.venue.node.door import Door
 from services.venue.node.errors import ConnectionCut, TooManyRequests
 from services.venue.node.faults import RpcFaults
+from services.venue.node.forks import Forks
 from services.venue.node.methods import Methods
 from services.venue.node.miner import Miner
 from services.venue.node.rpc import Answer, respond
@@ -39,6 +40,7 @@ def application(miner: Miner, finality: int, faults: RpcFaults | None = None) ->
     """The node as an ASGI application; it mines from start-up to shutdown. `/` is for everyone, `/venue` is never struck by a fault."""
     struck = faults or RpcFaults()
     methods = Methods(miner, finality, admin=Admin(miner, struck))
+    Forks(miner, struck)
     doors = {name: Door(name, miner, finality, methods, struck) for name in ("http", "ws")}
 
     async def post(request: Request) -> Response:
@@ -139,7 +141,10 @@ async def _converse(websocket: WebSocket, subscriptions: Subscriptions) -> None:
         subscriptions.close()
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    for error in ended:
+        if isinstance(error, Exception):
+            raise error
     if overflowed.is_set():
         log.warning("client does not read", client=websocket.client)
         with suppress(WebSocketDisconnect, RuntimeError):
