@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.venue.credentials import ApiKey, Unauthorized, drawn_key, signed
+from services.venue.credentials import ApiKey, Unauthorized, check_room, drawn_key, signed
 
 
 @dataclass(slots=True)
@@ -32,7 +32,8 @@ class BuilderKeys:
         self._keys: dict[str, BuilderKey] = {}
 
     def create(self, owner: ApiKey) -> dict[str, str]:
-        """A new key of this wallet, its secret told this once."""
+        """A new key of this wallet, its secret told this once. Raises `Refusal` where it is one too many: revoked ones count."""
+        check_room(self.of(owner.address), self._keys, "builder keys")
         made = drawn_key(self._seed, owner.address, f"builder {len(self._keys)}")
         self._keys[made.key] = BuilderKey(made, self._now_ms())
         return {"key": made.key, "secret": made.secret, "passphrase": made.passphrase}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass
 
 from eth_utils.address import is_address, to_checksum_address
@@ -15,6 +15,9 @@ from services.venue.refusals import Refusal
 from services.venue.signing import auth_hash, signer
 
 SKEW_S = 300
+# Of one wallet, each for a nonce; of those that read; and of all wallets together.
+MOST_KEYS = 100
+MOST_IN_ALL = 50_000
 UNKNOWN_KEY = "Unauthorized/Invalid api key"
 # The same of a key that reads only. Who uses which spelling on the real one is not known.
 UNKNOWN_READER = "Invalid API key"
@@ -49,10 +52,11 @@ class Credentials:
         self._drawn = 0
 
     def create(self, headers: Mapping[str, str], now_s: int) -> ApiKey:
-        """The new key of the wallet that signed these L1 headers. Raises `Unauthorized`, and `Refusal` where it is there."""
+        """The new key of the wallet that signed these L1 headers. Raises `Unauthorized`, and `Refusal` where it is there or one too many."""
         made = self._made(headers, now_s)
         if made.key in self._keys:
             raise Refusal("Could not create api key")
+        check_room(self.of(made.address), self._keys, "api keys")
         self._keys[made.key] = made
         return made
 
@@ -75,7 +79,8 @@ class Credentials:
         return [key for key in self._keys.values() if key.address == address]
 
     def create_readonly(self, owner: ApiKey) -> str:
-        """A key that lets whoever names it, with the wallet, read what its owner may read."""
+        """A key that lets whoever names it, with the wallet, read what its owner may read. Raises `Refusal` where it is one too many."""
+        check_room(self.readonly_of(owner.address), self._readonly, "read-only api keys")
         self._drawn += 1
         made = drawn_key(self._seed, owner.address, f"readonly {self._drawn}").key
         self._readonly[made] = owner
@@ -127,6 +132,14 @@ class Credentials:
         if signer(auth_hash(wallet, timestamp, nonce), signature) != wallet:
             raise Unauthorized(BAD_LOGIN)
         return drawn_key(self._seed, wallet, str(nonce))
+
+
+def check_room(own: Sized, every: Sized, what: str) -> None:
+    """Raises `Refusal` where a wallet, or the venue, has as many of something as it may."""
+    if len(own) >= MOST_KEYS:
+        raise Refusal(f"too many {what}: at most {MOST_KEYS} of a wallet")
+    if len(every) >= MOST_IN_ALL:
+        raise Refusal(f"too many {what}: at most {MOST_IN_ALL} in all")
 
 
 def drawn_key(seed: int, wallet: str, name: str) -> ApiKey:

@@ -16,6 +16,9 @@ from services.venue.faults.wire import cut, gone, reset, transport_of
 
 STALE = frozenset({"stale"})
 OTHERS = frozenset(name for name, kind in KINDS.items() if kind.family is Family.HTTP) - STALE
+# Answers are kept for `stale` faults, the newest of them; no more than this.
+MOST_KEPT = 10_000
+MOST_KEPT_BYTES = 32 * 1024 * 1024
 BEFORE = frozenset({"drop_before", "error_before", "html_before"})
 
 
@@ -27,6 +30,8 @@ class HttpFaults:
         self._registry = registry
         self._now_ms = now_ms
         self._kept: dict[str, tuple[int, Held]] = {}
+        self._bytes = 0
+        registry.watch(self._forget)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith("/admin"):
@@ -86,8 +91,26 @@ class HttpFaults:
             return
         held = await self._hold(scope, receive)
         if not fresh:
-            self._kept[url] = (self._now_ms(), held)
+            self._keep(url, held)
         await held.send(send)
+
+    def _keep(self, url: str, held: Held) -> None:
+        """As the newest; the oldest go where there are too many."""
+        self._drop(url)
+        self._kept[url] = (self._now_ms(), held)
+        self._bytes += _size(url, held)
+        while len(self._kept) > MOST_KEPT or self._bytes > MOST_KEPT_BYTES:
+            self._drop(next(iter(self._kept)))
+
+    def _drop(self, url: str) -> None:
+        if kept := self._kept.pop(url, None):
+            self._bytes -= _size(url, kept[1])
+
+    def _forget(self) -> None:
+        """Without a fault that gives it again nothing is kept."""
+        if not any(fault.kind in STALE and fault.left for fault in self._registry.active):
+            self._kept.clear()
+            self._bytes = 0
 
     async def _hold(self, scope: Scope, receive: Receive) -> Held:
         """Let the request have its effect, and keep the answer."""
@@ -98,3 +121,7 @@ class HttpFaults:
 
         await self._app(scope, receive, keep)
         return Held.of(messages)
+
+
+def _size(url: str, held: Held) -> int:
+    return len(url) + len(held.body)
