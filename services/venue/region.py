@@ -11,8 +11,10 @@ from starlette.routing import Route
 from services.venue import refusals
 from services.venue.clob.answers import endpoint
 from services.venue.clob.parse import fields, read_body
+from services.venue.model import PostedOrder, Side
 from services.venue.refusals import Refusal
 
+NAMES = ("blocked", "close_only", "country", "region")
 _COUNTRY, _REGION = re.compile("[A-Z]{2}"), re.compile("[A-Z0-9]{0,3}")
 
 
@@ -20,7 +22,7 @@ class Region:
     """One place for everybody, since everybody here is at the same address. `/admin/geoblock` moves it."""
 
     def __init__(self) -> None:
-        self._blocked = False
+        self._blocked = self._close_only = False
         self._country, self._region = "IE", "L"
 
     def routes(self) -> list[Route]:
@@ -34,23 +36,34 @@ class Region:
         if self._blocked:
             raise refusals.elsewhere()
 
+    def check_order(self, posted: PostedOrder) -> None:
+        """Raises what an order hears that opens something, from a place where one may only close."""
+        if self._close_only and posted.side is Side.BUY:
+            raise refusals.elsewhere()
+
     async def tell(self, request: Request) -> Any:
         place = {"country": self._country, "region": self._region}
         return {"blocked": self._blocked, "ip": request.client.host if request.client else "", **place}
 
     async def move(self, request: Request) -> Any:
-        """Any of `blocked`, `country` (two letters), `region`."""
+        """Any of `blocked`, `close_only` (sales pass), `country` (two letters), `region`."""
         body = fields(read_body(await request.body(), "expected JSON"), "expected a JSON object")
         for name in body:
-            if name not in ("blocked", "country", "region"):
-                raise Refusal(f"{name}: expected one of blocked, country, region")
-        blocked = body.get("blocked", self._blocked)
+            if name not in NAMES:
+                raise Refusal(f"{name}: expected one of {', '.join(NAMES)}")
+        blocked, close_only = _flag(body, "blocked", self._blocked), _flag(body, "close_only", self._close_only)
         country, region = (
             str(body.get(name, now)) for name, now in (("country", self._country), ("region", self._region))
         )
-        if not isinstance(blocked, bool):
-            raise Refusal("blocked: expected true or false")
         if not _COUNTRY.fullmatch(country) or not _REGION.fullmatch(region):
             raise Refusal("country: expected two capital letters, region: at most three letters or digits")
-        self._blocked, self._country, self._region = blocked, country, region
+        self._blocked, self._close_only = blocked, close_only
+        self._country, self._region = country, region
         return await self.tell(request)
+
+
+def _flag(body: dict[str, Any], name: str, now: bool) -> bool:
+    value = body.get(name, now)
+    if not isinstance(value, bool):
+        raise Refusal(f"{name}: expected true or false")
+    return value

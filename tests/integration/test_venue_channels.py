@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosedError
 from services.common.polymarket.parse.streams import UserOrder, read_market_frames, read_user_frames
 from tests import recordings
 from tests.venue_chain import BUY
+from tests.venue_shapes import differences
 from tests.venue_trader import CENT, SHARE, USDC, Trader, listening
 from tests.venue_views import FINE, PLAIN, book, lines, market
 
@@ -125,7 +126,8 @@ async def test_frames_have_the_recorded_fields_in_the_recorded_order(web, venue,
     found = {frame["event_type"]: frame for frame in (*first, *frames)}
 
     for kind in ("book", "price_change", "last_trade_price"):
-        assert sorted(found[kind]) == sorted(samples[kind])
+        assert list(differences(samples[kind], found[kind])) == [], kind
+        assert list(found[kind]) == list(samples[kind]), kind
     assert list(found["price_change"]["price_changes"][0]) == list(samples["price_change"]["price_changes"][0])
     assert len(found["price_change"]["price_changes"][0]["hash"]) == 40
 

@@ -188,6 +188,35 @@ async def test_too_many_orders_of_a_signer_are_refused_with_the_headers_of_his_t
     assert abs(int(refused.headers["Poly-RateLimit-Reset"]) - time.time()) < 10
 
 
+async def test_whoever_asks_for_too_much_is_warned_alone_where_limits_only_warn(web, trader):
+    bodies = b"[" + b",".join([b"{}"] * 15) + b"]"
+    await web.post("/admin/limits", json={"mode": "warn"})
+    try:
+        first, *others = [await trader.post(bodies, "/orders") for _ in range(8)]
+    finally:
+        await web.post("/admin/limits", json={"mode": "off"})
+
+    assert (first.status_code, "Poly-RateLimit-Warning" in first.headers) == (200, False)
+    warned = [one for one in others if one.headers.get("Poly-RateLimit-Warning") == "true"]
+    assert warned
+    assert {one.status_code for one in warned} == {200}
+
+
+async def test_a_cancel_of_everything_costs_one_and_whatever_it_cancels(web, trader):
+    token = (await market(web))["tokens"][0]
+    for _ in range(3):
+        await trader.place(token, BUY, TEN, CENT, "GTC")
+    await web.post("/admin/limits", json={"mode": "on"})
+    try:
+        answers = [await trader.send("DELETE", "/cancel-all") for _ in range(2)]
+    finally:
+        await web.post("/admin/limits", json={"mode": "off"})
+
+    assert [len(one.json()["canceled"]) for one in answers] == [3, 0]
+    assert answers[0].headers["Poly-RateLimit-Remaining"] == "116"
+    assert 116 <= int(answers[1].headers["Poly-RateLimit-Remaining"]) <= 119
+
+
 @pytest.mark.parametrize(
     ("mode", "status", "body"),
     [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -12,6 +12,7 @@ from services.venue.accounts import Kind
 from services.venue.clob import shapes
 from services.venue.clob.answers import endpoint
 from services.venue.clob.gate import Gate
+from services.venue.clob.tuning import Allowances, Tuning
 from services.venue.contracts import ALL, is_position_id, tokens_of
 from services.venue.credentials import ApiKey
 from services.venue.deployments import Deployments
@@ -25,8 +26,9 @@ KINDS = {str(kind.value): kind for kind in Kind}
 class Balances:
     """`/balance-allowance` of the owner's wallet of one signature type; `/update` reads the chain anew."""
 
-    def __init__(self, exchange: Exchange, gate: Gate, deployments: Deployments) -> None:
+    def __init__(self, exchange: Exchange, gate: Gate, deployments: Deployments, tuning: Callable[[], Tuning]) -> None:
         self._exchange = exchange
+        self._tuning = tuning
         self._deployments = deployments
         self._gate = gate
 
@@ -49,9 +51,9 @@ class Balances:
         if await self._exchange.wallets.renewed(owner):
             wallet = self._exchange.wallets.get(owner)
         if token is None:
-            return _spendable(wallet.cash_micros, {one.exchange: held for one, held in wallet.allowances.items()})
+            return self._spendable(wallet.cash_micros, {one.exchange: held for one, held in wallet.allowances.items()})
         spenders = [one for one in ALL if one.tokens == tokens_of(token) and one in wallet.allowances]
-        return _spendable(
+        return self._spendable(
             wallet.tokens.get(token, 0),
             {one.exchange: shapes.FAR_ALLOWANCE if one in wallet.approved else 0 for one in spenders},
         )
@@ -60,6 +62,12 @@ class Balances:
         key = await self._gate.trader(request)
         await self._exchange.wallets.read(await self._wallet(key, request.query_params))
         return ""
+
+    def _spendable(self, balance: int, allowances: Mapping[str, int]) -> dict[str, Any]:
+        written = {one: str(allowed) for one, allowed in allowances.items()}
+        if self._tuning().allowances is Allowances.SINGULAR:
+            return {"balance": str(max(balance, 0)), "allowance": next(iter(written.values()), "0")}
+        return {"balance": str(max(balance, 0)), "allowances": written}
 
     async def _wallet(self, key: ApiKey, asked: Mapping[str, str]) -> str:
         """The wallet that a question about money means: the owner's of that signature type."""
@@ -77,7 +85,3 @@ class Balances:
         if self._exchange.market_of(token) is None or kind != ("CONDITIONAL", "CONDITIONAL-V2")[is_position_id(token)]:
             raise Refusal("invalid asset type or token id")
         return token
-
-
-def _spendable(balance: int, allowances: Mapping[str, int]) -> dict[str, Any]:
-    return {"balance": str(max(balance, 0)), "allowances": {one: str(allowed) for one, allowed in allowances.items()}}

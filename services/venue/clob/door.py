@@ -65,13 +65,13 @@ class Clob:
         def tuned() -> Tuning:
             return self.tuning
 
-        self.intake = Intake(exchange, journal, self._script, deployments, tuned)
+        self.intake = Intake(exchange, journal, self._script, deployments, tuned, self._region)
         self._routes: list[Route] = [
             *Trading(exchange, gate, self.intake, limits, self._region, tuned, now_ms).routes(),
             *Lookups(exchange, gate, tuned, now_ms).routes(),
             *MarketData(exchange, now_ms).routes(),
             *Markets(exchange, prices).routes(),
-            *Balances(exchange, gate, deployments).routes(),
+            *Balances(exchange, gate, deployments, tuned).routes(),
             *History(exchange, past, now_ms).routes(),
             *Keys(gate).routes(),
             *self._heartbeats.routes(),

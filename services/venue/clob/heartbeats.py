@@ -32,7 +32,7 @@ class Beat:
 
 
 class Heartbeats:
-    """`/v1/heartbeats`: the first brings an empty id, each next one the id of the answer before."""
+    """`/v1/heartbeats`: the first brings an empty id, each next one the id of the answer before. `/heartbeats` knows no ids."""
 
     def __init__(self, exchange: Exchange, gate: Gate, journal: Journal, now_ms: Callable[[], int]) -> None:
         self._exchange = exchange
@@ -43,7 +43,10 @@ class Heartbeats:
         self._sent = 0
 
     def routes(self) -> list[Route]:
-        return [Route("/v1/heartbeats", endpoint(self.beat), methods=["POST"])]
+        return [
+            Route("/v1/heartbeats", endpoint(self.beat), methods=["POST"]),
+            Route("/heartbeats", endpoint(self.beat_without_id), methods=["POST"]),
+        ]
 
     async def beat(self, request: Request) -> Any:
         key = await self._gate.trader(request)
@@ -56,6 +59,13 @@ class Heartbeats:
         beat = Beat(key, _uuid(f"{key.key} {self._sent}"), self._now_ms())
         self._beats[key.key] = beat
         return {"heartbeat_id": beat.id}
+
+    async def beat_without_id(self, request: Request) -> Any:
+        """A beat as the venue's OpenAPI has it; the id that the other way has given stays good."""
+        key = await self._gate.trader(request)
+        last = self._beats.get(key.key)
+        self._beats[key.key] = Beat(key, last.id if last else "", self._now_ms())
+        return {"status": "ok"}
 
     def lapse(self) -> None:
         """Cancel every order of the keys whose heartbeats have stopped; they may begin anew."""

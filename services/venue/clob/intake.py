@@ -16,6 +16,7 @@ from services.venue.exchange import Exchange
 from services.venue.journal import Journal
 from services.venue.model import Placement, PostedOrder
 from services.venue.refusals import NOT_ENOUGH, Refusal
+from services.venue.region import Region
 
 # Orders whose number of attempts is known.
 REMEMBERED = 10_000
@@ -32,10 +33,12 @@ class Intake:
         script: Script,
         deployments: Deployments,
         tuning: Callable[[], Tuning],
+        region: Region,
     ) -> None:
         self._exchange = exchange
         self._script = script
         self._tuning = tuning
+        self._region = region
         self._journal = journal
         self._deployments = deployments
         self._vouching: set[str] = set()
@@ -45,6 +48,7 @@ class Intake:
         """Place one order of this key; `seen` is how many orders had been taken when its request came in."""
         try:
             posted = read_order(payload, key, self._exchange.contract_of)
+            self._region.check_order(posted)
             await self._require_vouched(posted)
         except Refusal as refusal:
             self.refuse(refusal, raw, key.address, at_ms)

@@ -46,6 +46,13 @@ class Killed(StrEnum):
     UNMATCHED = "unmatched"
 
 
+class Allowances(StrEnum):
+    """How a balance tells what may be taken of it: by each exchange, or one figure (of the exchange that is named first)."""
+
+    PLURAL = "plural"
+    SINGULAR = "singular"
+
+
 @dataclass(frozen=True, slots=True)
 class Tuning:
     """`matched_lag_ms` is how late `size_matched` follows the matches of an order."""
@@ -55,6 +62,7 @@ class Tuning:
     amounts: Amounts = Amounts.DECIMAL
     reasons: Reasons = Reasons.JOINT
     killed: Killed = Killed.REFUSED
+    allowances: Allowances = Allowances.PLURAL
     matched_lag_ms: int = 0
 
     def changed(self, wanted: dict[str, Any]) -> Tuning:

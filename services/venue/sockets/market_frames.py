@@ -21,7 +21,8 @@ def top(view: BookView | None) -> Top:
 def book(view: BookView, at_ms: int) -> Json:
     whole = shapes.book(view, at_ms)
     del whole["min_order_size"], whole["neg_risk"]
-    return {**whole, "event_type": "book"}
+    last = whole.pop("last_trade_price")
+    return {**whole, "event_type": "book", "last_trade_price": last}
 
 
 def price_change(event: BookEvent, views: Mapping[str, BookView | None]) -> Json:
