@@ -29,6 +29,7 @@ from services.common.mesh import tls_of
 from services.common.polymarket.clob import ClobRest
 from services.common.polymarket.environment import Endpoints
 from services.common.polymarket.markets import GammaMarkets
+from services.common.ports.signer import Halts
 from services.common.rpc.remote_signer import RemoteSigner
 from services.common.rpc.server import Server, serve
 from services.common.settings import load
@@ -84,7 +85,7 @@ async def main(stop: asyncio.Event) -> None:
             for name in signers
         }
         status = Status(stores, workers, clock, version("polycopy"))
-        server = await _server(settings, stores, status, clock)
+        server = await _server(settings, stores, status, clock, signing)
         open_parts.push_async_callback(server.stop)
         await server.set_serving(False)
         channel = mesh_of(settings, "engine").channel(settings.monitor_target, [MONITOR])
@@ -143,9 +144,12 @@ def _worker(settings: EngineSettings, account_id: str, ports: Ports) -> Worker:
     )
 
 
-async def _server(settings: EngineSettings, stores: MongoStores, status: Status, clock: SystemClock) -> Server:
+async def _server(
+    settings: EngineSettings, stores: MongoStores, status: Status, clock: SystemClock, halts: Halts
+) -> Server:
     def register(server: aio.Server, stopping: asyncio.Event) -> None:
-        engine_pb2_grpc.add_EngineServiceServicer_to_server(EngineServicer(stores, status, clock, stopping), server)
+        servicer = EngineServicer(stores, status, clock, stopping, halts)
+        engine_pb2_grpc.add_EngineServiceServicer_to_server(servicer, server)
 
     quota = RedisQuota(settings.redis_url.get_secret_value())
     return await serve(

@@ -13,9 +13,18 @@ from services.common.domain.account import Account, AccountState, Pause, PauseSc
 from services.common.domain.copy import Copy
 from services.common.limits_table import NotLimits, read_limits, written
 from services.common.ports.clock import Clock
+from services.common.ports.signer import Halts, SignerHalted, SignerRefused
 from services.common.ports.stores import Stores
-from services.common.rpc.caller import Caller
-from services.common.rpc.errors import InvalidArgument, InvalidFields, NotFound, PermissionDenied, VersionConflict
+from services.common.rpc.caller import OPS, Caller
+from services.common.rpc.errors import (
+    InvalidArgument,
+    InvalidFields,
+    NotFound,
+    PermissionDenied,
+    SignerUnavailable,
+    VersionConflict,
+    WalletHalted,
+)
 from services.engine.status import Status
 
 log = structlog.get_logger()
@@ -29,10 +38,11 @@ Change = Callable[[Account], Account | None]
 class Controls:
     """Control of the accounts that a caller may see; `version` is this engine's."""
 
-    def __init__(self, stores: Stores, status: Status, clock: Clock) -> None:
+    def __init__(self, stores: Stores, status: Status, clock: Clock, halts: Halts | None = None) -> None:
         self._stores = stores
         self._status = status
         self._clock = clock
+        self._halts = halts
 
     async def accounts(self, who: Caller) -> list[Account]:
         """The caller's accounts, all of them for an admin or operator, by their ids."""
@@ -40,8 +50,10 @@ class Controls:
         return sorted((one for one in accounts if who.owns(one.owner)), key=lambda account: account.account_id)
 
     async def stop(self, who: Caller, account_id: str) -> None:
-        """Halt: nothing is journaled from then on."""
+        """Halt: nothing is signed, and nothing is journaled from then on."""
         now = self._clock.now()
+        # The signer first: what was journaled a moment ago is not signed any more.
+        await asyncio.gather(*(self._unsigned(account) for account in await self._chosen(who, account_id)))
         await self._each(who, account_id, lambda account: _halted(account, who.name, now))
 
     async def reduce(self, who: Caller, account_id: str) -> None:
@@ -50,8 +62,10 @@ class Controls:
         await self._each(who, account_id, lambda account: control.reduced(account, who.name, "asked", now))
 
     async def start(self, who: Caller, account_id: str) -> None:
-        """Trade, and let no other version of the engine do so."""
+        """Trade, and let no other version of the engine do so. Raises `WalletHalted` where the operator has halted the signer."""
         now, version = self._clock.now(), self._status.version
+        for account in await self._chosen(who, account_id):
+            await self._signed(account)
         await self._each(who, account_id, lambda account: _started(account, version, who.name, now))
 
     async def pause(self, who: Caller, account_id: str, scope: PauseScope, subject: str) -> None:
@@ -132,6 +146,23 @@ class Controls:
         if after is None:
             raise NotFound("account", account_id)
         return self._told(after)
+
+    async def _unsigned(self, account: Account) -> None:
+        try:
+            if self._halts is not None:
+                await self._halts.halt(account.wallet)
+        except SignerRefused as error:
+            # One that is away signs nothing, and the account is halted besides: a stop waits for nobody.
+            log.warning("signer_not_halted", account=account.account_id, text=str(error)[:200])
+
+    async def _signed(self, account: Account) -> None:
+        try:
+            if self._halts is not None:
+                await self._halts.resume(account.wallet)
+        except SignerHalted as error:
+            raise WalletHalted([OPS]) from error
+        except SignerRefused as error:
+            raise SignerUnavailable from error
 
     async def _one(self, who: Caller, account_id: str) -> Account:
         chosen = await self._chosen(who, account_id)

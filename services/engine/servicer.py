@@ -11,6 +11,7 @@ from polycopy.engine.v1 import engine_pb2_grpc
 from services.common.domain.account import Account, AccountState
 from services.common.domain.copy import Copy
 from services.common.ports.clock import Clock
+from services.common.ports.signer import Halts
 from services.common.ports.stores import Stores
 from services.common.rpc.caller import caller
 from services.common.rpc.errors import NotFound
@@ -28,10 +29,12 @@ Context = aio.ServicerContext[Any, Any]
 class EngineServicer(engine_pb2_grpc.EngineServiceServicer):
     """Trading as its owners see and control it: a caller meets his own accounts, an admin or operator all."""
 
-    def __init__(self, stores: Stores, status: Status, clock: Clock, stopping: asyncio.Event) -> None:
+    def __init__(
+        self, stores: Stores, status: Status, clock: Clock, stopping: asyncio.Event, halts: Halts | None = None
+    ) -> None:
         self._stores = stores
         self._status = status
-        self._controls = Controls(stores, status, clock)
+        self._controls = Controls(stores, status, clock, halts)
         self._stopping = stopping
         self._events = Events(stores, status, clock)
 

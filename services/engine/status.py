@@ -42,6 +42,7 @@ class Status:
             worker = self._workers.get(account_id)
             if worker is not None:
                 worker.desk.gatekeeper.forget()
+                worker.lookout.known.forget()
                 worker.wake()
 
     async def _closed(self, worker: Worker) -> Sequence[Verdict]:

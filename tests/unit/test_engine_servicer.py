@@ -10,9 +10,17 @@ from polycopy.engine.v1 import engine_pb2 as pb
 
 from services.common.domain.account import Account, AccountState
 from services.common.domain.user import UserRole
+from services.common.ports.signer import SignerAway, SignerHalted
 from services.common.ports.stores import StoreUnavailable
 from services.common.rpc.caller import Caller, Principal, calling
-from services.common.rpc.errors import InvalidArgument, InvalidFields, PermissionDenied, VersionConflict
+from services.common.rpc.errors import (
+    InvalidArgument,
+    InvalidFields,
+    PermissionDenied,
+    SignerUnavailable,
+    VersionConflict,
+    WalletHalted,
+)
 from services.common.store.memory import MemoryStores
 from services.engine.ripening import Ripening
 from services.engine.servicer import EngineServicer
@@ -67,6 +75,64 @@ async def test_one_account_is_stopped_and_started_alone(stores):
 
     assert [account for account, state in stopped.items() if state is AccountState.HALTED] == [ACCOUNTS[1]]
     assert set((await states(stores)).values()) == {AccountState.ACTIVE}
+
+
+class SignersStop:
+    """The signer's own stop, which notes what state accounts were in when it was asked."""
+
+    def __init__(self, stores: MemoryStores, failure: Exception | None = None) -> None:
+        self.asked: list[tuple[str, str, AccountState]] = []
+        self._stores = stores
+        self._failure = failure
+
+    async def halt(self, wallet: str) -> None:
+        await self._asked("halt", wallet)
+
+    async def resume(self, wallet: str) -> None:
+        await self._asked("resume", wallet)
+
+    async def _asked(self, what: str, wallet: str) -> None:
+        self.asked.append((what, wallet.lower(), (await states(self._stores))[wallet.lower()]))
+        if self._failure is not None:
+            raise self._failure
+
+
+def with_signer(stores: MemoryStores, halts: SignersStop) -> EngineServicer:
+    clock = TestClock()
+    return EngineServicer(stores, Status(stores, {}, clock, "1"), clock, asyncio.Event(), halts)
+
+
+async def test_a_stop_halts_the_signer_first_and_a_start_resumes_it_first(stores):
+    calling(ADMIN)
+    halts = SignersStop(stores)
+    engine = with_signer(stores, halts)
+
+    await engine.StopTrading(pb.StopTradingRequest(account_id=ACCOUNTS[0]), None)  # type: ignore[arg-type]
+    await engine.StartTrading(pb.StartTradingRequest(account_id=ACCOUNTS[0]), None)  # type: ignore[arg-type]
+
+    wallet = (await stores.accounts.get(ACCOUNTS[0])).wallet.lower()
+    assert halts.asked == [("halt", wallet, AccountState.ACTIVE), ("resume", wallet, AccountState.HALTED)]
+
+
+async def test_a_stop_waits_for_no_signer(stores):
+    calling(ADMIN)
+
+    await with_signer(stores, SignersStop(stores, SignerAway("away"))).StopTrading(pb.StopTradingRequest(), None)  # type: ignore[arg-type]
+
+    assert set((await states(stores)).values()) == {AccountState.HALTED}
+
+
+@pytest.mark.parametrize(
+    ("failure", "told"), [(SignerHalted("by ops"), WalletHalted), (SignerAway("away"), SignerUnavailable)]
+)
+async def test_what_the_operator_has_halted_at_the_signer_is_not_started(stores, failure, told):
+    calling(ADMIN)
+    await servicer(stores).StopTrading(pb.StopTradingRequest(), None)  # type: ignore[arg-type]
+
+    with pytest.raises(told):
+        await with_signer(stores, SignersStop(stores, failure)).StartTrading(pb.StartTradingRequest(), None)  # type: ignore[arg-type]
+
+    assert set((await states(stores)).values()) == {AccountState.HALTED}
 
 
 SECOND = Caller("", Principal("0x" + "8" * 40, UserRole.ADMIN))
