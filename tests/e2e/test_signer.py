@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from grpc import aio
+from polycopy.engine.v1 import engine_pb2
 
 from services.cli import operator
 from services.cli.stack import certificate_settings, is_serving
@@ -106,6 +107,21 @@ async def test_what_the_operator_halts_is_not_signed_until_he_resumes(running: M
 
     assert waiting.state in SEEN
     assert (await running.copied(order)).state is CopyState.RECONCILED
+
+
+async def test_who_stops_trading_stops_the_signer_too_and_starting_ends_both(running: Mesh):
+    (wallet,) = running.stack.wallets
+    async with (
+        operator.engine(running.stack.addresses.target("engine")) as engine,
+        connected(running, "ops") as signer,
+    ):
+        await engine.StopTrading(engine_pb2.StopTradingRequest(), timeout=5)
+        halted = (await signer.status())[wallet.address.lower()].halted_by
+        await engine.StartTrading(engine_pb2.StartTradingRequest(), timeout=5)
+        started = (await signer.status())[wallet.address.lower()].halted_by
+
+    assert (list(halted), list(started)) == (["engine"], [])
+    assert (await running.copied(await running.take("leader-3", 1))).state is CopyState.RECONCILED
 
 
 async def test_no_other_certificate_signs_and_none_at_all_is_let_in(running: Mesh):
