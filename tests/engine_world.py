@@ -16,10 +16,10 @@ from services.common.domain.intent import Intent, Outcome
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Book, Fee, Level, Market, Side, Token, TokenProtocol
 from services.common.polymarket.environment import PRODUCTION
-from services.common.polymarket.order import order_body
+from services.common.polymarket.order import order_body, order_hash
 from services.common.ports.chain import ChainUnavailable, FillLog, Head, OrderStatus, Receipt, Transfer
 from services.common.ports.signer import SignerRefused, SignerStanding
-from services.common.ports.venue import Answer, OpenOrder, VenueTrade, VenueUnavailable, Wallet
+from services.common.ports.venue import Answer, OpenOrder, Permission, VenueTrade, VenueUnavailable, Wallet
 from services.common.signing.key_file import KeyFileSigner
 from services.common.store.memory import MemoryStores
 from services.engine.assembly import Ports, assemble
@@ -39,6 +39,9 @@ NOTHING_DONE = {
     "not_sent": Answer(Outcome.NOT_SENT, code="connection refused"),
     "reject": Answer(Outcome.REJECTED, 400, code="not enough balance / allowance"),
     "refuse": Answer(Outcome.REJECTED, 400, code="Invalid order payload"),
+    "restarting": Answer(Outcome.UNKNOWN, 425, code="the matching engine is restarting"),
+    "cancel_only": Answer(Outcome.REJECTED, 503, code="Trading is currently cancel-only. New orders are not accepted"),
+    "closed_only": Answer(Outcome.REJECTED, 400, code="'0xabc' address in closed only mode"),
     "unmatched": Answer(Outcome.ACKED, 200, "unmatched", shares_micros=0, usdc_micros=0),
 }
 """Answers after which no order of ours has matched."""
@@ -108,6 +111,7 @@ class Venue:
     on_post: Callable[[], None] | None = None
     spread: tuple[int, int] = (490_000, 500_000)
     closed: bool = False
+    permitted: Permission = field(default_factory=lambda: Permission(closed_only=False, blocked=False))
 
     async def post(self, intent: Intent) -> Answer:
         self.posts.append(order_body(intent, "key"))
@@ -176,6 +180,10 @@ class Venue:
         self._answers()
         return self.clock.now()
 
+    async def permission(self) -> Permission:
+        self._answers()
+        return self.permitted
+
     async def by_token(self, token_id: str) -> Market | None:
         self._answers()
         return Market(
@@ -221,6 +229,7 @@ class ScriptedChain:
     receipts: dict[str, Receipt] = field(default_factory=dict)
     balances: dict[tuple[str, str, int | None], int] = field(default_factory=dict)
     moves: list[Transfer] = field(default_factory=list)
+    hashes: dict[str, str | None] = field(default_factory=dict)
     away: bool = False
 
     def _answers(self) -> None:
@@ -242,6 +251,10 @@ class ScriptedChain:
     async def order_status(self, exchange: str, order_hash: str) -> OrderStatus:
         self._answers()
         return OrderStatus(False, 0)
+
+    async def order_hash(self, fields: OrderFields) -> str | None:
+        self._answers()
+        return self.hashes.get(fields.exchange, order_hash(fields))
 
     async def token_balance(self, wallet: str, token_id: str, block: int | None = None) -> int:
         self._answers()
@@ -324,7 +337,16 @@ class World:
     def start(self, name: str = "engine") -> Worker:
         """Start an engine process."""
         ports = Ports(self.stores, self.venue, self.venue, self.chain, self.pen, self.clock)
-        engine = assemble(ports, ACCOUNT, PRODUCTION.contract, chain_id=137, version="test", timing=Timing(), name=name)
+        engine = assemble(
+            ports,
+            ACCOUNT,
+            PRODUCTION.contract,
+            exchanges=PRODUCTION.contracts,
+            chain_id=137,
+            version="test",
+            timing=Timing(),
+            name=name,
+        )
         self.workers.append((engine, asyncio.create_task(engine.run())))
         return engine
 

@@ -75,6 +75,7 @@ class Addresses:
             "GAMMA_URL": f"http://{venue}/gamma",
             "RTDS_URL": f"{socket}/rtds",
             "RELAYER_URL": f"http://{venue}/relayer",
+            "GEOBLOCK_URL": f"http://{venue}/api/geoblock",
             "RPC_URL": self.node_url,
             "RPC_WS_URL": f"ws://{HOST}:{self.node}",
         }

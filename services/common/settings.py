@@ -96,6 +96,9 @@ class VenueSettings(Settings):
     gamma_url: str | None = Field(None, pattern="^https?://", description="Gamma API")
     rtds_url: str | None = Field(None, pattern="^wss?://", description="Real-time data stream")
     relayer_url: str | None = Field(None, pattern="^https?://", description="Relayer of contract wallets")
+    geoblock_url: str | None = Field(
+        None, pattern="^https?://", description="Where the venue says what place we are at"
+    )
     rpc_url: str | None = Field(None, pattern="^https?://", description="JSON-RPC of the chain")
     rpc_ws_url: str | None = Field(None, pattern="^wss?://", description="JSON-RPC over WebSocket, for subscriptions")
     chain_id: int | None = Field(None, gt=0, description="Chain id that orders are signed for")

@@ -136,6 +136,7 @@ def _worker(settings: EngineSettings, account_id: str, ports: Ports) -> Worker:
         ports,
         account_id,
         endpoints.contract,
+        exchanges=endpoints.contracts,
         chain_id=endpoints.chain_id,
         version=version("polycopy"),
         timing=Timing(lease=lease, renew_every=lease * 0.3, at_once=settings.engine_at_once),

@@ -1,6 +1,6 @@
 """Puts the parts of one account's work together, out of ports: the engine's process, replay and simulation all do it here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from services.common.domain.market import Market
@@ -13,6 +13,7 @@ from services.common.ports.venue import Clob, Markets
 from services.engine.breaker import Breaker
 from services.engine.debts import Debts
 from services.engine.decider import Decider
+from services.engine.exchanges import Exchanges
 from services.engine.executor import Executor
 from services.engine.gatekeeper import Gatekeeper
 from services.engine.journal import Journal
@@ -22,6 +23,7 @@ from services.engine.planner import Planner
 from services.engine.process_facts import GateLimits
 from services.engine.resolve import Resolver
 from services.engine.snapshot import Snapshot
+from services.engine.standing import Standing
 from services.engine.timing import Timing
 from services.engine.worker import Desk, Worker
 
@@ -43,6 +45,7 @@ def assemble(
     account_id: str,
     contract: Callable[[Market], Contract],
     *,
+    exchanges: Sequence[Contract] = (),
     chain_id: int,
     version: str,
     timing: Timing,
@@ -53,16 +56,29 @@ def assemble(
     """The worker of one account. `name` tells this process from others; `contract` names the exchange of a market."""
     stores, clock = ports.stores, ports.clock
     breaker = Breaker(clock)
+    standing = Standing(ports.clob, clock)
     lookout = Lookout(stores, ports.clob, ports.chain, ports.signer, breaker, clock)
     limits = gate_limits or GateLimits()
     journal = Journal(account_id, stores, lookout, clock, reaches=limits.brake_window)
     gatekeeper = Gatekeeper(
-        account_id, stores, lookout, journal, breaker, clock, engine_version=version, chain_id=chain_id, limits=limits
+        account_id,
+        stores,
+        lookout,
+        journal,
+        breaker,
+        standing,
+        Exchanges(ports.chain, exchanges, clock),
+        clock,
+        engine_version=version,
+        chain_id=chain_id,
+        limits=limits,
     )
     snapshot = Snapshot(account_id, stores, ports.clob, ports.markets, lookout, journal, clock, contract)
     debts = Debts(stores, ports.chain, ports.markets, lookout, timing)
     line = Line(clock)
-    executor = Executor(stores, ports.clob, ports.markets, ports.signer, breaker, lookout, clock, timing, line)
+    executor = Executor(
+        stores, ports.clob, ports.markets, ports.signer, breaker, standing, lookout, clock, timing, line
+    )
     planner = Planner(contract, clock, engine_version=version, config_hash=config_hash)
     decider = Decider(stores, snapshot, gatekeeper, debts, planner, executor, lookout, timing, line)
     resolver = Resolver(stores, ports.clob, ports.chain, executor, lookout, timing, gatekeeper.may_resend)

@@ -16,11 +16,13 @@ from services.common.ports.signer import SignerStanding
 from services.common.ports.stores import Stores, StoreUnavailable
 from services.engine import gate
 from services.engine.breaker import Breaker
+from services.engine.exchanges import Exchanges
 from services.engine.gate import Admission
 from services.engine.incidents import incidents
 from services.engine.journal import Journal
 from services.engine.lookout import Lookout
 from services.engine.process_facts import GateLimits, ProcessFacts
+from services.engine.standing import Standing
 from services.engine.warm import Warm, read_together
 
 ACCOUNT_KEPT = timedelta(seconds=2)
@@ -37,21 +39,23 @@ class Gatekeeper:
         lookout: Lookout,
         journal: Journal,
         breaker: Breaker,
+        standing: Standing,
+        exchanges: Exchanges,
         clock: Clock,
         *,
         engine_version: str,
         chain_id: int,
         limits: GateLimits,
-        exchange_known: bool = True,
     ) -> None:
         self._account_id = account_id
         self._stores = stores
         self._lookout = lookout
         self._journal = journal
         self._breaker = breaker
+        self._standing = standing
         self._version = engine_version
         self._chain_id = chain_id
-        self._exchange_known = exchange_known
+        self._exchanges = exchanges
         self._limits = limits
         self._reconciled_at: datetime | None = None
         self._account = Warm(self._read_account, ACCOUNT_KEPT, clock)
@@ -77,6 +81,7 @@ class Gatekeeper:
     async def refresh(self) -> None:
         """Read ahead what the gate judges, so that no claim waits for it."""
         await asyncio.gather(self._account.refresh(), self._journal.stored.refresh(), self._results.refresh())
+        await read_together(self._standing.permission, self._exchanges.known)
 
     def forget(self) -> None:
         """Control has changed something: read the account anew."""
@@ -88,7 +93,10 @@ class Gatekeeper:
         account = await self._account.get()
         if account is None:
             raise StoreUnavailable(f"account {self._account_id} is not stored")
-        await read_together(self._lookout.known, self._journal.stored, self._results)
+        await read_together(
+            self._lookout.known, self._journal.stored, self._results, self._standing.permission, self._exchanges.known
+        )
+        takes, why, closed_only = await self._standing.holds()
         around, orders = await self._lookout.around(), await self._journal.orders()
         now, reconciled = self._lookout.now(), await self._results.get()
         signer = self._lookout.signer(around)
@@ -106,12 +114,12 @@ class Gatekeeper:
             chain_id=around.head.chain_id if around.head else None,
             head_at=around.head.at if around.head else None,
             endpoints_agree=around.head is not None,
-            exchange_known=self._exchange_known,
+            exchange_known=await self._exchanges.known.get(),
             signer_ready=None if signer is None else signer is SignerStanding.READY,
             signer_note="" if signer in {None, SignerStanding.READY} else str(signer),
-            venue_open=not self._breaker.is_open,
-            venue_note="breaker_open" if self._breaker.is_open else "",
-            closed_only=False,
+            venue_open=takes and not self._breaker.is_open,
+            venue_note="breaker_open" if self._breaker.is_open else why,
+            closed_only=closed_only,
             incidents=tuple(incidents(orders, since)),
         )
 

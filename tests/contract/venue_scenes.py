@@ -133,6 +133,7 @@ def endpoints_of(venue: Venue) -> Endpoints:
         gamma_url=f"{venue.url}/gamma",
         rtds_url=f"{venue.socket_url}/rtds",
         relayer_url=f"{venue.url}/relayer",
+        geoblock_url=f"{venue.url}/api/geoblock",
         rpc_url=venue.node_url,
         rpc_ws_url="ws" + venue.node_url.removeprefix("http"),
     )

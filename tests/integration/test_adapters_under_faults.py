@@ -15,7 +15,8 @@ from services.common.domain.intent import Outcome
 from services.common.polymarket import books, firehose
 from services.common.polymarket.clob import ClobRest
 from services.common.polymarket.firehose import RtdsFirehose
-from services.common.ports.venue import VenueUnavailable
+from services.common.polymarket.modes import Mode, mode_of
+from services.common.ports.venue import Permission, VenueUnavailable
 from services.common.store.memory import MemoryStores
 from tests.contract.venue_scenes import SHARE, Scene, endpoints_of, over_the_network
 from tests.venue_chain import BUY
@@ -111,6 +112,29 @@ async def test_what_is_late_or_drips_is_given_up_in_time(venue, scene, strike):
     assert took < 8
     assert {type(one) for one in failed.values()} == {VenueUnavailable}
     assert isinstance(refused[0], VenueUnavailable), "the credentials come over HTTP as well"
+
+
+async def test_what_an_account_may_do_is_what_the_venue_says(web, scene):
+    free = await scene.clob.permission()
+    await web.post("/admin/restrict", json={"address": scene.signer.address, "standing": "closed_only"})
+    only_sells = await scene.clob.permission()
+    await web.post("/admin/geoblock", json={"blocked": True})
+    elsewhere = await scene.clob.permission()
+    refused = await scene.clob.post(await scene.an_order(20 * SHARE, beyond_ticks=1))
+    await web.post("/admin/geoblock", json={"blocked": False})
+
+    assert (free, only_sells, elsewhere) == (Permission(False, False), Permission(True, False), Permission(True, True))
+    assert (refused.outcome, mode_of(refused.http_status, refused.code)) == (Outcome.REJECTED, Mode.GEOBLOCKED)
+
+
+@pytest.mark.parametrize("mode", ["restarting", "cancel_only", "post_only", "disabled"])
+async def test_an_order_learns_of_the_mode_that_the_venue_is_in(web, scene, mode):
+    await web.post("/admin/mode", json={"mode": mode})
+    answer = await scene.clob.post(await scene.an_order(20 * SHARE, beyond_ticks=1))
+    await web.post("/admin/mode", json={"mode": "normal"})
+
+    assert mode_of(answer.http_status, answer.code) == mode
+    assert answer.outcome is (Outcome.UNKNOWN if mode == "restarting" else Outcome.REJECTED)
 
 
 POSTED: tuple[tuple[dict[str, Any], bool], ...] = (

@@ -115,6 +115,7 @@ async def a_desk(venue: Venue, kind: Kind, token: str) -> AsyncGenerator[Desk]:
         ports,
         wallet.account.account_id,
         endpoints.contract,
+        exchanges=endpoints.contracts,
         chain_id=137,
         version="test",
         timing=Timing(),

@@ -14,7 +14,7 @@ from services.common.domain.intent import Intent, Outcome
 from services.common.domain.market import Side
 from services.common.domain.money import MICRO, mul_div
 from services.common.ports.chain import Head, OrderFilled, Receipt, Transfer
-from services.common.ports.venue import Answer, OpenOrder, VenueTrade, Wallet
+from services.common.ports.venue import Answer, OpenOrder, Permission, VenueTrade, Wallet
 from tests.builders import CONDITION
 from tests.simulation.process import Process, Wire
 from tests.simulation.virtual_time import SimClock
@@ -187,6 +187,9 @@ class Reads:
     async def server_time(self) -> datetime:
         return self._clock.now()
 
+    async def permission(self) -> Permission:
+        return Permission(closed_only=False, blocked=False)
+
 
 class SimClob:
     """`Clob` as one process reaches it. What it has sent arrives whether the process still lives or not."""
@@ -198,7 +201,7 @@ class SimClob:
         self._under_way: set[asyncio.Task[None]] = set()
         wire = Wire(process, reads, "venue", process.weather.reads)
         self.order, self.trades = wire.order, wire.trades
-        self.wallet, self.server_time = wire.wallet, wire.server_time
+        self.wallet, self.server_time, self.permission = wire.wallet, wire.server_time, wire.permission
 
     async def post(self, intent: Intent) -> Answer:
         await self._process.risk()

@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from services.common.domain.intent import OrderFields
+from services.common.polymarket.eip712 import order_hash
 from services.common.ports.chain import FillLog, Head, OrderStatus, Receipt, Transfer
 from services.common.ports.clock import Clock
 
@@ -90,6 +92,9 @@ class MemoryChain:
 
     async def order_status(self, exchange: str, order_hash: str) -> OrderStatus:
         return OrderStatus(bool(await self.fills_of_order(order_hash, 0)), 0)
+
+    async def order_hash(self, fields: OrderFields) -> str | None:
+        return order_hash(fields)
 
     async def token_balance(self, wallet: str, token_id: str, block: int | None = None) -> int:
         balance = self._shares.get(wallet.lower(), {}).get(token_id)

@@ -6,6 +6,8 @@ from typing import Any
 
 from services.common.chain import decode, subscription
 from services.common.chain.rpc import Rpc
+from services.common.domain.intent import OrderFields
+from services.common.polymarket.eip712 import order_words
 from services.common.polymarket.environment import Endpoints
 from services.common.polymarket.parse.gamma import is_position_id
 from services.common.ports.chain import ChainUnavailable, FillLog, Head, OrderStatus, Receipt, Transfer
@@ -14,6 +16,7 @@ from services.common.ports.chain import ChainUnavailable, FillLog, Head, OrderSt
 BALANCE_OF_TOKEN = "0x00fdd58e"
 BALANCE_OF = "0x70a08231"
 ORDER_STATUS = "0x46423aa7"
+HASH_ORDER = "0x3d861a4d"
 
 WIDEST_RANGE = 5_000
 NARROWEST_RANGE = 10
@@ -70,6 +73,10 @@ class Web3Chain:
         if len(words) < 2:
             raise ChainUnavailable("getOrderStatus answered no status")
         return OrderStatus(bool(words[0]), words[1])
+
+    async def order_hash(self, fields: OrderFields) -> str | None:
+        words = await self._call(fields.exchange, HASH_ORDER + order_words(fields))
+        return f"0x{_one(words):064x}" if words else None
 
     async def token_balance(self, wallet: str, token_id: str, block: int | None = None) -> int:
         data = BALANCE_OF_TOKEN + decode.topic(wallet)[2:] + f"{int(token_id):064x}"

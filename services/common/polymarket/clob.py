@@ -18,6 +18,8 @@ from services.common.polymarket.order import order_body
 from services.common.polymarket.parse.clob import (
     FIRST_CURSOR,
     ClobTrade,
+    read_closed_only,
+    read_geoblock,
     read_open_order,
     read_spendable,
     read_trades_page,
@@ -27,7 +29,7 @@ from services.common.polymarket.reads import Reads, client
 from services.common.ports.clock import Clock
 from services.common.ports.signer import Signer
 from services.common.ports.stores import DeadLetters
-from services.common.ports.venue import Answer, OpenOrder, VenueTrade, VenueUnavailable, Wallet
+from services.common.ports.venue import Answer, OpenOrder, Permission, VenueTrade, VenueUnavailable, Wallet
 
 POST_TIMEOUT_S = 5.0
 SOON_S = 0.5
@@ -48,6 +50,8 @@ class ClobRest:
         self._http = client(endpoints.clob_url)
         self._letters = Letters(dead_letters, clock)
         self._reads = Reads(self._http, self._letters)
+        site, _, self._geoblock = endpoints.geoblock_url.rpartition("/")
+        self._site = Reads(client(site), self._letters)
         self._key = ApiKey(self._http, signer, self._letters, clock)
         self._signer = signer
         self._clock = clock
@@ -56,6 +60,7 @@ class ClobRest:
     async def close(self) -> None:
         self._key.close()
         await self._http.aclose()
+        await self._site.close()
 
     async def post(self, intent: Intent) -> Answer:
         try:
@@ -101,6 +106,13 @@ class ClobRest:
         if spendable is None:
             raise VenueUnavailable("/balance-allowance: HTTP 404")
         return Wallet(spendable.balance_micros, spendable.single or 0, read_at, spendable.allowances)
+
+    async def permission(self) -> Permission:
+        closed_only = await self._signed("/auth/ban-status/closed-only", read_closed_only, "closed_only")
+        blocked = await self._site.get(self._geoblock, read_geoblock, source="geoblock")
+        if closed_only is None or blocked is None:
+            raise VenueUnavailable("permission: HTTP 404")
+        return Permission(closed_only, blocked)
 
     async def server_time(self) -> datetime:
         time = await self._reads.get("/time", _time, source="time")

@@ -62,19 +62,31 @@ def checksum_address(address: str) -> str:
 
 def struct_hash(fields: OrderFields) -> bytes:
     """The order by itself, under no exchange's domain."""
-    return keccak(
-        ORDER_TYPE_HASH
-        + word(fields.salt)
-        + _address(fields.maker)
-        + _address(fields.signer)
-        + word(int(fields.token_id))
-        + word(fields.maker_amount)
-        + word(fields.taker_amount)
-        + word(0 if fields.side is Side.BUY else 1)
-        + word(fields.signature_type)
-        + word(fields.timestamp_ms)
-        + _bytes32(fields.metadata)
-        + _bytes32(fields.builder)
+    return keccak(ORDER_TYPE_HASH + _words(fields))
+
+
+def order_words(fields: OrderFields) -> str:
+    """The order as the argument of a contract's call, its signature left empty: hex without a prefix."""
+    at, signature_at, nothing = word(32), word(12 * 32), word(0)
+    return (at + _words(fields) + signature_at + nothing).hex()
+
+
+def _words(fields: OrderFields) -> bytes:
+    """The eleven fields, a word each."""
+    return b"".join(
+        (
+            word(fields.salt),
+            _address(fields.maker),
+            _address(fields.signer),
+            word(int(fields.token_id)),
+            word(fields.maker_amount),
+            word(fields.taker_amount),
+            word(0 if fields.side is Side.BUY else 1),
+            word(fields.signature_type),
+            word(fields.timestamp_ms),
+            _bytes32(fields.metadata),
+            _bytes32(fields.builder),
+        )
     )
 
 

@@ -25,6 +25,7 @@ class Endpoints:
     gamma_url: str
     rtds_url: str
     relayer_url: str
+    geoblock_url: str
     rpc_url: str
     rpc_ws_url: str
     chain_id: int
@@ -48,6 +49,12 @@ class Endpoints:
         """Every exchange whose `OrderFilled` logs count."""
         return (self.exchange_address, self.neg_risk_exchange_address, self.exchange_v3_address)
 
+    @property
+    def contracts(self) -> tuple[Contract, ...]:
+        """The exchanges with the domain version that orders are signed under."""
+        versions = ("2", "2", "3")
+        return tuple(Contract(self.chain_id, at, version) for at, version in zip(self.exchanges, versions, strict=True))
+
     def contract(self, market: Market) -> Contract:
         """The exchange that orders of this market are signed for; raises `UnknownProtocol` by name."""
         if market.protocol is TokenProtocol.CTF:
@@ -65,6 +72,7 @@ PRODUCTION = Endpoints(
     gamma_url="https://gamma-api.polymarket.com",
     rtds_url="wss://ws-live-data.polymarket.com",
     relayer_url="https://relayer-v2.polymarket.com",
+    geoblock_url="https://polymarket.com/api/geoblock",
     rpc_url="https://polygon-bor-rpc.publicnode.com",
     rpc_ws_url="wss://polygon-bor-rpc.publicnode.com",
     chain_id=137,

@@ -13,7 +13,7 @@ from services.common.domain.money import MICRO, mul_div
 from services.common.polymarket.live_book import Sparse
 from services.common.ports.chain import OrderFilled, Receipt, Transfer
 from services.common.ports.clock import Clock
-from services.common.ports.venue import Answer, Hint, OpenOrder, PublicPosition, VenueTrade, Wallet
+from services.common.ports.venue import Answer, Hint, OpenOrder, Permission, PublicPosition, VenueTrade, Wallet
 
 UNBOUNDED = 10**18
 
@@ -115,6 +115,9 @@ class MemoryClob:
 
     async def server_time(self) -> datetime:
         return self._clock.now()
+
+    async def permission(self) -> Permission:
+        return Permission(closed_only=False, blocked=False)
 
     async def _covers(self, intent: Intent, market: Market) -> bool:
         """The whole order is covered, whatever it will match."""

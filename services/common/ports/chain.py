@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from services.common.domain.intent import OrderFields
 from services.common.domain.market import Side
 
 
@@ -108,6 +109,10 @@ class Chain(Protocol):
     async def fills_of_order(self, order_hash: str, first_block: int) -> tuple[FillLog, ...]: ...
 
     async def order_status(self, exchange: str, order_hash: str) -> OrderStatus: ...
+
+    async def order_hash(self, fields: OrderFields) -> str | None:
+        """The id that the order's exchange gives it (`hashOrder`); None where there is no such contract."""
+        ...
 
     async def token_balance(self, wallet: str, token_id: str, block: int | None = None) -> int:
         """Micro-shares at the end of `block` (None: the latest)."""

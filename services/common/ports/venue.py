@@ -79,6 +79,14 @@ class Wallet:
         return self.allowances.get(exchange.lower(), self.allowance_micros)
 
 
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What the venue says that an account may do from here: `closed_only` lets it only sell, `blocked` places send no orders at all."""
+
+    closed_only: bool
+    blocked: bool
+
+
 class Clob(Protocol):
     """The CLOB as one account sees it. `post` never raises for what the venue or the network did: it classifies."""
 
@@ -97,6 +105,10 @@ class Clob(Protocol):
     async def wallet(self) -> Wallet: ...
 
     async def server_time(self) -> datetime: ...
+
+    async def permission(self) -> Permission:
+        """Raises `VenueUnavailable`."""
+        ...
 
 
 class Markets(Protocol):

@@ -156,6 +156,16 @@ def read_spendable(payload: object) -> Spendable:
     return Spendable(answer.integer("balance"), named, single)
 
 
+def read_closed_only(payload: object) -> bool:
+    """Whether the account may only sell (`/auth/ban-status/closed-only`)."""
+    return Fields("closed_only", payload).flag("closed_only")
+
+
+def read_geoblock(payload: object) -> bool:
+    """Whether orders from here are refused (`/api/geoblock`)."""
+    return Fields("geoblock", payload).flag("blocked")
+
+
 def read_credentials(payload: object) -> Credentials:
     keys = Fields("api_key", payload)
     return Credentials(keys.text("apiKey"), keys.text("secret"), keys.text("passphrase"))
