@@ -19,7 +19,7 @@ from services.common.polymarket.environment import PRODUCTION
 from services.common.polymarket.order import order_body, order_hash
 from services.common.ports.chain import ChainUnavailable, FillLog, Head, OrderStatus, Receipt, Transfer
 from services.common.ports.signer import SignerRefused, SignerStanding
-from services.common.ports.venue import Answer, OpenOrder, Permission, VenueTrade, VenueUnavailable, Wallet
+from services.common.ports.venue import Answer, Feed, OpenOrder, Permission, VenueTrade, VenueUnavailable, Wallet
 from services.common.signing.key_file import KeyFileSigner
 from services.common.store.memory import MemoryStores
 from services.engine.assembly import Ports, assemble
@@ -334,9 +334,9 @@ class World:
         now, number = self.clock.now(), next(self._results)
         await self.stores.results.add(ReconciliationResult(f"r{number}", ACCOUNT, now, now, 0, (), 0, True))
 
-    def start(self, name: str = "engine") -> Worker:
+    def start(self, name: str = "engine", feed: Feed | None = None) -> Worker:
         """Start an engine process."""
-        ports = Ports(self.stores, self.venue, self.venue, self.chain, self.pen, self.clock)
+        ports = Ports(self.stores, self.venue, self.venue, self.chain, self.pen, self.clock, feed)
         engine = assemble(
             ports,
             ACCOUNT,

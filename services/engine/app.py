@@ -29,6 +29,7 @@ from services.common.mesh import tls_of
 from services.common.polymarket.clob import ClobRest
 from services.common.polymarket.environment import Endpoints
 from services.common.polymarket.markets import GammaMarkets
+from services.common.polymarket.user_feed import UserFeed
 from services.common.ports.signer import Halts
 from services.common.rpc.remote_signer import RemoteSigner
 from services.common.rpc.server import Server, serve
@@ -80,8 +81,12 @@ async def main(stop: asyncio.Event) -> None:
         }
         for clob in clobs.values():
             open_parts.push_async_callback(clob.close)
+        feeds = {
+            name: UserFeed(endpoints.user_ws_url, clob.credentials, clock, stores.dead_letters)
+            for name, clob in clobs.items()
+        }
         workers = {
-            name: _worker(settings, name, Ports(stores, clobs[name], markets, chain, signers[name], clock))
+            name: _worker(settings, name, Ports(stores, clobs[name], markets, chain, signers[name], clock, feeds[name]))
             for name in signers
         }
         status = Status(stores, workers, clock, version("polycopy"))
@@ -112,6 +117,7 @@ async def main(stop: asyncio.Event) -> None:
             checking,
             asyncio.create_task(forever("raises", Ripening(workers, stores, status).turn, RIPEN, clock)),
             asyncio.create_task(forever("announcements", alarm.listen, RECONNECT, clock)),
+            *(asyncio.create_task(feed.run()) for feed in feeds.values()),
             *(asyncio.create_task(forever("warm", worker.warm, WARM, clock)) for worker in workers.values()),
         ]
         working = [asyncio.create_task(worker.run()) for worker in workers.values()]

@@ -9,7 +9,7 @@ from services.common.ports.chain import Chain
 from services.common.ports.clock import Clock
 from services.common.ports.signer import Signer
 from services.common.ports.stores import Stores
-from services.common.ports.venue import Clob, Markets
+from services.common.ports.venue import Clob, Feed, Markets
 from services.engine.breaker import Breaker
 from services.engine.debts import Debts
 from services.engine.decider import Decider
@@ -30,7 +30,10 @@ from services.engine.worker import Desk, Worker
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What one account's work needs of the outside; `clob` and `signer` are the account's own."""
+    """What one account's work needs of the outside; `clob`, `signer` and `feed` are the account's own.
+
+    Without a feed, orders are followed by their hash alone.
+    """
 
     stores: Stores
     clob: Clob
@@ -38,6 +41,7 @@ class Ports:
     chain: Chain
     signer: Signer
     clock: Clock
+    feed: Feed | None = None
 
 
 def assemble(
@@ -68,6 +72,7 @@ def assemble(
         breaker,
         standing,
         Exchanges(ports.chain, exchanges, clock),
+        ports.feed,
         clock,
         engine_version=version,
         chain_id=chain_id,
@@ -77,10 +82,10 @@ def assemble(
     debts = Debts(stores, ports.chain, ports.markets, lookout, timing)
     line = Line(clock)
     executor = Executor(
-        stores, ports.clob, ports.markets, ports.signer, breaker, standing, lookout, clock, timing, line
+        stores, ports.clob, ports.markets, ports.signer, breaker, standing, lookout, clock, timing, line, ports.feed
     )
     planner = Planner(contract, clock, engine_version=version, config_hash=config_hash)
     decider = Decider(stores, snapshot, gatekeeper, debts, planner, executor, lookout, timing, line)
-    resolver = Resolver(stores, ports.clob, ports.chain, executor, lookout, timing, gatekeeper.may_resend)
+    resolver = Resolver(stores, ports.clob, ports.chain, executor, lookout, timing, gatekeeper.may_resend, ports.feed)
     desk = Desk(account_id, line, gatekeeper, snapshot, decider, executor, resolver, debts)
     return Worker(desk, stores, lookout, clock, timing, name)

@@ -15,7 +15,7 @@ from services.common.domain.lifecycle import CopyState
 from services.common.ports.clock import Clock
 from services.common.ports.signer import Signer, SignerRefused
 from services.common.ports.stores import Begun, Stores, StoreUnavailable
-from services.common.ports.venue import Answer, Clob, Markets, VenueUnavailable
+from services.common.ports.venue import Answer, Clob, Feed, Markets, VenueUnavailable
 from services.engine import evidence, metrics
 from services.engine.breaker import Breaker
 from services.engine.claims import Claim
@@ -33,6 +33,7 @@ log = structlog.get_logger()
 
 MID_SEND_S = 0.02
 SOON = timedelta(milliseconds=200)
+HEARD = timedelta(seconds=1)
 READ_BACK = 3
 
 
@@ -51,7 +52,9 @@ class Executor:
         clock: Clock,
         timing: Timing,
         line: Line,
+        feed: Feed | None = None,
     ) -> None:
+        self._feed = feed
         self._stores = stores
         self._clob = clob
         self._markets = markets
@@ -162,12 +165,23 @@ class Executor:
             case Outcome.ACKED if answer.status == "matched":
                 await self._matched(claim, copy, intent, attempt, answer)
             case Outcome.ACKED:
-                await self._record(claim, replace(attempt, outcome=Outcome.UNKNOWN, code=answer.status), SOON)
+                waiting = replace(attempt, outcome=Outcome.UNKNOWN, code=answer.status)
+                await self._record(claim, waiting, SOON)
+                await self._heard(claim, copy, intent, waiting)
             case Outcome.DUPLICATED:
                 await self._record(claim, attempt, SOON)
             case _:
                 unknown = replace(attempt, outcome=Outcome.UNKNOWN)
                 await self._record(claim, unknown, wait_after(attempt.number, self._timing.resend_after))
+                await self._heard(claim, copy, intent, unknown)
+
+    async def _heard(self, claim: Claim, copy: Copy, intent: Intent, attempt: Attempt) -> None:
+        """The venue's own channel is often faster than the next look-up; whoever has claimed the copy meanwhile goes before."""
+        if self._feed is None:
+            return
+        match = evidence.of_trades(await self._feed.told(intent.order_hash, HEARD))
+        if match is not None:
+            await self.execute(claim, copy, attempt, match)
 
     async def _matched(self, claim: Claim, copy: Copy, intent: Intent, attempt: Attempt, answer: Answer) -> None:
         attempt = replace(attempt, code="matched")

@@ -14,6 +14,7 @@ from services.common.domain.verdict import Verdict
 from services.common.ports.clock import Clock
 from services.common.ports.signer import SignerStanding
 from services.common.ports.stores import Stores, StoreUnavailable
+from services.common.ports.venue import Feed
 from services.engine import gate
 from services.engine.breaker import Breaker
 from services.engine.exchanges import Exchanges
@@ -41,6 +42,7 @@ class Gatekeeper:
         breaker: Breaker,
         standing: Standing,
         exchanges: Exchanges,
+        feed: Feed | None,
         clock: Clock,
         *,
         engine_version: str,
@@ -56,6 +58,7 @@ class Gatekeeper:
         self._version = engine_version
         self._chain_id = chain_id
         self._exchanges = exchanges
+        self._feed = feed
         self._limits = limits
         self._reconciled_at: datetime | None = None
         self._account = Warm(self._read_account, ACCOUNT_KEPT, clock)
@@ -107,8 +110,7 @@ class Gatekeeper:
             engine_version=self._version,
             expected_chain_id=self._chain_id,
             reconciled_at=reconciled,
-            # Orders are followed by their hash here; there is no feed that could be out of step.
-            user_feed_live=True,
+            user_feed_live=self._feed is None or self._feed.live,
             database_skew_ms=_ms(around.database_skew),
             venue_skew_ms=_ms(around.venue_skew),
             chain_id=around.head.chain_id if around.head else None,

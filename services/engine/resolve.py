@@ -15,7 +15,7 @@ from services.common.domain.intent import DEFINITIVE, Attempt, Intent, Outcome
 from services.common.domain.money import MICRO, mul_div
 from services.common.ports.chain import Chain, ChainUnavailable, OrderStatus
 from services.common.ports.stores import Stores
-from services.common.ports.venue import Clob, OpenOrder, VenueUnavailable
+from services.common.ports.venue import Clob, Feed, OpenOrder, VenueUnavailable
 from services.engine import evidence, metrics
 from services.engine.claims import Claim
 from services.engine.evidence import Match
@@ -68,7 +68,9 @@ class Resolver:
         lookout: Lookout,
         timing: Timing,
         may_resend_now: Callable[[Copy], Awaitable[Standing | None]],
+        feed: Feed | None = None,
     ) -> None:
+        self._feed = feed
         self._stores = stores
         self._clob = clob
         self._chain = chain
@@ -121,12 +123,16 @@ class Resolver:
         except (VenueUnavailable, ChainUnavailable) as error:
             log.warning("look_up_failed", copy=copy.copy_id, error=type(error).__name__, text=str(error)[:200])
             return Look.BLIND
-        match = evidence.of_trades(trades) or evidence.of_logs(logs)
+        heard = self._feed.trades(order_hash) if self._feed else ()
+        # Of a trade that both tell of, the look-up's word is the later one.
+        known = {trade.trade_id: trade for trade in (*heard, *trades)}
+        match = evidence.of_trades(tuple(known.values())) or evidence.of_logs(logs)
         if match is not None:
             return match
         found = Found(order, status)
         if not found.traces(intent):
-            return Look.EMPTY
+            # A channel that was lost may have missed what would have been told.
+            return Look.EMPTY if self._feed is None or self._feed.live else Look.BLIND
         overdue = self._lookout.now() >= intent.deadline_at + self._timing.look_again
         return _from_order(found, intent) if overdue and found.matched_micros else Look.TRACES
 

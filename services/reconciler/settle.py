@@ -78,12 +78,13 @@ class Settler:
         """What was presumed dead and never filled while it was watched is dead: its cash is free again."""
         for copy in await self._stores.copies.unwatched(self._account.account_id, AT_ONCE):
             try:
-                trades = await self._trades(copy)
-            except VenueUnavailable:
+                trades, logs = await self._trades(copy), await self._logs(copy)
+            except (VenueUnavailable, ChainUnavailable):
+                # Nobody has said that it never filled.
                 return
             if not await still_mine():
                 return
-            if not await self._revive(copy, trades):
+            if not await self._revive(copy, trades, logs):
                 now = self._clock.now()
                 dropped = ExposureChange(now, drop=copy.copy_id)
                 await self._stores.copies.close_watch(copy.copy_id, copy.fence, dropped, now)
@@ -99,7 +100,7 @@ class Settler:
     async def _look(self, copy: Copy, finalized: int, still_mine: StillMine) -> bool:
         trades = await self._trades(copy)
         if copy.state is CopyState.FAILED:
-            return await self._revive(copy, trades)
+            return await self._revive(copy, trades, await self._logs(copy))
         if not trades or not are_over(trades):
             return False
         weighed = weigh(copy, trades, await self._logs(copy), finalized)
@@ -119,14 +120,18 @@ class Settler:
         ]
         return tuple(fill for fills in found for fill in fills)
 
-    async def _revive(self, copy: Copy, trades: Sequence[VenueTrade]) -> bool:
-        """A copy that was given up has filled after all: it is executed again, and flagged."""
+    async def _revive(self, copy: Copy, trades: Sequence[VenueTrade], logs: Sequence[FillLog]) -> bool:
+        """A copy that was given up has filled after all, by the venue's word or the chain's: it is executed again, and flagged."""
         now = self._clock.now()
         trades = [trade for trade in trades if trade.status is not TradeStatus.FAILED]
-        if not trades:
+        fills = [log.fill for log in logs if not log.removed]
+        if not trades and not fills:
             return False
-        shares = sum(trade.shares_micros for trade in trades)
-        paid = sum(trade.shares_micros * trade.price_micros // 1_000_000 for trade in trades)
+        if trades:
+            shares = sum(trade.shares_micros for trade in trades)
+            paid = sum(trade.shares_micros * trade.price_micros // 1_000_000 for trade in trades)
+        else:
+            shares, paid = sum(fill.shares_micros for fill in fills), sum(fill.usdc_micros for fill in fills)
         REVIEWS.inc()
         log.error("late_fill", copy=copy.copy_id, shares_micros=shares)
         return await self._write(

@@ -287,6 +287,44 @@ async def test_a_late_fill_of_a_copy_that_was_given_up_is_executed_again_flagged
     assert not (await world.exposure()).open
 
 
+async def test_a_late_fill_that_only_the_chain_tells_of_is_executed_again_and_waits_for_its_trade(world: World):
+    copy = await world.given_up()
+    world.mines(copy, BUY)
+
+    await turn(world)
+    late = await world.copy(copy)
+    await turn(world)
+    waiting = await world.copy(copy)
+    world.trades(copy, BUY)
+    await turn(world)
+
+    assert (late.state, late.filled_micros, late.paid_micros) == (CopyState.EXECUTED, 10 * SHARE, 5 * SHARE)
+    assert (late.needs_review, waiting.state) == (True, CopyState.EXECUTED)
+    assert (await world.copy(copy)).state is CopyState.RECONCILED
+
+
+async def test_a_log_that_a_reorg_took_back_revives_nothing(world: World):
+    copy = await world.given_up()
+    world.mines(copy, BUY, removed=True)
+
+    await turn(world)
+
+    assert (await world.copy(copy)).state is CopyState.FAILED
+
+
+async def test_a_watch_does_not_end_while_the_chain_says_nothing(world: World):
+    copy = await world.given_up()
+    await world.clock.run(2 * 24 * 3600)
+    world.chain.away = True
+    await turn(world)
+    kept = (await world.exposure()).open
+
+    world.chain.away = False
+    await turn(world)
+
+    assert (copy.copy_id in kept, copy.copy_id in (await world.exposure()).open) == (True, False)
+
+
 async def test_a_late_trade_that_failed_revives_nothing(world: World):
     copy = await world.given_up()
     world.trades(copy, BUY, TradeStatus.FAILED)

@@ -10,7 +10,7 @@ import httpx
 
 from services.common.domain.intent import Intent, Outcome
 from services.common.polymarket import classify
-from services.common.polymarket.auth import l2_headers
+from services.common.polymarket.auth import Credentials, l2_headers
 from services.common.polymarket.credentials import ApiKey
 from services.common.polymarket.environment import Endpoints
 from services.common.polymarket.letters import Letters
@@ -61,6 +61,10 @@ class ClobRest:
         self._key.close()
         await self._http.aclose()
         await self._site.close()
+
+    async def credentials(self) -> Credentials:
+        """The account's API credentials, for its own channel. Raises `VenueUnavailable`."""
+        return await self._key.get()
 
     async def post(self, intent: Intent) -> Answer:
         try:

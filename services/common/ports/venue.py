@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.common.domain.fill import TradeStatus
@@ -108,6 +108,23 @@ class Clob(Protocol):
 
     async def permission(self) -> Permission:
         """Raises `VenueUnavailable`."""
+        ...
+
+
+class Feed(Protocol):
+    """What the venue tells of an account's own orders by itself. It repeats nothing: while it was not live, only look-ups know."""
+
+    @property
+    def live(self) -> bool:
+        """Whether its silence says something."""
+        ...
+
+    def trades(self, order_hash: str) -> tuple[VenueTrade, ...]:
+        """What has been heard of an order."""
+        ...
+
+    async def told(self, order_hash: str, within: timedelta) -> tuple[VenueTrade, ...]:
+        """The same, after waiting a while for something where nothing has been heard."""
         ...
 
 
