@@ -23,7 +23,7 @@ from services.engine.planner import Planner
 from services.engine.process_facts import GateLimits
 from services.engine.resolve import Resolver
 from services.engine.snapshot import Snapshot
-from services.engine.standing import Standing
+from services.engine.terms import Terms
 from services.engine.timing import Timing
 from services.engine.worker import Desk, Worker
 
@@ -60,7 +60,7 @@ def assemble(
     """The worker of one account. `name` tells this process from others; `contract` names the exchange of a market."""
     stores, clock = ports.stores, ports.clock
     breaker = Breaker(clock)
-    standing = Standing(ports.clob, clock)
+    terms = Terms(ports.clob, clock)
     lookout = Lookout(stores, ports.clob, ports.chain, ports.signer, breaker, clock)
     limits = gate_limits or GateLimits()
     journal = Journal(account_id, stores, lookout, clock, reaches=limits.brake_window)
@@ -70,7 +70,7 @@ def assemble(
         lookout,
         journal,
         breaker,
-        standing,
+        terms,
         Exchanges(ports.chain, exchanges, clock),
         ports.feed,
         clock,
@@ -82,7 +82,7 @@ def assemble(
     debts = Debts(stores, ports.chain, ports.markets, lookout, timing)
     line = Line(clock)
     executor = Executor(
-        stores, ports.clob, ports.markets, ports.signer, breaker, standing, lookout, clock, timing, line, ports.feed
+        stores, ports.clob, ports.markets, ports.signer, breaker, terms, lookout, clock, timing, line, ports.feed
     )
     planner = Planner(contract, clock, engine_version=version, config_hash=config_hash)
     decider = Decider(stores, snapshot, gatekeeper, debts, planner, executor, lookout, timing, line)

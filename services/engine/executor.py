@@ -26,7 +26,7 @@ from services.engine.lookout import Lookout
 from services.engine.pipeline import Approved
 from services.engine.planner import Plan
 from services.engine.retries import retry_after
-from services.engine.standing import Standing
+from services.engine.terms import Terms
 from services.engine.timing import Timing
 
 log = structlog.get_logger()
@@ -47,7 +47,7 @@ class Executor:
         markets: Markets,
         signer: Signer,
         breaker: Breaker,
-        standing: Standing,
+        terms: Terms,
         lookout: Lookout,
         clock: Clock,
         timing: Timing,
@@ -60,7 +60,7 @@ class Executor:
         self._markets = markets
         self._signer = signer
         self._breaker = breaker
-        self._standing = standing
+        self._terms = terms
         self._lookout = lookout
         self._clock = clock
         self._timing = timing
@@ -138,7 +138,7 @@ class Executor:
             crashpoint("mid_send")
         answer = await posting
         self._breaker.sent(answer.outcome)
-        self._standing.answered(answer)
+        self._terms.answered(answer)
         metrics.ATTEMPTS.labels(answer.outcome).inc()
         if copy.decision is not None:
             metrics.DECIDE_TO_SEND.observe(max((self._lookout.now() - copy.decision.at).total_seconds(), 0.0))

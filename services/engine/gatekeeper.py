@@ -23,7 +23,7 @@ from services.engine.incidents import incidents
 from services.engine.journal import Journal
 from services.engine.lookout import Lookout
 from services.engine.process_facts import GateLimits, ProcessFacts
-from services.engine.standing import Standing
+from services.engine.terms import Terms
 from services.engine.warm import Warm, read_together
 
 ACCOUNT_KEPT = timedelta(seconds=2)
@@ -40,7 +40,7 @@ class Gatekeeper:
         lookout: Lookout,
         journal: Journal,
         breaker: Breaker,
-        standing: Standing,
+        terms: Terms,
         exchanges: Exchanges,
         feed: Feed | None,
         clock: Clock,
@@ -54,7 +54,7 @@ class Gatekeeper:
         self._lookout = lookout
         self._journal = journal
         self._breaker = breaker
-        self._standing = standing
+        self._terms = terms
         self._version = engine_version
         self._chain_id = chain_id
         self._exchanges = exchanges
@@ -84,7 +84,7 @@ class Gatekeeper:
     async def refresh(self) -> None:
         """Read ahead what the gate judges, so that no claim waits for it."""
         await asyncio.gather(self._account.refresh(), self._journal.stored.refresh(), self._results.refresh())
-        await read_together(self._standing.permission, self._exchanges.known)
+        await read_together(self._terms.permission, self._exchanges.known)
 
     def forget(self) -> None:
         """Control has changed something: read the account anew."""
@@ -97,9 +97,9 @@ class Gatekeeper:
         if account is None:
             raise StoreUnavailable(f"account {self._account_id} is not stored")
         await read_together(
-            self._lookout.known, self._journal.stored, self._results, self._standing.permission, self._exchanges.known
+            self._lookout.known, self._journal.stored, self._results, self._terms.permission, self._exchanges.known
         )
-        takes, why, closed_only = await self._standing.holds()
+        takes, why, closed_only = await self._terms.holds()
         around, orders = await self._lookout.around(), await self._journal.orders()
         now, reconciled = self._lookout.now(), await self._results.get()
         signer = self._lookout.signer(around)

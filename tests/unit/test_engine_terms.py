@@ -7,7 +7,7 @@ from services.common.domain.lifecycle import CopyState
 from services.common.polymarket.environment import PRODUCTION
 from services.common.polymarket.modes import Mode, mode_of
 from services.common.ports.venue import Answer, Permission
-from services.engine.standing import HOLDS_S, Standing
+from services.engine.terms import HOLDS_S, Terms
 from tests.engine_world import SHARE, TestClock, Venue, World
 from tests.unit.test_engine_exits import holding, passes, sold
 
@@ -45,27 +45,27 @@ def test_an_answer_tells_of_a_mode_by_its_text(status: int | None, text: str, mo
 @pytest.mark.parametrize("mode", Mode)
 def test_a_mode_is_believed_until_it_is_time_to_try_again(mode: Mode):
     clock = TestClock()
-    standing = Standing(Venue(clock), clock)
+    terms = Terms(Venue(clock), clock)
     texts = {told: (status, text) for status, text, told in TOLD}
-    standing.answered(Answer(Outcome.REJECTED, texts[mode][0], code=texts[mode][1]))
+    terms.answered(Answer(Outcome.REJECTED, texts[mode][0], code=texts[mode][1]))
 
     clock.jump(HOLDS_S[mode])
-    believed = standing.mode
+    believed = terms.mode
     clock.jump(0.001)
 
-    assert (believed, standing.mode) == (mode, None)
+    assert (believed, terms.mode) == (mode, None)
 
 
 def test_an_order_that_is_taken_ends_a_mode_and_one_that_is_refused_does_not():
     clock = TestClock()
-    standing = Standing(Venue(clock), clock)
-    standing.answered(Answer(Outcome.REJECTED, 503, code="Trading is currently disabled"))
-    standing.answered(Answer(Outcome.REJECTED, 400, code="not enough balance / allowance"))
-    standing.answered(Answer(Outcome.UNKNOWN, None, code="ReadTimeout"))
-    before = standing.mode
-    standing.answered(TAKEN)
+    terms = Terms(Venue(clock), clock)
+    terms.answered(Answer(Outcome.REJECTED, 503, code="Trading is currently disabled"))
+    terms.answered(Answer(Outcome.REJECTED, 400, code="not enough balance / allowance"))
+    terms.answered(Answer(Outcome.UNKNOWN, None, code="ReadTimeout"))
+    before = terms.mode
+    terms.answered(TAKEN)
 
-    assert (before, standing.mode) == (Mode.DISABLED, None)
+    assert (before, terms.mode) == (Mode.DISABLED, None)
 
 
 async def test_while_the_venue_takes_no_orders_copies_wait_and_are_sent_after(world: World):
@@ -112,7 +112,7 @@ async def test_an_account_that_may_only_close_sells_and_does_not_buy(world: Worl
 async def test_what_the_venue_has_never_told_is_not_known():
     clock = TestClock()
     venue = Venue(clock, away=True)
-    holds = await Standing(venue, clock).holds()
+    holds = await Terms(venue, clock).holds()
 
     assert holds == (True, "", None)
 
@@ -120,14 +120,14 @@ async def test_what_the_venue_has_never_told_is_not_known():
 async def test_what_the_venue_told_stands_for_a_while_when_it_is_away():
     clock = TestClock()
     venue = Venue(clock)
-    standing = Standing(venue, clock)
-    known = await standing.holds()
+    terms = Terms(venue, clock)
+    known = await terms.holds()
     venue.away = True
     clock.jump(600)
-    kept = await standing.holds()
+    kept = await terms.holds()
     clock.jump(31)
 
-    assert (known, kept, await standing.holds()) == ((True, "", False), (True, "", False), (True, "", None))
+    assert (known, kept, await terms.holds()) == ((True, "", False), (True, "", False), (True, "", None))
 
 
 @pytest.mark.parametrize("told", ["0x" + "1" * 64, None])

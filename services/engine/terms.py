@@ -1,4 +1,4 @@
-"""How an account stands with the venue: what answers to its orders have said of the venue's mode, and what the venue says when asked."""
+"""The terms that an account has with the venue: what answers to its orders have said of the venue's mode, and what the venue says when asked."""
 
 from datetime import timedelta
 
@@ -25,8 +25,8 @@ HOLDS_S = {
 """How long a mode is believed in. Nothing tells when it ends but an order that is taken, so the next one is the probe."""
 
 
-class Standing:
-    """One account's standing. A mode ends with an order that the venue takes, or when it is time to try again."""
+class Terms:
+    """One account's terms. A mode ends with an order that the venue takes, or when it is time to try again."""
 
     def __init__(self, clob: Clob, clock: Clock) -> None:
         self._clob = clob
