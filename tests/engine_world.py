@@ -12,7 +12,7 @@ from services.common.domain.account import Account, ExposureChange, Holding, Lim
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.fill import ReconciliationResult, TradeStatus
 from services.common.domain.follow import Policy
-from services.common.domain.intent import Intent, Outcome
+from services.common.domain.intent import Intent, OrderFields, Outcome
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Book, Fee, Level, Market, Side, Token, TokenProtocol
 from services.common.polymarket.environment import PRODUCTION
