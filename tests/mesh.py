@@ -138,10 +138,17 @@ class Mesh:
 
 @asynccontextmanager
 async def mesh(
-    folder: Path, *, block_ms: int = 500, venue: tuple[str, ...] = (), wallets: int = 1
+    folder: Path,
+    *,
+    block_ms: int = 500,
+    venue: tuple[str, ...] = (),
+    wallets: int = 1,
+    env: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Mesh]:
-    """A mesh that is ready; nothing of it is left behind."""
-    options = Options(folder, Addresses.free(), block_ms=block_ms, venue=venue, wallets=wallets, env=dict(QUICK))
+    """A mesh that is ready; nothing of it is left behind. `env` are further settings of its services."""
+    options = Options(
+        folder, Addresses.free(), block_ms=block_ms, venue=venue, wallets=wallets, env={**QUICK, **(env or {})}
+    )
     stack = Stack(options)
     try:
         await stack.start()

@@ -42,7 +42,6 @@ from services.engine.ripening import Ripening
 from services.engine.servicer import EngineServicer
 from services.engine.settings import EngineSettings
 from services.engine.status import Status
-from services.engine.timing import Timing
 from services.engine.worker import Worker
 
 SERVICE = "polycopy.engine.v1.EngineService"
@@ -137,7 +136,6 @@ def _clob(
 
 def _worker(settings: EngineSettings, account_id: str, ports: Ports) -> Worker:
     endpoints = endpoints_of(settings)
-    lease = timedelta(milliseconds=settings.engine_lease_ms)
     return assemble(
         ports,
         account_id,
@@ -145,9 +143,10 @@ def _worker(settings: EngineSettings, account_id: str, ports: Ports) -> Worker:
         exchanges=endpoints.contracts,
         chain_id=endpoints.chain_id,
         version=version("polycopy"),
-        timing=Timing(lease=lease, renew_every=lease * 0.3, at_once=settings.engine_at_once),
+        timing=settings.timing,
         name=instance("engine"),
         config_hash=config_hash(settings),
+        gate_limits=settings.gate_limits,
     )
 
 

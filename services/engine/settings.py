@@ -1,5 +1,7 @@
 """What the engine reads from its environment."""
 
+from datetime import timedelta
+
 from pydantic import Field
 
 from services.common.settings import (
@@ -10,6 +12,8 @@ from services.common.settings import (
     StoreSettings,
     VenueSettings,
 )
+from services.engine.process_facts import GateLimits
+from services.engine.timing import Timing
 
 
 class EngineSettings(CommonSettings, StoreSettings, VenueSettings, AccountSettings, SignerTarget):
@@ -19,3 +23,47 @@ class EngineSettings(CommonSettings, StoreSettings, VenueSettings, AccountSettin
     monitor_target: str = Field("127.0.0.1:50051", description="MonitorService, whose announcements wake the engine")
     engine_lease_ms: int = Field(5_000, ge=1_000, description="How long a claim holds; renewed three times as often")
     engine_at_once: int = Field(16, ge=1, le=200, description="Copies in hand at once, for each account")
+    engine_resend_ms: int = Field(
+        1_000,
+        ge=100,
+        description="How long after its first sending an unanswered order is sent again; later three and nine times as long",
+    )
+    engine_retry_ms: int = Field(
+        1_000,
+        ge=100,
+        description="How long after an order came to nothing its copy may have another; later three times as long",
+    )
+    engine_look_again_ms: int = Field(
+        30_000, ge=100, description="How far apart the look-ups are that find nothing of an order past its deadline"
+    )
+    engine_give_up_ms: int = Field(
+        60_000, ge=100, description="How long after its deadline an order that nobody knows is presumed dead"
+    )
+    engine_watch_ms: int = Field(
+        86_400_000, ge=1_000, description="How long an order that is presumed dead is watched, its cash set aside"
+    )
+    engine_brake_ms: int = Field(600_000, ge=100, description="How long a trouble with an order counts for the brakes")
+
+    @property
+    def timing(self) -> Timing:
+        """The waits of one account's work."""
+        lease, resend, retry = map(_ms, (self.engine_lease_ms, self.engine_resend_ms, self.engine_retry_ms))
+        return Timing(
+            lease=lease,
+            renew_every=lease * 0.3,
+            resend_after=(resend, resend * 3, resend * 9),
+            retry_after=(retry, retry * 3),
+            look_again=_ms(self.engine_look_again_ms),
+            give_up_after=_ms(self.engine_give_up_ms),
+            watch_for=_ms(self.engine_watch_ms),
+            at_once=self.engine_at_once,
+        )
+
+    @property
+    def gate_limits(self) -> GateLimits:
+        """How far a process condition may be off."""
+        return GateLimits(brake_window=_ms(self.engine_brake_ms))
+
+
+def _ms(figure: int) -> timedelta:
+    return timedelta(milliseconds=figure)

@@ -104,6 +104,7 @@ def _reconciliation(
         clock,
         holder=instance("reconciler"),
         every=timedelta(milliseconds=settings.reconciler_compare_ms),
+        lease=timedelta(milliseconds=settings.reconciler_lease_ms),
     )
 
 

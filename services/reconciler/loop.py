@@ -11,7 +11,8 @@ from services.reconciler.compare import Comparison
 from services.reconciler.settle import Settler
 
 LEASE = timedelta(seconds=30)
-RENEW_AFTER_S = 5.0
+RENEWALS = 6
+"""How often a lease could be renewed while it lasts."""
 
 
 class Reconciliation:
@@ -27,6 +28,7 @@ class Reconciliation:
         *,
         holder: str,
         every: timedelta,
+        lease: timedelta = LEASE,
     ) -> None:
         self.account = account
         self._settler = settler
@@ -35,6 +37,7 @@ class Reconciliation:
         self._clock = clock
         self._holder = holder
         self._every = every
+        self._lasts = lease
         self._compared_at: float | None = None
         self._settled = 0
         self._renew_at: float | None = None
@@ -62,8 +65,8 @@ class Reconciliation:
 
     async def _take(self) -> bool:
         asked_at = self._clock.monotonic()
-        mine = await self._stores.leases.take(self._lease, self._holder, LEASE)
-        self._renew_at = asked_at + RENEW_AFTER_S if mine else None
+        mine = await self._stores.leases.take(self._lease, self._holder, self._lasts)
+        self._renew_at = asked_at + self._lasts.total_seconds() / RENEWALS if mine else None
         return mine
 
     async def _keep(self) -> bool:

@@ -17,6 +17,9 @@ class ReconcilerSettings(CommonSettings, StoreSettings, VenueSettings, AccountSe
 
     reconciler_listen: Listen = Field("127.0.0.1:50053", description="Where ReconcilerService listens")
     reconciler_settle_ms: int = Field(1_000, ge=100, description="How often unsettled copies are looked at")
+    reconciler_lease_ms: int = Field(
+        30_000, ge=1_000, description="How long a reconciler that says nothing keeps an account to itself"
+    )
     reconciler_compare_ms: int = Field(
         15_000, ge=500, description="How often the books are compared with the chain and the Data API"
     )

@@ -78,7 +78,49 @@ def test_a_process_is_frozen_and_goes_on_when_it_is_woken():
     assert (process.returncode, said.split()) == (0, ["1", "2", "3"])
 
 
+STRUCK = """
+import sys
+from pathlib import Path
+from services.common.crashpoints import crashpoint
+for line in sys.stdin:
+    crashpoint("mid_send"); print(line.strip(), flush=True)
+"""
+
+
+def test_a_process_that_runs_is_struck_by_what_comes_to_stand_in_a_file(tmp_path: Path):
+    plan = tmp_path / "crash"
+    command = (sys.executable, "-c", STRUCK)
+    with subprocess.Popen(
+        command,
+        env=os.environ | {"POLYCOPY_CRASH": f"@{plan}"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+        cwd=SERVICES.parent,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+
+        def passes() -> str:
+            process.stdin.write("passed\n")
+            return process.stdout.readline().strip()
+
+        unarmed = passes()
+        plan.write_text("after_record\n")
+        elsewhere = passes()
+        plan.write_text("mid_send:2\n")
+        once = passes()
+        plan.unlink()
+        disarmed = passes()
+        plan.write_text("mid_send:1\n")
+        struck = passes()
+
+    assert (unarmed, elsewhere, once, disarmed, struck) == ("passed", "passed", "passed", "passed", "")
+    assert process.returncode == -signal.SIGKILL
+
+
 def test_without_a_plan_nothing_is_counted():
     crashpoints.crashpoint("mid_send")
 
-    assert not crashpoints._passages
+    assert not crashpoints._trap.passages
