@@ -10,8 +10,8 @@ from services.common.domain.account import ExposureChange
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.lifecycle import TRANSITIONS, CopyState, ForbiddenTransition
 from services.common.domain.market import Side
-from services.common.ports.stores import Stores, StoreUnavailable
-from tests.builders import ACCOUNT, a_copy, a_decision, a_trade, an_account, an_intent
+from services.common.ports.stores import Begun, Stores, StoreUnavailable
+from tests.builders import ACCOUNT, a_copy, a_decision, a_trade, an_account, an_exposure, an_intent
 from tests.contract.lifecycle_world import (
     ALLOWED,
     ENGINE,
@@ -314,3 +314,14 @@ async def lapsed(stores: Stores, copy: Copy) -> None:
     assert ended is not None
     while (left := ended - await stores.now()) >= timedelta(0):  # noqa: ASYNC110  the database's clock wakes nobody
         await asyncio.sleep(left.total_seconds() + 0.001)
+
+
+async def test_a_copy_that_was_decided_on_large_figures_goes_on_as_any_other(stores: Stores, now: datetime) -> None:
+    copy, intent = await claimed(stores, a_copy(1, now=now)), an_intent(1, now)
+    decision = a_decision(now, case={"limits": {"max_day_micros": 2**40}})
+    assert await stores.copies.begin(copy, 0, intent, decision, an_exposure(copy, intent, now), (), now) is Begun.DONE
+
+    assert await stores.copies.execute(copy.ref, None, 10, 5, 1, ExposureChange(now), now)
+    after = await kept(stores, copy)
+    assert after.decision is not None
+    assert (after.state, after.decision.digest) == (CopyState.EXECUTED, decision.digest)
