@@ -34,26 +34,23 @@ def uri(port: int) -> str:
     return f"mongodb://127.0.0.1:{port}/?replicaSet={REPLICA_SET}"
 
 
+def command(data: Path, port: int) -> list[str | Path]:
+    """How a member of the set is started on the folder `data`."""
+    return [
+        binary(),
+        *("--dbpath", data, "--port", str(port), "--bind_ip", "127.0.0.1", "--replSet", REPLICA_SET),
+        *("--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "256", "--nounixsocket", "--quiet"),
+        *("--setParameter", "transactionLifetimeLimitSeconds=3"),
+        *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+    ]
+
+
 async def run(folder: Path, port: int | None = None) -> tuple[Child, str]:
     """Start mongod on `folder` and wait until it is primary; the child and its URI. Raises `CannotRun`."""
     chosen = port or free_port()
     data = folder / "mongod"
     data.mkdir(parents=True, exist_ok=True)
-    child = await start(
-        "mongod",
-        [
-            binary(),
-            *("--dbpath", data, "--port", str(chosen), "--bind_ip", "127.0.0.1", "--replSet", REPLICA_SET),
-            *("--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "256", "--nounixsocket", "--quiet"),
-            *(
-                "--setParameter",
-                "transactionLifetimeLimitSeconds=3",
-                "--setParameter",
-                "diagnosticDataCollectionEnabled=false",
-            ),
-        ],
-        folder / "mongod.log",
-    )
+    child = await start("mongod", command(data, chosen), folder / "mongod.log")
     try:
         async with asyncio.timeout(STARTING_S):
             await _primary(child, chosen)
