@@ -83,6 +83,9 @@ class PolicyTable(_Strict):
     denied_tags: tuple[Tag, ...] = ()
     grouping: Grouping = Grouping.NONE
     group_window_ms: Annotated[int, Field(strict=True, ge=100, le=60_000)] = 5_000
+    take_profit_bps: Bps = 0
+    stop_loss_bps: Annotated[int, Field(strict=True, ge=0, le=9_999)] = 0
+    max_holding_ms: Annotated[int, Field(strict=True, ge=0, le=10 * 366 * 86_400_000)] = 0
 
     @model_validator(mode="after")
     def _has_its_figures(self) -> "PolicyTable":

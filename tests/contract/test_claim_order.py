@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.common.domain.copy import CopyKind
-from tests.builders import ACCOUNT, LEADER, a_copy, a_trade, an_account
+from tests.builders import ACCOUNT, LEADER, a_copy, a_decision, a_trade, an_account
 
 LEASE = timedelta(seconds=5)
 OTHER_LEADER = "0x" + "b" * 40
@@ -48,3 +48,20 @@ async def test_an_entry_waits_for_none_that_its_own_claimant_has_in_hand(stores:
     assert second is not None
     assert second.trade.block_number > first.trade.block_number
     assert others is None
+
+
+async def test_an_entry_waits_for_an_earlier_attempt_to_sell_but_not_for_one_that_a_guard_has_put_back(
+    stores: Any, now: datetime
+):
+    await stores.accounts.create(an_account())
+    attempt, entry = a_copy(1, kind=CopyKind.EXIT, now=now), a_copy(2, now=now)
+    await stores.copies.insert([attempt, entry])
+    held = await stores.copies.claim(ACCOUNT, "w", LEASE, fresh=True)
+    assert held is not None
+    assert await stores.copies.claim(ACCOUNT, "w", LEASE, fresh=True) is None
+
+    assert await stores.copies.release(held.ref, timedelta(minutes=1), now, a_decision(now))
+    taken = await stores.copies.claim(ACCOUNT, "w", LEASE, fresh=True)
+
+    assert taken is not None
+    assert taken.copy_id == entry.copy_id

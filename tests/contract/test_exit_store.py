@@ -2,18 +2,19 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from services.common.domain.close_request import Ask, CloseRequest, request_key
 from services.common.domain.copy import Copy, CopyKind
-from services.common.domain.exit import Exit, ExitState, Place, Step, exit_id
+from services.common.domain.exit import Cause, Exit, ExitState, Kept, Place, Step, exit_id
 from services.common.domain.follow import follow_id
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Side
 from services.common.ports.stores import Stores
-from tests.builders import ACCOUNT, LEADER, TOKEN, a_copy, a_trade
+from tests.builders import ACCOUNT, LEADER, NOON, TOKEN, a_copy, a_decision, a_trade
 from tests.contract.lifecycle_world import claimed, owed
 
 FOLLOW = follow_id(ACCOUNT, LEADER)
@@ -205,3 +206,102 @@ async def test_no_debt_is_parked_in_an_exit_that_is_over(stores: Stores, now: da
     assert not await stores.copies.park(debt.ref, known, now)
 
     assert (await stores.copies.get(debt.copy_id)).state is CopyState.CLAIMED
+
+
+async def test_an_exit_that_opens_again_is_as_old_as_its_new_step(stores: Stores, now: datetime) -> None:
+    owed = await owe(stores, a_step(1), now)
+    assert await stores.exits.escalate(EXIT)
+    assert not await stores.exits.escalate(EXIT)
+    later = now + timedelta(hours=1)
+    same = await owe(stores, a_step(2), later)
+    assert (same.opened_at, same.overdue) == (owed.opened_at, True)
+    await stores.exits.end(EXIT, same.version, ExitState.DUST, now)
+    assert not await stores.exits.escalate(EXIT)
+
+    again = await owe(stores, a_step(3), later)
+
+    assert (again.opened_at, again.overdue) == (later, False)
+
+
+async def test_a_step_is_removed_on_the_version_that_was_read_and_counts_again_when_it_is_back(
+    stores: Stores, now: datetime
+) -> None:
+    await owe(stores, a_step(1), now)
+    owed = await owe(stores, a_step(2), now)
+
+    assert not await stores.exits.retract(EXIT, owed.version - 1, "step 1")
+    assert not await stores.exits.retract(EXIT, owed.version, "another")
+    assert await stores.exits.retract(EXIT, owed.version, "step 1")
+    assert not await stores.exits.retract(EXIT, owed.version + 1, "step 1")
+    removed = await kept(stores)
+    assert [step.removed for step in removed.steps] == [True, False]
+    assert removed.standing == (a_step(2),)
+    assert (await owe(stores, a_step(1), now)).standing == (a_step(1), a_step(2))
+    assert not await stores.exits.retract("none", 0, "step 1")
+
+
+async def test_what_its_owner_keeps_ends_an_exit_or_is_noted_where_there_was_none(
+    stores: Stores, now: datetime
+) -> None:
+    mark = Kept(Place(110, 2), 40)
+    ids = EXIT, ACCOUNT, FOLLOW, TOKEN
+
+    assert not await stores.exits.keep(*ids, 3, mark, now)
+    assert await stores.exits.keep(*ids, 0, mark, now)
+    assert not await stores.exits.keep(*ids, 0, mark, now)
+    found = await kept(stores)
+    assert (found.state, found.kept, found.steps, found.version) == (ExitState.KEPT, mark, (), 1)
+    owed = await owe(stores, a_step(1), now)
+    assert owed.kept == mark
+    attempt = an_attempt(1, now)
+    await stores.exits.open_attempt(EXIT, owed.version, attempt)
+    assert not await stores.exits.keep(*ids, owed.version + 1, mark, now)
+    await stores.exits.close_attempt(EXIT, attempt.copy_id)
+    assert await stores.exits.keep(*ids, owed.version + 2, replace(mark, sold_micros=50), now)
+    assert (await kept(stores)).kept == Kept(Place(110, 2), 50)
+
+
+async def test_an_attempt_that_is_put_back_keeps_the_report_of_what_held_it_back(stores: Stores, now: datetime) -> None:
+    attempt = await claimed(stores, an_attempt(1, now))
+    first, second = a_decision(now, account_seq=1), a_decision(now, account_seq=2)
+
+    assert await stores.copies.release(attempt.ref, timedelta(0), now, first)
+    assert (await stores.copies.get(attempt.copy_id)).decision == first
+    again = await claimed(stores, attempt)
+    assert await stores.copies.release(again.ref, timedelta(0), now)
+    assert (await stores.copies.get(attempt.copy_id)).decision == first
+    again = await claimed(stores, attempt)
+    assert await stores.copies.release(again.ref, timedelta(0), now, second)
+    assert (await stores.copies.get(attempt.copy_id)).decision == second
+
+
+def a_request(request_id: str = "r1", **changes: Any) -> CloseRequest:
+    ask = Ask(FOLLOW, TOKEN, a_step(cause=Cause.REQUEST))
+    made = CloseRequest(request_key(ACCOUNT, request_id), ACCOUNT, request_id, (TOKEN,), (ask,), "ops", NOON)
+    return replace(made, **changes)
+
+
+async def test_a_request_to_close_is_kept_once_and_unfinished_until_it_is_finished(stores: Stores) -> None:
+    first, second = a_request(), a_request("r2", at=NOON - timedelta(seconds=1))
+
+    assert await stores.close_requests.get(first.key) is None
+    assert await stores.close_requests.open(first) == first
+    assert await stores.close_requests.open(replace(first, asset_ids=("9",), asks=())) == first
+    assert await stores.close_requests.open(second) == second
+    assert await stores.close_requests.unfinished(ACCOUNT) == (second, first)
+    assert await stores.close_requests.unfinished("0x" + "b" * 40) == ()
+
+    for _ in range(2):
+        await stores.close_requests.finish(first.key)
+
+    assert await stores.close_requests.get(first.key) == replace(first, done=True)
+    assert await stores.close_requests.unfinished(ACCOUNT) == (second,)
+    assert (await stores.close_requests.open(first)).done
+
+
+async def test_requests_of_one_name_in_a_race_are_one(stores: Stores) -> None:
+    made = [a_request(by=f"ops {number}") for number in range(8)]
+
+    kept_ones = await asyncio.gather(*map(stores.close_requests.open, made))
+
+    assert len({one.by for one in kept_ones}) == 1

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from fractions import Fraction
 
+NO_FOLLOW = "none"
+
 
 class ExitState(StrEnum):
     """An exit is open until it ends for one of these reasons."""
@@ -18,6 +20,17 @@ class ExitState(StrEnum):
     DUST = "dust"
 
 
+class Cause(StrEnum):
+    """Why something is owed: the leader gave up some of his own, the follow's policy says so, or a person does."""
+
+    LEADER = "leader"
+    TAKE_PROFIT = "take_profit"
+    STOP_LOSS = "stop_loss"
+    TIME = "time"
+    UNFOLLOW = "unfollow"
+    REQUEST = "request"
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where something stands in the leader's order of trades; a recorded history uses (row, 0)."""
@@ -28,19 +41,33 @@ class Place:
     def __lt__(self, other: "Place") -> bool:
         return (self.block, self.order) < (other.block, other.order)
 
+    @property
+    def after(self) -> "Place":
+        """The place right behind this one: a step there covers what stands here, and nothing later."""
+        return Place(self.block, self.order + 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One net decrease of a leader's balance in a token, unique by `key` (leader, token and transaction): `decrease ÷ before`."""
+    """One reason to sell, unique by `key`: `decrease ÷ before` of every lot before its place.
+
+    The leader's is the net decrease of his balance in one transaction, with the key (leader, token, transaction). One of our own is the
+    whole of what it covers. In an exit without a follow, which has no lots, it is `decrease_micros` shares. A step whose transaction
+    a reorg has taken back is `removed`, and counts for nothing.
+    """
 
     key: str
     place: Place
     decrease_micros: int
     before_micros: int
+    cause: Cause = Cause.LEADER
+    removed: bool = False
 
     @property
     def fraction(self) -> Fraction:
         """The part of his position that the leader gave up, clamped to the whole."""
+        if self.removed:
+            return Fraction(0)
         if self.before_micros <= 0 or self.decrease_micros >= self.before_micros:
             return Fraction(1)
         return Fraction(max(self.decrease_micros, 0), self.before_micros)
@@ -56,10 +83,19 @@ class Lot:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What its owner has kept: lots before `place` are the follow's no more, and so are the `sold_micros` that were sold of them."""
+
+    place: Place
+    sold_micros: int
+
+
+@dataclass(frozen=True, slots=True)
 class Exit:
     """The document in `exits`. `attempts` counts the attempts opened; `open_attempt` is the copy id of the one that is open.
 
-    `sold_micros` is never stored: it is the sum over the exit's own attempts.
+    `sold_micros` is never stored: it is the sum over the exit's own attempts. `overdue` says that it has been open for so long that
+    a person was told.
     """
 
     exit_id: str
@@ -72,11 +108,28 @@ class Exit:
     attempts: int = 0
     open_attempt: str = ""
     version: int = 0
+    kept: Kept | None = None
+    overdue: bool = False
+
+    @property
+    def is_unowned(self) -> bool:
+        """Whether it is of tokens that no follow owns."""
+        return self.follow_id == unowned(self.account_id)
+
+    @property
+    def standing(self) -> tuple[Step, ...]:
+        """The steps that count."""
+        return tuple(step for step in self.steps if not step.removed)
 
 
 def exit_id(follow_id: str, token_id: str) -> str:
     """An exit is unique by follow (which names the account) and token."""
     return f"{follow_id}:{token_id}"
+
+
+def unowned(account_id: str) -> str:
+    """What stands for the follow where an account holds tokens that no follow of its owns."""
+    return f"{account_id}:{NO_FOLLOW}"
 
 
 def remaining(place: Place, steps: Sequence[Step]) -> Fraction:
@@ -95,9 +148,47 @@ def owed_micros(lots: Sequence[Lot], steps: Sequence[Step]) -> int:
     return sum(int(lot.shares_micros * (1 - remaining(lot.place, steps))) for lot in lots)
 
 
-def with_step(known: Exit, step: Step) -> Exit:
-    """The exit with one more step, in the leader's order; a step that it has changes nothing, a new one opens a closed exit again."""
-    if any(other.key == step.key for other in known.steps):
+def own(lots: Sequence[Lot], kept: Kept | None) -> tuple[Lot, ...]:
+    """The lots that are still the follow's."""
+    return tuple(lot for lot in lots if kept is None or not lot.place < kept.place)
+
+
+def owed_of(exit_: Exit, lots: Sequence[Lot]) -> int:
+    """What the exit has ever owed of these lots, kept ones left out; without a follow, what its steps say."""
+    if exit_.is_unowned:
+        return sum(step.decrease_micros for step in exit_.standing)
+    return owed_micros(own(lots, exit_.kept), exit_.steps)
+
+
+def with_step(known: Exit, step: Step, now: datetime) -> Exit:
+    """The exit with one more step, in the leader's order; one that it has changes nothing, unless it was removed and is back.
+
+    A step that is new to it opens a closed exit again, whose age begins anew.
+    """
+    same = next((other for other in known.steps if other.key == step.key), None)
+    if same is not None and not (same.removed and not step.removed):
         return known
-    steps = tuple(sorted((*known.steps, step), key=lambda item: (item.place.block, item.place.order)))
-    return replace(known, steps=steps, state=ExitState.OPEN, version=known.version + 1)
+    rest = (other for other in known.steps if other is not same)
+    steps = tuple(sorted((*rest, step), key=lambda item: (item.place.block, item.place.order)))
+    again = known.state is not ExitState.OPEN
+    return replace(
+        known,
+        steps=steps,
+        state=ExitState.OPEN,
+        opened_at=now if again else known.opened_at,
+        overdue=known.overdue and not again,
+        version=known.version + 1,
+    )
+
+
+def without_step(known: Exit, key: str) -> Exit | None:
+    """The exit with this step removed; None where it has none that counts."""
+    if not any(step.key == key for step in known.standing):
+        return None
+    steps = tuple(replace(step, removed=True) if step.key == key else step for step in known.steps)
+    return replace(known, steps=steps, version=known.version + 1)
+
+
+def with_kept(known: Exit, kept: Kept) -> Exit:
+    """The exit over, because its owner keeps what it was about."""
+    return replace(known, state=ExitState.KEPT, kept=kept, version=known.version + 1)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -33,6 +33,14 @@ class FollowState(StrEnum):
     CLOSED = "closed"
 
 
+class Leaving(StrEnum):
+    """What becomes of what a follow holds when it is deleted: it is sold, or kept by the account. Until then exits follow the leader."""
+
+    STAY = ""
+    CLOSE = "close"
+    KEEP = "keep"
+
+
 @dataclass(frozen=True, slots=True)
 class Tier:
     """From `from_micros` of the leader's notional on, copy `ratio_bps` of it."""
@@ -48,6 +56,8 @@ class Policy:
     `leader_bankroll_micros` is the portfolio that `proportional` divides by, `bankroll_micros` the one that this follow may use.
     `denied_markets` holds condition ids, `denied_tags` slugs of subjects. `group_window_ms` is how long trades that are copied together
     are waited for.
+    `denied_markets` holds condition ids. Own exits are off at 0: `take_profit_bps` above and `stop_loss_bps` below what the shares cost,
+    fees included, sell them at the market; so does `max_holding_ms` after they were bought.
     """
 
     mode: SizingMode = SizingMode.RATIO
@@ -67,6 +77,13 @@ class Policy:
     denied_tags: tuple[str, ...] = ()
     grouping: Grouping = Grouping.NONE
     group_window_ms: int = 5_000
+    take_profit_bps: int = 0
+    stop_loss_bps: int = 0
+    max_holding_ms: int = 0
+
+    @property
+    def has_own_exits(self) -> bool:
+        return bool(self.take_profit_bps or self.stop_loss_bps or self.max_holding_ms)
 
     def digest(self) -> str:
         """A hash of the whole policy: a copy carries the policy it was made under."""
@@ -81,7 +98,7 @@ def _digest(policy: Policy) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """One account following one leader, from `created_at` on."""
+    """One account following one leader, from `created_at` on; `leaving` once it is deleted."""
 
     follow_id: str
     account_id: str
@@ -90,6 +107,14 @@ class Follow:
     version: int
     state: FollowState
     created_at: datetime
+    leaving: Leaving = Leaving.STAY
+
+
+def left(follow: Follow, leaving: Leaving) -> Follow:
+    """The follow deleted: closed to entries at once. One that is over stays so; *keep* can follow *close* while it is not."""
+    if follow.state is FollowState.CLOSED:
+        return follow
+    return replace(follow, state=FollowState.CLOSING, leaving=leaving)
 
 
 def follow_id(account_id: str, leader: str) -> str:

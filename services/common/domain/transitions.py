@@ -65,10 +65,16 @@ def claimed(copy: Copy, worker: str, until: datetime) -> Copy:
     return replace(copy, state=state, claimed_by=worker, fence=copy.fence + 1, claimable_at=until)
 
 
-def released(copy: Copy, claimable_at: datetime) -> Copy:
-    """The copy untouched, claimable again at `claimable_at`."""
+def released(copy: Copy, claimable_at: datetime, decision: Decision | None = None) -> Copy:
+    """The copy untouched, claimable again at `claimable_at`; with the last report of the guards where one refused it for now."""
     check(copy.state, CopyState.DETECTED, Actor.ENGINE)
-    return replace(copy, state=CopyState.DETECTED, claimed_by="", claimable_at=claimable_at)
+    return replace(
+        copy,
+        state=CopyState.DETECTED,
+        claimed_by="",
+        claimable_at=claimable_at,
+        decision=decision or copy.decision,
+    )
 
 
 def parked(copy: Copy, exit_id: str, now: datetime) -> Copy:
@@ -258,7 +264,9 @@ def blocks(other: Copy, copy: Copy, barred_leaders: Sequence[str] = ()) -> bool:
         copy.trade.token_id,
     ) or other.copy_id == copy.copy_id:
         return False
-    if other.state not in {CopyState.DETECTED, CopyState.CLAIMED} or other.claimable_at is None:
+    # A guard has put this attempt back, for who knows how long.
+    put_back = other.kind is CopyKind.EXIT and other.decision is not None
+    if other.state not in {CopyState.DETECTED, CopyState.CLAIMED} or other.claimable_at is None or put_back:
         return False
     return (other.trade.block_number, other.trade.log_index) < (copy.trade.block_number, copy.trade.log_index)
 

@@ -12,12 +12,13 @@ from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
 from services.common.domain.account import Account, AccountState, ExposureChange, Limits, Pause, PauseScope
+from services.common.domain.close_request import CloseRequest
 from services.common.domain.control import Standing
 from services.common.domain.copy import Copy, CopyKind, CopyRef
 from services.common.domain.dead_letter import DeadLetter
-from services.common.domain.exit import Exit, ExitState, Step
+from services.common.domain.exit import Exit, ExitState, Kept, Step
 from services.common.domain.fill import Fill, LedgerLine, Position, ReconciliationResult
-from services.common.domain.follow import Follow, FollowState, Policy
+from services.common.domain.follow import Follow, FollowState, Leaving, Policy
 from services.common.domain.intent import Attempt, Intent
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.recent_order import RecentOrder
@@ -94,8 +95,8 @@ class Copies(Protocol):
 
     async def renew(self, ref: CopyRef, lease: timedelta) -> bool: ...
 
-    async def release(self, ref: CopyRef, after: timedelta, now: datetime) -> bool:
-        """claimed → detected, untouched, claimable again after `after`."""
+    async def release(self, ref: CopyRef, after: timedelta, now: datetime, decision: Decision | None = None) -> bool:
+        """claimed → detected, untouched, claimable again after `after`. The report of a guard that refused for now is kept with it."""
         ...
 
     async def park(self, ref: CopyRef, exit_id: str, now: datetime) -> bool:
@@ -304,6 +305,14 @@ class Follows(Protocol):
 
     async def set_state(self, follow_id: str, state: FollowState, now: datetime) -> Follow | None: ...
 
+    async def leave(self, follow_id: str, leaving: Leaving, now: datetime) -> Follow | None:
+        """active or closing → closing, with what becomes of what it holds; one that is closed stays as it is."""
+        ...
+
+    async def close(self, follow_id: str, leaving: Leaving, now: datetime) -> bool:
+        """closing → closed, where it is leaving in this way still."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Leader:
@@ -341,7 +350,23 @@ class Exits(Protocol):
     async def owe(
         self, exit_id: str, account_id: str, follow_id: str, token_id: str, step: Step, now: datetime
     ) -> Exit:
-        """Add a step, once by its key; opens the exit (again) where it is new or closed."""
+        """Add a step, once by its key; opens the exit (again) where it is new or closed, and its age begins. One that was removed counts
+        again."""
+        ...
+
+    async def retract(self, exit_id: str, version: int, key: str) -> bool:
+        """Remove a step whose transaction is gone, by compare-and-set on the exit's version."""
+        ...
+
+    async def keep(
+        self, exit_id: str, account_id: str, follow_id: str, token_id: str, version: int, kept: Kept, now: datetime
+    ) -> bool:
+        """End an exit because its owner keeps what is left, by compare-and-set on its version (0: it is made for this). False while an
+        attempt is open."""
+        ...
+
+    async def escalate(self, exit_id: str) -> bool:
+        """Note, once for each time that the exit opens, that a person is told how long it is open."""
         ...
 
     async def open_attempt(self, exit_id: str, version: int, attempt: Copy) -> bool:
@@ -353,6 +378,22 @@ class Exits(Protocol):
     async def end(self, exit_id: str, version: int, state: ExitState, now: datetime) -> bool: ...
 
     async def open_ones(self, account_id: str) -> tuple[Exit, ...]: ...
+
+
+class CloseRequests(Protocol):
+    """`close_requests`, written by the engine."""
+
+    async def get(self, key: str) -> CloseRequest | None: ...
+
+    async def open(self, request: CloseRequest) -> CloseRequest:
+        """Keep it, once by its key; the one that is kept."""
+        ...
+
+    async def unfinished(self, account_id: str) -> tuple[CloseRequest, ...]:
+        """Those of which some step may not be in its exit yet, the eldest first."""
+        ...
+
+    async def finish(self, key: str) -> None: ...
 
 
 class Positions(Protocol):
@@ -446,6 +487,9 @@ class Stores(Protocol):
 
     @property
     def exits(self) -> Exits: ...
+
+    @property
+    def close_requests(self) -> CloseRequests: ...
 
     @property
     def positions(self) -> Positions: ...

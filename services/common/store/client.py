@@ -16,6 +16,7 @@ from services.common.store.books import MongoPositions, MongoResults
 from services.common.store.copies import MongoCopies
 from services.common.store.exits import MongoExits
 from services.common.store.follows import MongoDeadLetters, MongoFollows, MongoLeaders, MongoLeases
+from services.common.store.requests import MongoCloseRequests
 from services.common.store.session import Client, guarded
 from services.common.store.users import MongoNonces, MongoUsers
 
@@ -50,6 +51,7 @@ class MongoStores:
         self.follows = MongoFollows(self.database)
         self.leaders = MongoLeaders(self.database)
         self.exits = MongoExits(self._client, self.database)
+        self.close_requests = MongoCloseRequests(self.database)
         self.positions = MongoPositions(self.database)
         self.results = MongoResults(self.database)
         self.leases = MongoLeases(self.database)

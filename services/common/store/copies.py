@@ -53,8 +53,9 @@ class MongoCopies(MongoClaims):
             return _new(made, error)
         return tuple(document["_id"] for document in made)
 
-    async def release(self, ref: CopyRef, after: timedelta, now: datetime) -> bool:
-        return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.released(copy, self._clock() + after))
+    async def release(self, ref: CopyRef, after: timedelta, now: datetime, decision: Decision | None = None) -> bool:
+        due = self._clock() + after
+        return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.released(copy, due, decision))
 
     async def park(self, ref: CopyRef, exit_id: str, now: datetime) -> bool:
         async def work(session: Session) -> bool:

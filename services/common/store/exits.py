@@ -8,7 +8,7 @@ from pymongo.errors import DuplicateKeyError
 
 from services.common.domain import transitions
 from services.common.domain.copy import Copy
-from services.common.domain.exit import Exit, ExitState, Step, with_step
+from services.common.domain.exit import Exit, ExitState, Kept, Step, with_kept, with_step, without_step
 from services.common.store import activities, codec
 from services.common.store.session import Client, Conflict, Database, Session, guarded, transact
 
@@ -33,7 +33,7 @@ class MongoExits:
     ) -> Exit:
         while True:
             known = await self.get(exit_id) or Exit(exit_id, account_id, follow_id, token_id, ExitState.OPEN, (), now)
-            after = with_step(known, step)
+            after = with_step(known, step, now)
             if after == known or await self._put(known, after):
                 return after
 
@@ -75,6 +75,24 @@ class MongoExits:
             return replace(known, state=state) if known.version == version and not known.open_attempt else None
 
         return await self._change(exit_id, ended)
+
+    async def retract(self, exit_id: str, version: int, key: str) -> bool:
+        known = await self.get(exit_id)
+        after = without_step(known, key) if known is not None and known.version == version else None
+        return known is not None and after is not None and await self._put(known, after)
+
+    async def keep(
+        self, exit_id: str, account_id: str, follow_id: str, token_id: str, version: int, kept: Kept, now: datetime
+    ) -> bool:
+        known = await self.get(exit_id) or Exit(exit_id, account_id, follow_id, token_id, ExitState.OPEN, (), now)
+        fits = known.version == version and not known.open_attempt
+        return fits and await self._put(known, with_kept(known, kept))
+
+    async def escalate(self, exit_id: str) -> bool:
+        def told(known: Exit) -> Exit | None:
+            return None if known.overdue or known.state is not ExitState.OPEN else replace(known, overdue=True)
+
+        return await self._change(exit_id, told)
 
     async def open_ones(self, account_id: str) -> tuple[Exit, ...]:
         async with guarded():

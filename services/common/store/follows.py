@@ -8,7 +8,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from services.common.domain.dead_letter import DeadLetter
-from services.common.domain.follow import Follow, FollowState, Policy
+from services.common.domain.follow import Follow, FollowState, Leaving, Policy
 from services.common.ports.stores import Leader
 from services.common.store import codec
 from services.common.store.session import Database, guarded
@@ -48,6 +48,15 @@ class MongoFollows:
 
     async def set_state(self, follow_id: str, state: FollowState, now: datetime) -> Follow | None:
         return await self._change({"_id": follow_id}, {"$set": {"state": state.value}})
+
+    async def leave(self, follow_id: str, leaving: Leaving, now: datetime) -> Follow | None:
+        alive = {"_id": follow_id, "state": {"$ne": FollowState.CLOSED.value}}
+        change = {"$set": {"state": FollowState.CLOSING.value, "leaving": leaving.value}}
+        return await self._change(alive, change) or await self.get(follow_id)
+
+    async def close(self, follow_id: str, leaving: Leaving, now: datetime) -> bool:
+        held = {"_id": follow_id, "state": FollowState.CLOSING.value, "leaving": leaving.value}
+        return await self._change(held, {"$set": {"state": FollowState.CLOSED.value}}) is not None
 
     async def _change(self, held: dict[str, Any], change: dict[str, Any]) -> Follow | None:
         async with guarded():

@@ -78,6 +78,7 @@ INDEXES = (
     Index("user_positions", _ascending("account", "tokenId"), unique=True),
     Index("follows", _ascending("account", "leader"), unique=True),
     Index("exits", _ascending("account", "state")),
+    Index("close_requests", _ascending("account", "done"), options={"partialFilterExpression": {"done": False}}),
     Index("reconciliation_results", (("account", 1), ("finishedAt", -1))),
     Index("auth_nonces", _ascending("address", "expiresAt")),
     Index("auth_nonces", _ascending("expiresAt"), options={"expireAfterSeconds": 0}),

@@ -9,6 +9,7 @@ from services.common.store.memory.copies import MemoryCopies
 from services.common.store.memory.database import MemoryDatabase
 from services.common.store.memory.exits import MemoryExits
 from services.common.store.memory.people import MemoryNonces, MemoryUsers
+from services.common.store.memory.requests import MemoryCloseRequests
 from services.common.store.memory.watching import MemoryDeadLetters, MemoryFollows, MemoryLeaders, MemoryLeases
 
 
@@ -25,6 +26,7 @@ class MemoryStores:
         self.follows = MemoryFollows(self.database)
         self.leaders = MemoryLeaders(self.database)
         self.exits = MemoryExits(self.database)
+        self.close_requests = MemoryCloseRequests(self.database)
         self.positions = MemoryPositions(self.database)
         self.results = MemoryResults(self.database)
         self.leases = MemoryLeases(self.database)

@@ -77,8 +77,9 @@ class MemoryCopies:
         self._db.put(replace(held, claimable_at=self._db.later(lease)))
         return True
 
-    async def release(self, ref: CopyRef, after: timedelta, now: datetime) -> bool:
-        return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.released(copy, self._db.later(after)))
+    async def release(self, ref: CopyRef, after: timedelta, now: datetime, decision: Decision | None = None) -> bool:
+        due = self._db.later(after)
+        return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.released(copy, due, decision))
 
     async def park(self, ref: CopyRef, exit_id: str, now: datetime) -> bool:
         await self._db.turn()

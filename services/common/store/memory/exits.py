@@ -5,7 +5,7 @@ from datetime import datetime
 
 from services.common.domain import transitions
 from services.common.domain.copy import Copy
-from services.common.domain.exit import Exit, ExitState, Step, with_step
+from services.common.domain.exit import Exit, ExitState, Kept, Step, with_kept, with_step, without_step
 from services.common.store.memory.database import MemoryDatabase
 
 
@@ -24,7 +24,7 @@ class MemoryExits:
     ) -> Exit:
         await self._db.turn()
         known = self._db.exits.get(exit_id) or Exit(exit_id, account_id, follow_id, token_id, ExitState.OPEN, (), now)
-        self._db.exits[exit_id] = with_step(known, step)
+        self._db.exits[exit_id] = with_step(known, step, now)
         return self._db.exits[exit_id]
 
     async def open_attempt(self, exit_id: str, version: int, attempt: Copy) -> bool:
@@ -63,3 +63,30 @@ class MemoryExits:
             if known.account_id == account_id and known.state is ExitState.OPEN
         )
         return tuple(sorted(found, key=lambda known: known.exit_id))
+
+    async def retract(self, exit_id: str, version: int, key: str) -> bool:
+        await self._db.turn()
+        known = self._db.exits.get(exit_id)
+        after = without_step(known, key) if known is not None and known.version == version else None
+        if after is None:
+            return False
+        self._db.exits[exit_id] = after
+        return True
+
+    async def keep(
+        self, exit_id: str, account_id: str, follow_id: str, token_id: str, version: int, kept: Kept, now: datetime
+    ) -> bool:
+        await self._db.turn()
+        known = self._db.exits.get(exit_id) or Exit(exit_id, account_id, follow_id, token_id, ExitState.OPEN, (), now)
+        if known.version != version or known.open_attempt:
+            return False
+        self._db.exits[exit_id] = with_kept(known, kept)
+        return True
+
+    async def escalate(self, exit_id: str) -> bool:
+        await self._db.turn()
+        known = self._db.exits.get(exit_id)
+        if known is None or known.overdue or known.state is not ExitState.OPEN:
+            return False
+        self._db.exits[exit_id] = replace(known, overdue=True, version=known.version + 1)
+        return True

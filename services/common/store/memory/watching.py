@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.common.domain.dead_letter import DeadLetter
-from services.common.domain.follow import Follow, FollowState, Policy
+from services.common.domain.follow import Follow, FollowState, Leaving, Policy, left
 from services.common.ports.stores import Leader
 from services.common.store.memory.database import MemoryDatabase, add
 
@@ -44,6 +44,22 @@ class MemoryFollows:
             return None
         self._follows[follow_id] = replace(known, state=state)
         return self._follows[follow_id]
+
+    async def leave(self, follow_id: str, leaving: Leaving, now: datetime) -> Follow | None:
+        await self._db.turn()
+        known = self._follows.get(follow_id)
+        if known is None:
+            return None
+        self._follows[follow_id] = left(known, leaving)
+        return self._follows[follow_id]
+
+    async def close(self, follow_id: str, leaving: Leaving, now: datetime) -> bool:
+        await self._db.turn()
+        known = self._follows.get(follow_id)
+        if known is None or (known.state, known.leaving) != (FollowState.CLOSING, leaving):
+            return False
+        self._follows[follow_id] = replace(known, state=FollowState.CLOSED)
+        return True
 
 
 class MemoryLeaders:
