@@ -10,7 +10,7 @@ from services.common.domain.copy import Copy
 from services.common.domain.follow import Follow
 from services.common.domain.market import Side
 from services.common.polymarket.memory import MemoryActivity, MemoryMarkets
-from services.common.ports.chain import ChainUnavailable, FillLog, Head, OrderFilled, Receipt
+from services.common.ports.chain import ChainUnavailable, Head, OrderFilled, Receipt, Sighting, Transfer
 from services.common.ports.stores import Leader
 from services.common.ports.venue import Hint, PublicPosition, VenueUnavailable
 from services.common.store.memory import MemoryStores
@@ -58,7 +58,7 @@ class Chain(MemoryChain):
         self.silent = False
         self.receipts_read: list[str] = []
         self.swept: list[tuple[int, int]] = []
-        self.live: list[FillLog] = []
+        self.live: list[Sighting] = []
 
     def _answers(self) -> None:
         if self.away:
@@ -73,12 +73,12 @@ class Chain(MemoryChain):
         self.receipts_read.append(tx_hash)
         return None if tx_hash in self.unmined else await super().receipt(tx_hash)
 
-    async def fills_of(self, makers: Sequence[str], first_block: int, last_block: int) -> tuple[FillLog, ...]:
+    async def sightings_of(self, wallets: Sequence[str], first_block: int, last_block: int) -> tuple[Sighting, ...]:
         self._answers()
         self.swept.append((first_block, last_block))
-        return () if self.silent else await super().fills_of(makers, first_block, last_block)
+        return () if self.silent else await super().sightings_of(wallets, first_block, last_block)
 
-    async def subscribe_fills(self, makers: Sequence[str]) -> AsyncIterator[FillLog]:
+    async def subscribe(self, wallets: Sequence[str]) -> AsyncIterator[Sighting]:
         self._answers()
         while self.live:
             yield self.live.pop(0)
@@ -156,18 +156,31 @@ class World:
         await roster.refresh()
         return Monitor(roster, watch, source, polled, FirehoseSource(self.firehose, watch), announced)
 
-    def mines(self, *fills: OrderFilled, ok: bool = True, in_s: float = 0, tx_hash: str = "") -> str:
-        """A transaction with these fills, mined now or later; its hash."""
+    def mines(
+        self,
+        *fills: OrderFilled,
+        ok: bool = True,
+        in_s: float = 0,
+        tx_hash: str = "",
+        moves: Sequence[tuple[str, str, str, int]] = (),
+        redeemed: Sequence[str] = (),
+    ) -> str:
+        """A transaction with these fills and movements (sender, receiver, token, shares), mined now or later; its hash."""
         self._transactions += 1
         tx_hash = tx_hash or f"0x{self._transactions:064x}"
         at = self.clock.now() + timedelta(seconds=in_s)
-        self.chain.mine(Receipt(tx_hash, block_of(at), "0x" + "b" * 64, at, ok, fills, ()))
+        block = block_of(at)
+        transfers = tuple(
+            Transfer(sender, receiver, token, shares * SHARE, tx_hash, block, 100 + place)
+            for place, (sender, receiver, token, shares) in enumerate(moves)
+        )
+        self.chain.mine(Receipt(tx_hash, block, "0x" + "b" * 64, at, ok, fills, transfers, frozenset(redeemed)))
         return tx_hash
 
-    def log(self, fill: OrderFilled, tx_hash: str, *, removed: bool = False) -> FillLog:
+    def log(self, fill: OrderFilled, tx_hash: str, *, removed: bool = False) -> Sighting:
         """What the subscription says of a fill."""
         now = self.clock.now()
-        return FillLog(fill, tx_hash, block_of(now), "0x" + "b" * 64, now, removed)
+        return Sighting(fill.maker.lower(), tx_hash, block_of(now), now, removed)
 
     def hint(self, tx_hash: str, source: str = "chain", leader: str = LEADER) -> Hint:
         return Hint(tx_hash, leader, source, self.clock.now())

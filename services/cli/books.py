@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from services.common.domain.amounts import LOT_MICROS
 from services.common.domain.copy import Copy, CopyKind
-from services.common.domain.exit import Exit, Lot, Place, owed_micros
+from services.common.domain.exit import Exit, Lot, Place, owed_of
 from services.common.domain.fill import Fill, Position, ReconciliationResult
 from services.common.domain.follow import Follow
 from services.common.domain.intent import Intent
@@ -32,8 +32,8 @@ class Books:
 
     @property
     def trades(self) -> tuple[Copy, ...]:
-        """The copies that stand for leader trades: one for each account that follows."""
-        return tuple(copy for copy in self.copies if copy.kind is not CopyKind.EXIT)
+        """The copies that stand for leader trades: one for each account that follows. What leaders gave away without a sale is none."""
+        return tuple(copy for copy in self.copies if copy.kind is not CopyKind.EXIT and copy.trade.is_fill)
 
     @property
     def intents(self) -> Iterable[tuple[Copy, Intent]]:
@@ -55,7 +55,8 @@ class Books:
             for one in mine
             if one.kind is CopyKind.ENTRY
         ]
-        return owed_micros(lots, exit_.steps) - sum(one.filled_micros for one in mine if one.kind is CopyKind.EXIT)
+        sold = sum(one.filled_micros for one in mine if one.kind is CopyKind.EXIT)
+        return owed_of(exit_, lots) - sold + (exit_.kept.sold_micros if exit_.kept else 0)
 
     @property
     def settled(self) -> bool:

@@ -1,7 +1,8 @@
-"""From a receipt to the fills of followed leaders, and from a fill to one copy per follow. Pure: the same receipt gives the same keys."""
+"""From a receipt to what followed leaders traded or gave away, and from there to one copy per follow. Pure: the same receipt gives the
+same keys."""
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -9,8 +10,8 @@ from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.follow import Follow, FollowState
 from services.common.domain.grouping import group_of
 from services.common.domain.market import Market, Side
-from services.common.domain.trade import LeaderTrade, Role, idempotency_key, trade_key
-from services.common.ports.chain import OrderFilled, Receipt
+from services.common.domain.trade import LeaderTrade, Role, idempotency_key, movement_key, trade_key
+from services.common.ports.chain import OrderFilled, Receipt, Transfer
 
 
 def trades(receipt: Receipt, leaders: Collection[str], chain_id: int) -> tuple[LeaderTrade, ...]:
@@ -53,10 +54,48 @@ def _met(receipt: Receipt, fill: OrderFilled) -> tuple[str, ...]:
         return (fill.taker.lower(),)
     wallet = fill.maker.lower()
     return tuple(sorted({other.maker.lower() for other in receipt.fills if other.taker.lower() == wallet}))
+def movements(receipt: Receipt, leaders: Collection[str], chain_id: int) -> tuple[LeaderTrade, ...]:
+    """What `leaders` (lower-case addresses) gave away in one mined transaction without a sale: by merging, converting, transferring.
+
+    The net decrease of a leader's balance in a token that no SELL of his in this transaction stands for; that one's step is the net
+    decrease itself. What was paid out after a resolution looks the same: see `Receipt.redeemed`.
+    """
+    moves: dict[tuple[str, str], list[Transfer]] = {}
+    for move in receipt.transfers if receipt.ok else ():
+        for wallet in {move.sender.lower(), move.receiver.lower()} & set(leaders):
+            moves.setdefault((wallet, move.token_id), []).append(move)
+    sold = {(fill.maker.lower(), fill.token_id) for fill in receipt.fills if fill.side is Side.SELL}
+    found = (_movement(receipt, *of, mine, chain_id) for of, mine in moves.items() if of not in sold)
+    return tuple(sorted((one for one in found if one.shares_micros > 0), key=lambda one: one.log_index))
+
+
+def _movement(receipt: Receipt, leader: str, token_id: str, moves: Sequence[Transfer], chain_id: int) -> LeaderTrade:
+    away = [move for move in moves if move.sender.lower() == leader]
+    gone = sum(move.shares_micros for move in away)
+    come = sum(move.shares_micros for move in moves if move.receiver.lower() == leader)
+    return LeaderTrade(
+        key=movement_key(chain_id, receipt.tx_hash, leader, token_id),
+        leader=leader,
+        token_id=token_id,
+        side=Side.SELL,
+        shares_micros=gone - come,
+        usdc_micros=0,
+        traded_at=receipt.block_at,
+        tx_hash=receipt.tx_hash.lower(),
+        order_hash="",
+        block_number=receipt.block_number,
+        log_index=max((move.log_index for move in away), default=0),
+        block_hash=receipt.block_hash,
+    )
+
+
+def is_payout(trade: LeaderTrade, receipt: Receipt, market: Market | None) -> bool:
+    """Whether what he gave away was paid out after its market was resolved. Of a token that no market has nothing is held either."""
+    return not trade.is_fill and bool(receipt.redeemed) and (market is None or market.condition_id in receipt.redeemed)
 
 
 def copies(trade: LeaderTrade, follows: Iterable[Follow], market: Market | None, now: datetime) -> tuple[Copy, ...]:
-    """One copy for every follow that this trade concerns: a BUY is an entry, a SELL a debt.
+    """One copy for every follow that this trade concerns: a BUY is an entry, a SELL a debt, and so is what he gave away.
 
     A trade from before the follow was made is history: it concerns no one. A closing follow takes debts only.
     """

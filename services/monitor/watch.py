@@ -120,7 +120,10 @@ class Watch:
             return False
         version = self._roster.version
         found = [await self._reorgs.settled(one) for one in self._trades(receipt)]
-        await self._store([copy for trade in found for copy in await self._copies(trade)], hint)
+        new = [copy for trade in found for copy in await self._copies(trade)]
+        for moved in detect.movements(receipt, self._roster.leaders, self._chain_id):
+            new += await self._given_away(moved, receipt)
+        await self._store(new, hint)
         self._remember(hint.tx_hash.lower(), version)
         return True
 
@@ -129,6 +132,15 @@ class Watch:
 
     async def _copies(self, trade: LeaderTrade) -> tuple[Copy, ...]:
         return detect.copies(trade, self._roster.follows(trade.leader), await self._market(trade), self._clock.now())
+
+    async def _given_away(self, moved: LeaderTrade, receipt: Receipt) -> tuple[Copy, ...]:
+        if not receipt.redeemed:
+            return await self._copies(moved)
+        # Only its market tells a payout from a merge, so here it is waited for.
+        market = await self._markets.by_token(moved.token_id)
+        if detect.is_payout(moved, receipt, market):
+            return ()
+        return detect.copies(moved, self._roster.follows(moved.leader), market, self._clock.now())
 
     async def _store(self, new: list[Copy], hint: Hint) -> None:
         if not new:

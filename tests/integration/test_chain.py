@@ -12,6 +12,7 @@ from services.common.chain.web3_chain import Web3Chain
 from services.common.domain.market import Side
 from services.common.polymarket.environment import PRODUCTION
 from services.common.ports.chain import ChainUnavailable
+from services.monitor.detect import movements
 from services.venue.bank import Bank, Funding
 from services.venue.node import addresses
 from services.venue.node.client import Node
@@ -100,7 +101,7 @@ async def test_fills_are_found_by_maker_and_by_order_and_transfers_by_block(scen
 
     by_maker = await scene.chain.fills_of([LEADER.address.lower()], here, here)
     by_order = await scene.chain.fills_of_order(by_maker[0].fill.order_hash, here)
-    moved = await scene.chain.transfers_in_block(LEADER.address, str(scene.yes), here)
+    moved = await scene.chain.transfers(LEADER.address, str(scene.yes), here, here)
     status = await scene.chain.order_status(PRODUCTION.exchange_address, by_maker[0].fill.order_hash)
 
     assert by_maker == by_order
@@ -115,15 +116,48 @@ async def test_the_head_tells_what_is_final(scene: Scene) -> None:
     assert head.number - 3 <= head.finalized < head.number
 
 
-async def test_new_fills_arrive_by_subscription(scene: Scene) -> None:
-    coming = asyncio.ensure_future(anext(scene.chain.subscribe_fills([LEADER.address.lower()])))
+async def test_fills_and_what_is_given_away_arrive_by_subscription(scene: Scene) -> None:
+    live = scene.chain.subscribe([LEADER.address.lower()])
+    coming = asyncio.ensure_future(anext(live))
     await asyncio.sleep(0.5)
 
     tx_hash = await scene.fill(BUY, 10 * SHARE, 5)
-    fill = await asyncio.wait_for(coming, 5)
+    async with asyncio.timeout(5):
+        seen = await coming
+    assert (seen.tx_hash, seen.wallet, seen.removed) == (tx_hash, LEADER.address.lower(), False)
+    assert seen.block_at is not None
 
-    assert fill.tx_hash == tx_hash
-    assert fill.block_at is not None
+    await scene.bank.transfer(LEADER.address, OTHER.address, scene.yes, 3 * SHARE)
+    async with asyncio.timeout(5):
+        moved = await scene.chain.receipt((await anext(live)).tx_hash)
+    assert moved is not None
+    assert [(move.sender, move.shares_micros) for move in moved.transfers] == [(LEADER.address.lower(), 3 * SHARE)]
+
+
+async def test_merges_transfers_and_payouts_are_sighted_and_only_the_last_is_redeemed(scene: Scene) -> None:
+    wallet, before = LEADER.address, (await scene.chain.head()).number
+    await scene.bank.split(wallet, scene.condition, 30 * SHARE)
+    await scene.bank.transfer(wallet, OTHER.address, scene.yes, 5 * SHARE)
+    await scene.bank.merge(wallet, scene.condition, 10 * SHARE)
+    await scene.bank.resolve(scene.condition, [1, 0])
+    await scene.bank.redeem(wallet, scene.condition)
+    head = (await scene.chain.head()).number
+
+    seen = await scene.chain.sightings_of([wallet.lower()], before + 1, head)
+    receipts = [await scene.chain.receipt(one.tx_hash) for one in seen]
+
+    lost = [
+        (moved.shares_micros // SHARE, sorted(receipt.redeemed))
+        for receipt in receipts
+        if receipt is not None
+        for moved in movements(receipt, {wallet.lower()}, 137)
+        if moved.token_id == str(scene.yes)
+    ]
+    assert lost == [(5, []), (10, []), (15, [scene.condition])]
+    moves = await scene.chain.transfers(wallet, str(scene.yes), before + 1, head)
+    there = sum(move.shares_micros for move in moves if move.receiver == wallet.lower())
+    gone = sum(move.shares_micros for move in moves if move.sender == wallet.lower())
+    assert (there, gone) == (30 * SHARE, 30 * SHARE)
 
 
 async def test_a_chain_that_is_away_says_so() -> None:
@@ -132,5 +166,5 @@ async def test_a_chain_that_is_away_says_so() -> None:
     with pytest.raises(ChainUnavailable):
         await away.head()
     with pytest.raises(ChainUnavailable):
-        await anext(away.subscribe_fills([LEADER.address]))
+        await anext(away.subscribe([LEADER.address]))
     await away.close()

@@ -95,14 +95,14 @@ async def _cut(world: World, away: str) -> None:
         world.stores.database.unavailable = True
         return
     # Away between the logs and the receipt.
-    found = world.chain.fills_of
+    found = world.chain.sightings_of
 
     async def once(*arguments):
         logs = await found(*arguments)
-        world.chain.away, world.chain.fills_of = True, found
+        world.chain.away, world.chain.sightings_of = True, found
         return logs
 
-    world.chain.fills_of = once  # type: ignore[method-assign]
+    world.chain.sightings_of = once  # type: ignore[method-assign]
 
 
 async def test_the_cursor_stands_still_while_one_of_many_transactions_has_no_receipt(world: World):

@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.common.domain.market import Side
-from services.common.ports.chain import FillLog, OrderFilled, Receipt, Transfer
+from services.common.ports.chain import FillLog, OrderFilled, Receipt, Sighting, Transfer
 
 # venue.md 6.1
 ORDER_FILLED = "0xd543adfd945773f1a62f74f0ee55a5e3b9b1a28262980ba90b1a89f2ea84d8ee"
 TRANSFER_SINGLE = "0xc3d58168c5ae7397731d063d5bbf3d657854427343f4c083240f7aacaa2d0f62"
 TRANSFER_BATCH = "0x4a39dc06d4c0dbc64b70af90fd698a233a518aa5d07e595d983b8c0526c8f7fb"
+PAYOUT_REDEMPTION = "0x2682012a4a4f1973119f1c9b90745d1bd91fa2bab387344f044cb3586864d18d"
 
 WORD = 64
 SIDES = {0: Side.BUY, 1: Side.SELL}
@@ -56,6 +57,29 @@ def fill_log(log: Log) -> FillLog:
     )
 
 
+def sighting(log: Log) -> Sighting:
+    """The wallet that gave something away: the maker of an `OrderFilled`, or the sender of a transfer. Raises `UnknownLog`."""
+    topics = _topics(log)
+    if len(topics) != 4 or topics[0] not in {ORDER_FILLED, TRANSFER_SINGLE, TRANSFER_BATCH}:
+        raise UnknownLog(f"neither a fill nor a transfer: {topics[:1]}")
+    stamp = log.get("blockTimestamp")
+    return Sighting(
+        wallet=_address(topics[2]),
+        tx_hash=str(log["transactionHash"]).lower(),
+        block_number=number(log["blockNumber"]),
+        block_at=instant(number(stamp)) if stamp is not None else None,
+        removed=bool(log.get("removed", False)),
+    )
+
+
+def redeemed(log: Log) -> str:
+    """The condition of a `PayoutRedemption` of the CTF. Raises `UnknownLog`."""
+    data = str(log["data"]).removeprefix("0x")
+    if len(data) < WORD:
+        raise UnknownLog("PayoutRedemption without its condition")
+    return "0x" + data[:WORD].lower()
+
+
 def transfers(log: Log) -> tuple[Transfer, ...]:
     """The token movements of a `TransferSingle` or `TransferBatch`, one for each token. Raises `UnknownLog`."""
     topics = _topics(log)
@@ -88,6 +112,7 @@ def receipt(raw: Mapping[str, Any], block_at: datetime, exchanges: Sequence[str]
         transfers=tuple(
             moved for log in logs if _is(log, tokens, TRANSFER_SINGLE, TRANSFER_BATCH) for moved in transfers(log)
         ),
+        redeemed=frozenset(redeemed(log) for log in logs if _is(log, tokens, PAYOUT_REDEMPTION)),
     )
 
 
@@ -104,6 +129,11 @@ def instant(seconds: int) -> datetime:
 def topic(address: str) -> str:
     """An address as an indexed topic."""
     return "0x" + address.lower().removeprefix("0x").rjust(WORD, "0")
+
+
+def leaving(wallets: Sequence[str]) -> list[Any]:
+    """The topics of logs by which something leaves these wallets; the maker of a fill and the sender of a transfer stand in one place."""
+    return [[ORDER_FILLED, TRANSFER_SINGLE, TRANSFER_BATCH], None, [topic(wallet) for wallet in wallets]]
 
 
 def _is(log: Log, contracts: Sequence[str], *events: str) -> bool:

@@ -1,6 +1,6 @@
 """A chain in memory: one block a second, and transactions that may be scheduled ahead; what lies in the future is not seen."""
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from services.common.domain.intent import OrderFields
 from services.common.polymarket.eip712 import order_hash
 from services.common.ports.chain import FillLog, Head, OrderStatus, Receipt, Transfer
+from services.common.ports.chain import FillLog, Head, OrderStatus, Receipt, Sighting, Transfer
 from services.common.ports.clock import Clock
 
 BLOCK = timedelta(seconds=1)
@@ -45,7 +46,8 @@ class MemoryChain:
         self._receipts: dict[str, Receipt] = {}
         self._logs: list[FillLog] = []
         self._of_order: defaultdict[str, list[FillLog]] = defaultdict(list)
-        self._transfers: defaultdict[tuple[str, str, int], list[Transfer]] = defaultdict(list)
+        self._moves: defaultdict[tuple[str, str], list[Transfer]] = defaultdict(list)
+        self._left: list[Sighting] = []
         self._shares: defaultdict[str, dict[str, _Balance]] = defaultdict(dict)
         self._collateral: defaultdict[str, _Balance] = defaultdict(_Balance)
 
@@ -61,11 +63,14 @@ class MemoryChain:
             log = FillLog(fill, receipt.tx_hash, receipt.block_number, receipt.block_hash, receipt.block_at)
             insort(self._logs, log, key=lambda one: (one.block_number, one.fill.log_index))
             self._of_order[fill.order_hash.lower()].append(log)
+        for wallet in (*(fill.maker for fill in receipt.fills), *(move.sender for move in receipt.transfers)):
+            one = Sighting(wallet.lower(), receipt.tx_hash, receipt.block_number, receipt.block_at)
+            insort(self._left, one, key=lambda known: known.block_number)
 
     def _move(self, transfer: Transfer, wallet: str, amount: int) -> None:
         owner, block = wallet.lower(), transfer.block_number
         self._shares[owner].setdefault(transfer.token_id, _Balance()).move(block, amount)
-        insort(self._transfers[owner, transfer.token_id, block], transfer, key=lambda one: one.log_index)
+        insort(self._moves[owner, transfer.token_id], transfer, key=lambda one: (one.block_number, one.log_index))
 
     @property
     def head_number(self) -> int:
@@ -108,15 +113,28 @@ class MemoryChain:
         balance = self._collateral.get(wallet.lower())
         return balance.at(self.head_number) if balance else 0
 
-    async def transfers_in_block(self, wallet: str, token_id: str, block: int) -> tuple[Transfer, ...]:
-        return tuple(self._transfers.get((wallet.lower(), token_id, block), ())) if block <= self.head_number else ()
+    async def transfers(self, wallet: str, token_id: str, first_block: int, last_block: int) -> tuple[Transfer, ...]:
+        last = min(last_block, self.head_number)
+        found = self._moves.get((wallet.lower(), token_id), ())
+        return tuple(move for move in found if first_block <= move.block_number <= last)
 
-    async def subscribe_fills(self, makers: Sequence[str]) -> AsyncIterator[FillLog]:
+    async def sightings_of(self, wallets: Sequence[str], first_block: int, last_block: int) -> tuple[Sighting, ...]:
+        wanted, last = {wallet.lower() for wallet in wallets}, min(last_block, self.head_number)
+        first = bisect_left(self._left, first_block, key=lambda one: one.block_number)
+        seen: dict[tuple[str, str], Sighting] = {}
+        for one in self._left[first:]:
+            if one.block_number > last:
+                break
+            if one.wallet in wanted:
+                seen.setdefault((one.tx_hash, one.wallet), one)
+        return tuple(seen.values())
+
+    async def subscribe(self, wallets: Sequence[str]) -> AsyncIterator[Sighting]:
         seen = self.head_number
         while True:
             await self._clock.sleep(BLOCK)
-            for log in await self.fills_of(makers, seen + 1, self.head_number):
-                yield log
+            for one in await self.sightings_of(wallets, seen + 1, self.head_number):
+                yield one
             seen = self.head_number
 
     def _seen(self, block: int | None) -> int:

@@ -10,7 +10,7 @@ from services.common.domain.intent import OrderFields
 from services.common.polymarket.eip712 import order_words
 from services.common.polymarket.environment import Endpoints
 from services.common.polymarket.parse.gamma import is_position_id
-from services.common.ports.chain import ChainUnavailable, FillLog, Head, OrderStatus, Receipt, Transfer
+from services.common.ports.chain import ChainUnavailable, FillLog, Head, OrderStatus, Receipt, Sighting, Transfer
 
 # Selectors of venue.md 6.1.
 BALANCE_OF_TOKEN = "0x00fdd58e"
@@ -86,30 +86,39 @@ class Web3Chain:
     async def collateral_balance(self, wallet: str) -> int:
         return _one(await self._call(self._collateral, BALANCE_OF + decode.topic(wallet)[2:]))
 
-    async def transfers_in_block(self, wallet: str, token_id: str, block: int) -> tuple[Transfer, ...]:
+    async def transfers(self, wallet: str, token_id: str, first_block: int, last_block: int) -> tuple[Transfer, ...]:
         here = decode.topic(wallet)
         events = [decode.TRANSFER_SINGLE, decode.TRANSFER_BATCH]
-        found = [
-            await self._logs(self._tokens, topics, block, block)
+        # What a wallet sends itself is in both.
+        logs = {
+            (decode.number(log["blockNumber"]), decode.number(log["logIndex"])): log
             for topics in ([events, None, here], [events, None, None, here])
-        ]
-        moved = {
-            (transfer.log_index, transfer.token_id, transfer.sender, transfer.receiver): transfer
-            for logs in found
-            for log in logs
-            for transfer in decode.transfers(log)
-            if transfer.token_id == token_id
+            for log in await self._logs(self._tokens, topics, first_block, last_block)
         }
-        return tuple(moved[key] for key in sorted(moved))
+        try:
+            moves = [move for place in sorted(logs) for move in decode.transfers(logs[place])]
+        except (decode.UnknownLog, KeyError, ValueError) as error:
+            raise ChainUnavailable(f"logs: {error}") from error
+        return tuple(move for move in moves if move.token_id == token_id)
 
-    async def subscribe_fills(self, makers: Sequence[str]) -> AsyncIterator[FillLog]:
-        wanted = {
-            "address": self._exchanges,
-            "topics": [decode.ORDER_FILLED, None, [decode.topic(maker) for maker in makers]],
-        }
+    async def sightings_of(self, wallets: Sequence[str], first_block: int, last_block: int) -> tuple[Sighting, ...]:
+        contracts = [*self._exchanges, *self._tokens]
+        logs = await self._logs(contracts, decode.leaving(wallets), first_block, last_block)
+        try:
+            ordered = sorted(logs, key=lambda log: (decode.number(log["blockNumber"]), decode.number(log["logIndex"])))
+            seen = [decode.sighting(log) for log in ordered]
+        except (decode.UnknownLog, KeyError, ValueError) as error:
+            raise ChainUnavailable(f"logs: {error}") from error
+        first: dict[tuple[str, str], Sighting] = {}
+        for one in seen:
+            first.setdefault((one.tx_hash, one.wallet), one)
+        return tuple(first.values())
+
+    async def subscribe(self, wallets: Sequence[str]) -> AsyncIterator[Sighting]:
+        wanted = {"address": [*self._exchanges, *self._tokens], "topics": decode.leaving(wallets)}
         async for log in subscription.logs(self._ws_url, wanted):
             try:
-                yield decode.fill_log(log)
+                yield decode.sighting(log)
             except (decode.UnknownLog, KeyError, ValueError) as error:
                 raise ChainUnavailable(f"log: {error}") from error
 

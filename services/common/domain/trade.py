@@ -19,8 +19,9 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LeaderTrade:
-    """One fill of one order of a leader in one transaction (orders.md 2).
+    """One fill of one order of a leader in one transaction (orders.md 2), or what he gave away without a sale.
 
+    The latter has no order, no price, and the shares by which his balance went down: a merge, a conversion or a transfer away.
     `key` is `chainId|txHash|orderHash` where the chain was read, `txHash|token|side|size|k` where it cannot be asked.
     `block_number` and `log_index` order trades of one chain; a recorded history uses its rows' order instead.
     `counterparties` are the wallets whose orders met his, in lower case; None where nobody has read them.
@@ -41,6 +42,11 @@ class LeaderTrade:
     block_hash: str = ""
     condition_id: str = ""
     counterparties: tuple[str, ...] | None = None
+
+    @property
+    def is_fill(self) -> bool:
+        """Whether it was traded at the venue."""
+        return bool(self.order_hash)
 
     @property
     def price_micros(self) -> int:
@@ -65,6 +71,11 @@ def _both(some: tuple[str, ...] | None, others: tuple[str, ...] | None) -> tuple
 def trade_key(chain_id: int, tx_hash: str, order_hash: str) -> str:
     """The key of a fill that the chain vouches for; it survives a reorg, log indexes do not."""
     return f"{chain_id}|{tx_hash.lower()}|{order_hash.lower()}"
+
+
+def movement_key(chain_id: int, tx_hash: str, leader: str, token_id: str) -> str:
+    """The key of what a leader gave away of a token in one transaction, without a sale."""
+    return f"{chain_id}|{tx_hash.lower()}|{leader.lower()}|{token_id}"
 
 
 def row_key(tx_hash: str, token_id: str, side: Side, shares_micros: int, ordinal: int) -> str:

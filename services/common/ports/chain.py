@@ -52,7 +52,10 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A mined transaction: the fills and transfers that it emitted, in log order. `ok` False: it reverted."""
+    """A mined transaction: the fills and transfers that it emitted, in log order. `ok` False: it reverted.
+
+    `redeemed` has the conditions of which it paid out outcome tokens.
+    """
 
     tx_hash: str
     block_number: int
@@ -61,6 +64,7 @@ class Receipt:
     ok: bool
     fills: tuple[OrderFilled, ...]
     transfers: tuple[Transfer, ...]
+    redeemed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,17 @@ class FillLog:
     removed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A transaction in which an order of this wallet (lower-case) was filled or outcome tokens left it; its receipt says which."""
+
+    wallet: str
+    tx_hash: str
+    block_number: int
+    block_at: datetime | None
+    removed: bool = False
+
+
 class Chain(Protocol):
     """Polygon through JSON-RPC. Every call raises `ChainUnavailable` rather than answer what it does not know."""
 
@@ -120,10 +135,14 @@ class Chain(Protocol):
 
     async def collateral_balance(self, wallet: str) -> int: ...
 
-    async def transfers_in_block(self, wallet: str, token_id: str, block: int) -> tuple[Transfer, ...]:
-        """The wallet's movements of one token inside one block, in log order."""
+    async def transfers(self, wallet: str, token_id: str, first_block: int, last_block: int) -> tuple[Transfer, ...]:
+        """The wallet's movements of one token within these blocks, in chain order."""
         ...
 
-    def subscribe_fills(self, makers: Sequence[str]) -> AsyncIterator[FillLog]:
-        """New `OrderFilled` logs of these makers as blocks arrive; raises `ChainUnavailable` when the socket dies or goes silent."""
+    async def sightings_of(self, wallets: Sequence[str], first_block: int, last_block: int) -> tuple[Sighting, ...]:
+        """Where orders of these wallets were filled or outcome tokens left them, in chain order, once for each transaction and wallet."""
+        ...
+
+    def subscribe(self, wallets: Sequence[str]) -> AsyncIterator[Sighting]:
+        """Sightings of these wallets as blocks arrive; raises `ChainUnavailable` when the socket dies or goes silent."""
         ...

@@ -7,7 +7,7 @@ from datetime import datetime
 from prometheus_client import Gauge
 
 from services.common.crashpoints import crashpoint
-from services.common.ports.chain import Chain, FillLog
+from services.common.ports.chain import Chain, Sighting
 from services.common.ports.clock import Clock
 from services.common.ports.stores import Leader, Stores
 from services.common.ports.venue import Hint
@@ -18,13 +18,13 @@ CURSOR = Gauge("polycopy_monitor_cursor_block", "Every trade up to this block ha
 WIDEST_SWEEP = 2_000
 
 
-def hint(fill: FillLog, clock: Clock, source: str) -> Hint:
+def hint(sighting: Sighting, clock: Clock, source: str) -> Hint:
     """What a log says: look at this transaction."""
-    return Hint(fill.tx_hash, fill.fill.maker.lower(), source, clock.now(), fill.block_at)
+    return Hint(sighting.tx_hash, sighting.wallet, source, clock.now(), sighting.block_at)
 
 
 class ChainSource:
-    """Follows `OrderFilled` logs whose order belongs to a leader."""
+    """Follows the logs by which something leaves a leader: fills of his orders, and transfers of outcome tokens."""
 
     def __init__(
         self, chain: Chain, stores: Stores, roster: Roster, watch: Watch, clock: Clock, *, overlap_blocks: int
@@ -38,9 +38,9 @@ class ChainSource:
 
     async def follow(self, leaders: Sequence[str]) -> None:
         """Hand every new log to the watch as it arrives, until the subscription fails. Raises `ChainUnavailable`."""
-        async for fill in self._chain.subscribe_fills(leaders):
-            if not fill.removed:
-                self._watch.offer(hint(fill, self._clock, "chain"))
+        async for sighting in self._chain.subscribe(leaders):
+            if not sighting.removed:
+                self._watch.offer(hint(sighting, self._clock, "chain"))
 
     async def sweep(self) -> int:
         """Read every block from the cursor (less an overlap) to the head; move the cursor when all its trades are stored.
@@ -55,8 +55,8 @@ class ChainSource:
         reached = min((cursor.cursor_block for cursor in cursors.values()), default=head)
         first, last = max(reached - self._overlap, 0), min(head, reached + WIDEST_SWEEP)
         complete = [
-            await self._watch.see(hint(fill, self._clock, "sweep"))
-            for fill in await self._chain.fills_of(leaders, first, last)
+            await self._watch.see(hint(sighting, self._clock, "sweep"))
+            for sighting in await self._chain.sightings_of(leaders, first, last)
         ]
         crashpoint("after_insert_before_cursor")
         if all(complete):
