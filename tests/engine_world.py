@@ -223,7 +223,7 @@ class Venue:
 
 @dataclass
 class ScriptedChain:
-    """`Chain` where receipts and balances are what tests say."""
+    """`Chain` where receipts and balances are what tests say; of blocks before `keeps_from` it has no state."""
 
     clock: TestClock
     receipts: dict[str, Receipt] = field(default_factory=dict)
@@ -231,6 +231,8 @@ class ScriptedChain:
     moves: list[Transfer] = field(default_factory=list)
     hashes: dict[str, str | None] = field(default_factory=dict)
     away: bool = False
+    keeps_from: int = 0
+    finalized: int = 990
 
     def _answers(self) -> None:
         if self.away:
@@ -238,7 +240,7 @@ class ScriptedChain:
 
     async def head(self) -> Head:
         self._answers()
-        return Head(1_000, self.clock.now(), 990, 137)
+        return Head(1_000, self.clock.now(), self.finalized, 137)
 
     async def receipt(self, tx_hash: str) -> Receipt | None:
         self._answers()
@@ -258,11 +260,14 @@ class ScriptedChain:
 
     async def token_balance(self, wallet: str, token_id: str, block: int | None = None) -> int:
         self._answers()
+        if block is not None and block < self.keeps_from:
+            raise ChainUnavailable("missing trie node")
         return self.balances.get((wallet.lower(), token_id, block), 0)
 
-    async def transfers_in_block(self, wallet: str, token_id: str, block: int) -> tuple[Transfer, ...]:
+    async def transfers(self, wallet: str, token_id: str, first_block: int, last_block: int) -> tuple[Transfer, ...]:
         self._answers()
-        return tuple(move for move in self.moves if (move.token_id, move.block_number) == (token_id, block))
+        mine = (move for move in self.moves if move.token_id == token_id and wallet in {move.sender, move.receiver})
+        return tuple(move for move in mine if first_block <= move.block_number <= last_block)
 
     def sells(self, copy: Copy, before_micros: int) -> None:
         """The leader's sale: he gives the copy's shares out of `before_micros`."""
@@ -381,18 +386,16 @@ class World:
 
     async def sells(self, number: int, shares: int, of: int, **changes: object) -> Copy:
         """The leader sells `shares` of the `of` that he has: the monitor stores a debt."""
-        trade = a_trade(
-            number,
-            side=Side.SELL,
-            shares_micros=shares * SHARE,
-            usdc_micros=shares * 490_000,
-            traded_at=self.clock.now(),
-            **changes,
-        )
+        sale = {"shares_micros": shares * SHARE, "usdc_micros": shares * 490_000, "traded_at": self.clock.now()}
+        trade = a_trade(number, side=Side.SELL, **{**sale, **changes})
         copy = a_copy(number, account=ACCOUNT, kind=CopyKind.DEBT, trade=trade, policy=POLICY, now=self.clock.now())
         self.chain.sells(copy, of * SHARE)
         await self.stores.copies.insert([copy])
         return copy
+
+    async def gives_away(self, number: int, shares: int, of: int, **changes: object) -> Copy:
+        """The leader merges or transfers away `shares` of the `of` that he has: no sale, and no price."""
+        return await self.sells(number, shares, of, order_hash="", usdc_micros=0, **changes)
 
     async def settles(self) -> None:
         """The reconciler books everything that is executed."""

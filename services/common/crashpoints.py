@@ -32,6 +32,7 @@ CRASHPOINTS = frozenset({
     "mid_group",
     "mid_exit_owed",
     "after_exit_owed",
+    "mid_close_positions",
     "mid_settle",
     "after_settle",
     "mid_reconcile",

@@ -10,6 +10,7 @@ from services.common.crashpoints import crashpoint
 from services.common.domain import control
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.lifecycle import Actor
+from services.common.domain.verdict import Decision
 from services.common.ports.stores import Begun, Stores
 from services.engine import metrics
 from services.engine.case import Case
@@ -131,7 +132,7 @@ class Decider:
     async def _refused(self, claim: Claim, refused: Refused) -> None:
         if not refused.case.is_entry:
             log.info("exit_held_back", copy=claim.ref.copy_id, guard=refused.skip_reason)
-            await self._put_back(claim, refused.skip_reason, self._timing.put_back)
+            await self._put_back(claim, refused.skip_reason, self._timing.put_back, refused.decision)
             return
         if await self._stores.copies.skip(claim.ref, refused.skip_reason, refused.decision, self._lookout.now()):
             metrics.ENDS.labels(refused.skip_reason).inc()
@@ -150,10 +151,10 @@ class Decider:
             self._line.forget()
             self._gatekeeper.forget()
 
-    async def _put_back(self, claim: Claim, reason: str, after: timedelta) -> None:
+    async def _put_back(self, claim: Claim, reason: str, after: timedelta, decision: Decision | None = None) -> None:
         metrics.PUT_BACK.labels(reason).inc()
         claim.given_back = True
-        await self._stores.copies.release(claim.ref, after, self._lookout.now())
+        await self._stores.copies.release(claim.ref, after, self._lookout.now(), decision)
 
     def _count(self, outcome: Approved | Refused) -> None:
         copy, verdict = outcome.case.copy, "approved" if isinstance(outcome, Approved) else outcome.skip_reason
@@ -162,5 +163,5 @@ class Decider:
 
 
 def _selling(case: Case, sale: Sale) -> Case:
-    copy = replace(case.copy, owed_micros=sale.shares_micros)
+    copy = replace(case.copy, owed_micros=sale.shares_micros, trade=sale.trade)
     return replace(case, copy=copy, settled_micros=sale.settled_micros, others_micros=sale.others_micros)

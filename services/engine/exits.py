@@ -9,10 +9,11 @@ from itertools import takewhile
 from services.common.domain.account import Account
 from services.common.domain.amounts import LOT_MICROS
 from services.common.domain.copy import Copy, CopyKind
-from services.common.domain.exit import Exit, ExitState, Lot, Place, owed_micros, remaining
+from services.common.domain.exit import Exit, ExitState, Kept, Lot, Place, owed_of, own, remaining
 from services.common.domain.intent import IntentState, Outcome
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Market, Side
+from services.common.domain.money import mul_div
 from services.engine.generation import exit_pause
 
 MATCHED = frozenset({CopyState.EXECUTED, CopyState.RECONCILED})
@@ -44,12 +45,15 @@ class Stock:
     """The account's shares of the token: settled ones, those in sales that are not settled, and those of its other follows.
 
     `settled_micros` is None where it is not known; `settling` says that some intent of the account in this token is not settled.
+    `missing_micros` is what this exit's follow should hold of the token and does not, because a person has sold it; None while a sale
+    of ours may have taken a part of it.
     """
 
     settled_micros: int | None
     selling_micros: int
     others_micros: int
     settling: bool
+    missing_micros: int | None = 0
 
     @property
     def free_micros(self) -> int:
@@ -57,11 +61,29 @@ class Stock:
         return max((self.settled_micros or 0) - self.selling_micros - self.others_micros, 0)
 
 
-def stock(account: Account, token_id: str, settled_micros: int | None, others_micros: int) -> Stock:
-    """The stock of a token by the account's line."""
+def stock(
+    account: Account, token_id: str, settled_micros: int | None, others_micros: int, mine_micros: int = 0
+) -> Stock:
+    """The stock of a token by the account's line; `mine_micros` is what the exit's own follow holds by its copies."""
     intents = [intent for intent in account.exposure.open.values() if intent.token_id == token_id]
     selling = sum(intent.shares_micros for intent in intents if intent.side is Side.SELL)
-    return Stock(settled_micros, selling, others_micros, bool(intents))
+    held = mine_micros + others_micros
+    if settled_micros is None or not held:
+        missing = 0
+    elif intents:
+        missing = _unexplained(account, token_id, settled_micros, selling)
+    else:
+        missing = max(held - settled_micros, 0)
+    # What a person has sold is missing to every follow by its part.
+    mine = None if missing is None else mul_div(missing, mine_micros, held) if missing else 0
+    return Stock(settled_micros, selling, others_micros, bool(intents), mine)
+
+
+def _unexplained(account: Account, token_id: str, settled_micros: int, selling_micros: int) -> int | None:
+    """What the chain lacks of the books, and no sale of ours can have taken; None where one may have taken a part of it."""
+    holding = account.exposure.held.get(token_id)
+    missing = max((holding.shares_micros if holding else 0) - settled_micros - selling_micros, 0)
+    return None if missing and selling_micros else missing
 
 
 def place(copy: Copy) -> Place:
@@ -89,9 +111,13 @@ def watched_micros(copies: Sequence[Copy]) -> int:
     return sum(one.shares_micros for one in failed if one is not None and one.state is IntentState.PRESUMED_DEAD)
 
 
-def holding_micros(entries: Sequence[Copy], attempts: Sequence[Copy]) -> int:
-    """What a follow holds of a token by its own copies; for the exits of others, which never sell it."""
-    return max(sum(lot.shares_micros for lot in lots(entries)) - sold_micros(attempts), 0)
+def holding_micros(entries: Sequence[Copy], attempts: Sequence[Copy], kept: Kept | None = None) -> int:
+    """What a follow holds of a token by its own copies, without what its owner keeps; for the exits of others, which never sell it."""
+    return max(sum(lot.shares_micros for lot in own(lots(entries), kept)) - _sold_since(attempts, kept), 0)
+
+
+def _sold_since(attempts: Sequence[Copy], kept: Kept | None) -> int:
+    return max(sold_micros(attempts) - (kept.sold_micros if kept else 0), 0)
 
 
 def due(
@@ -113,21 +139,48 @@ def due(
     return step
 
 
+def kept(attempts: Sequence[Copy], entries: Sequence[Copy]) -> Due:
+    """What an exit is to do whose owner keeps what is left: end, once nothing of it can move any more."""
+    if any(copy.state in PENDING or copy.state is CopyState.EXECUTED for copy in (*attempts, *entries)):
+        return Due(DueKind.WAIT, "settling")
+    return Due(DueKind.END, "kept", state=ExitState.KEPT)
+
+
 def _next(
     exit_: Exit, entries: Sequence[Copy], attempts: Sequence[Copy], stock: Stock, market: Market | None, now: datetime
 ) -> Due:
-    held, watched = lots(entries), watched_micros(attempts)
-    owed = owed_micros(held, exit_.steps) - sold_micros(attempts) - watched
+    held, watched = own(lots(entries), exit_.kept), watched_micros(attempts)
+    ever, sold = owed_of(exit_, lots(entries)), _sold_since(attempts, exit_.kept) + watched
     waiting = "attempt_watched" if watched else _overtaken(exit_, entries, now)
+    if ever - sold < LOT_MICROS:
+        return Due(DueKind.WAIT, waiting) if waiting else _met(exit_, held)
+    if market is None or stock.settled_micros is None or stock.missing_micros is None:
+        return _unknown(market, stock)
+    if _is_resolved(market):
+        return Due(DueKind.END, "resolved", state=ExitState.RESOLVED)
+    owed = _left_of(ever, held, stock.missing_micros) - sold
     if owed < LOT_MICROS:
-        return Due(DueKind.WAIT, waiting) if waiting else _met(held)
+        return Due(DueKind.WAIT, waiting) if waiting else Due(DueKind.END, "sold_elsewhere", state=ExitState.EXTERNAL)
+    return _sale(exit_, entries, attempts, stock, market, now, owed, waiting)
+
+
+def _unknown(market: Market | None, stock: Stock) -> Due:
+    """What a fact that is not known comes to. A market that is over needs no balance."""
     if market is None:
         return Due(DueKind.WAIT, "market_unknown")
-    if market.closed or market.uma_status == "resolved":
+    if _is_resolved(market):
         return Due(DueKind.END, "resolved", state=ExitState.RESOLVED)
-    if stock.settled_micros is None:
-        return Due(DueKind.WAIT, "balance_unknown")
-    return _sale(exit_, entries, attempts, stock, market, now, owed, waiting)
+    return Due(DueKind.WAIT, "balance_unknown" if stock.settled_micros is None else "settling")
+
+
+def _is_resolved(market: Market) -> bool:
+    return market.closed or market.uma_status == "resolved"
+
+
+def _left_of(owed: int, held: Sequence[Lot], missing_micros: int) -> int:
+    """What is owed of lots that a person has sold a part of: each is the smaller by it."""
+    bought = sum(lot.shares_micros for lot in held)
+    return mul_div(owed, max(bought - missing_micros, 0), bought) if missing_micros and bought else owed
 
 
 def _sale(
@@ -166,13 +219,16 @@ def _short(owed: int, free: int, least: int, settling: bool, waiting: str) -> Du
     return Due(DueKind.END, "below_minimum", state=ExitState.DUST)
 
 
-def _met(held: Sequence[Lot]) -> Due:
-    return Due(DueKind.END, "met" if held else "nothing_held", state=ExitState.MET)
+def _met(exit_: Exit, held: Sequence[Lot]) -> Due:
+    if exit_.kept is not None and not held:
+        return Due(DueKind.END, "kept", state=ExitState.KEPT)
+    return Due(DueKind.END, "met" if held or exit_.is_unowned else "nothing_held", state=ExitState.MET)
 
 
 def _overtaken(exit_: Exit, entries: Sequence[Copy], now: datetime) -> str:
     """Why an earlier BUY may still come to owe something: it is in flight, not sent yet, or given up but watched."""
-    earlier = [c for c in entries if any(place(c) < step.place for step in exit_.steps)]
+    mine = (c for c in entries if exit_.kept is None or not place(c) < exit_.kept.place)
+    earlier = [c for c in mine if any(place(c) < step.place for step in exit_.standing)]
     if any(copy.state is CopyState.EXECUTING for copy in earlier):
         return "entry_in_flight"
     if any(copy.state in UNSENT for copy in earlier):
@@ -189,7 +245,7 @@ def _watched(entry: Copy, now: datetime) -> bool:
 
 def _whole(exit_: Exit, entries: Sequence[Copy]) -> bool:
     """Whether the leader kept nothing of any lot."""
-    return all(remaining(lot.place, exit_.steps) == 0 for lot in lots(entries))
+    return all(remaining(lot.place, exit_.steps) == 0 for lot in own(lots(entries), exit_.kept))
 
 
 def _sold_nothing(attempt: Copy) -> bool:

@@ -9,6 +9,7 @@ from typing import cast
 from services.common.domain.account import Account
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.exit import Exit, exit_id
+from services.common.domain.follow import Follow, FollowState, Leaving
 from services.common.domain.market import Side
 from services.common.ports.chain import Chain, ChainUnavailable
 from services.common.ports.stores import Stores
@@ -19,34 +20,59 @@ from services.engine.grouping import shares
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Everything that says what an exit is to do; `entries` carry the place from which steps count against them."""
+    """Everything that says what an exit is to do; `entries` carry the place from which steps count against them.
+
+    `follow` is None where it is not stored, and where no follow owns the tokens.
+    """
 
     exit: Exit
     entries: tuple[Copy, ...]
     attempts: tuple[Copy, ...]
     debts: tuple[Copy, ...]
     stock: Stock
+    follow: Follow | None = None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the owner keeps what the follow holds."""
+        return self.follow is not None and is_leaving(self.follow, Leaving.KEEP)
 
     def without(self, copy_id: str) -> "Ground":
         """As it would be without one attempt."""
         return replace(self, attempts=tuple(one for one in self.attempts if one.copy_id != copy_id))
 
 
+def is_leaving(follow: Follow, how: Leaving) -> bool:
+    """Whether the follow was deleted, and is left in this way."""
+    return follow.state is not FollowState.ACTIVE and follow.leaving is how
+
+
 async def read_ground(stores: Stores, chain: Chain, account: Account, exit_: Exit) -> Ground:
     """The ground of one exit; the balance is not known while the chain is away."""
-    members, entries, balance = await asyncio.gather(
+    members, entries, follow, balance = await asyncio.gather(
         stores.copies.of_exit(exit_.exit_id),
         stores.copies.of_token(account.account_id, exit_.token_id),
+        stores.follows.get(exit_.follow_id),
         _balance(chain, account, exit_.token_id),
     )
     mine = tuple(counted(copy) for copy in shares(entries) if copy.follow_id == exit_.follow_id)
     others = await _others(stores, exit_, [copy for copy in entries if copy.follow_id != exit_.follow_id])
+    mine = tuple(counted(copy) for copy in entries if copy.follow_id == exit_.follow_id)
+    attempts = tuple(copy for copy in members if copy.kind is CopyKind.EXIT)
+    held = await holdings(stores, exit_.token_id, [copy for copy in entries if copy.follow_id != exit_.follow_id])
     return Ground(
         exit_,
         mine,
-        tuple(copy for copy in members if copy.kind is CopyKind.EXIT),
+        attempts,
         tuple(copy for copy in members if copy.kind is CopyKind.DEBT),
-        exits.stock(account, exit_.token_id, settled_micros(account, exit_.token_id, balance), others),
+        exits.stock(
+            account,
+            exit_.token_id,
+            settled_micros(account, exit_.token_id, balance),
+            sum(held.values()),
+            exits.holding_micros(mine, attempts, exit_.kept),
+        ),
+        follow,
     )
 
 
@@ -78,13 +104,14 @@ def _decided_under(entry: Copy) -> list[tuple[int, int]]:
     return [(step["place"]["block"], step["place"]["order"]) for step in steps]
 
 
-async def _others(stores: Stores, exit_: Exit, entries: Sequence[Copy]) -> int:
-    """What the account's other follows hold of the token."""
-    ordered = sorted(entries, key=lambda copy: copy.follow_id)
-    held = 0
+async def holdings(stores: Stores, token_id: str, entries: Sequence[Copy]) -> dict[str, int]:
+    """What each follow among the owners of these entries holds of the token, in micro-shares."""
+    ordered = sorted(map(counted, entries), key=lambda copy: copy.follow_id)
+    held: dict[str, int] = {}
     for follow, group in groupby(ordered, key=lambda copy: copy.follow_id):
-        attempts = await stores.copies.of_exit(exit_id(follow, exit_.token_id))
-        held += exits.holding_micros(tuple(group), attempts)
+        name = exit_id(follow, token_id)
+        known, attempts = await asyncio.gather(stores.exits.get(name), stores.copies.of_exit(name))
+        held[follow] = exits.holding_micros(tuple(group), attempts, known.kept if known else None)
     return held
 
 

@@ -17,6 +17,7 @@ class Timing:
     - `retry_after`: the rests between the orders of one copy, and with them how many there are.
     - `look_again`, `give_up_after`, `watch_for`: how far empty look-ups are apart, how long after the deadline an order is given up, and
       how long it is watched from then on.
+    - `own_exits`: how often prices and ages are held against the follows' own exits. `overdue`: how old an exit is when a person is told.
     - `put_back`: how long work rests that a process condition or a guard put back. `drain`: what shutdown gives to work in flight.
     """
 
@@ -30,6 +31,8 @@ class Timing:
     look_again: timedelta = timedelta(seconds=30)
     give_up_after: timedelta = timedelta(seconds=60)
     watch_for: timedelta = timedelta(hours=24)
+    own_exits: timedelta = timedelta(seconds=1)
+    overdue: timedelta = timedelta(minutes=10)
     put_back: timedelta = timedelta(seconds=1)
     drain: timedelta = timedelta(seconds=10)
     at_once: int = 16
