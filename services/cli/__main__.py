@@ -13,6 +13,7 @@ from eth_account.messages import encode_defunct
 
 from services.cli import demo as demonstration
 from services.cli import operator, signer
+from services.cli import exits, operator
 from services.cli import up as running
 from services.cli.addresses import Addresses
 from services.cli.control import VERBS, Target, config, limits
@@ -123,6 +124,34 @@ def issue_certificates(
         cannot(f"{folder}: {error}")
     for name, tls in made.items():
         typer.echo(f"{name}: {tls.certificate}, {tls.key}")
+
+
+@app.command("close")
+def close_(
+    assets: Annotated[list[str], typer.Argument(help="Token ids; everything that is held of them is sold.")],
+    request_id: Annotated[
+        str, typer.Option(help="A name for this wish: the same name never sells twice. One is made up and printed.")
+    ] = "",
+    account: Annotated[str, typer.Option(help="One account; all where it is not given.")] = "",
+    target: Target = "127.0.0.1:50052",
+) -> None:
+    """Sell what accounts hold of some tokens, over all follows."""
+    run(exits.close(target, assets, request_id, account, console_of()))
+
+
+@app.command()
+def unfollow(
+    leader: Annotated[str, typer.Argument(help="The leader's wallet.")],
+    close: Annotated[
+        bool | None, typer.Option("--close/--keep", help="Sell what the follow holds, or keep it. One must be said.")
+    ] = None,
+    account: Annotated[str, typer.Option(help="One account; all where it is not given.")] = "",
+    target: Annotated[str, typer.Option(envvar="MONITOR_TARGET", help="The monitor's host:port.")] = "127.0.0.1:50051",
+) -> None:
+    """Follow a leader no more: nothing is bought from now on, and what is held is sold or kept."""
+    if close is None:
+        cannot("unfollow: say --close or --keep: what the follow holds is sold, or stays")
+    run(exits.unfollow(target, leader, account, "close" if close else "keep", console_of()))
 
 
 @app.command()

@@ -14,11 +14,12 @@ from services.common.ports.clock import Clock
 from services.common.ports.signer import Halts
 from services.common.ports.stores import Stores
 from services.common.rpc.caller import caller
-from services.common.rpc.errors import NotFound
+from services.common.rpc.errors import InvalidArgument, NotFound
 from services.common.rpc.messages import write_copy
 from services.common.rpc.paging import page
 from services.common.rpc.streams import until
 from services.engine import wire
+from services.engine.closing import Closing, NotHeld, OtherRequest
 from services.engine.controls import Controls
 from services.engine.events import Events
 from services.engine.status import Status
@@ -35,8 +36,11 @@ class EngineServicer(engine_pb2_grpc.EngineServiceServicer):
         self._stores = stores
         self._status = status
         self._controls = Controls(stores, status, clock, halts)
+        self._clock = clock
+        self._controls = Controls(stores, status, clock)
         self._stopping = stopping
         self._events = Events(stores, status, clock)
+        self._closing = Closing(stores)
 
     async def GetTradingStatus(  # type: ignore[override]
         self, request: pb.GetTradingStatusRequest, context: Context
@@ -114,12 +118,32 @@ class EngineServicer(engine_pb2_grpc.EngineServiceServicer):
         eldest = await self._stores.copies.get(copy.member_of) if copy.member_of else None
         return wire.write_explanation(copy, eldest)
 
+    async def ClosePositions(self, request: pb.ClosePositionsRequest, context: Context) -> pb.ClosePositionsResponse:  # type: ignore[override]
+        wish = wire.read_close(request)
+        chosen = await self._chosen(request.account_id)
+        try:
+            moved = await self._closing.close(chosen, wish.asset_ids, wish.request_id, caller().name, self._clock.now())
+        except NotHeld as error:
+            raise NotFound("position", error.token_id) from error
+        except OtherRequest as error:
+            raise InvalidArgument("requestId", "a name that was not used for other tokens") from error
+        self._status.changed(moved)
+        return wire.write_closing(wish.asset_ids)
+
     async def WatchEvents(  # type: ignore[override]
         self, request: pb.WatchEventsRequest, context: Context
     ) -> AsyncIterator[pb.WatchEventsResponse]:
         owned = [account.account_id for account in await self._accounts()]
         async for event in until(self._stopping, self._events.of(owned, request.resume_token or None)):
             yield event
+
+    async def _chosen(self, account_id: str) -> list[Account]:
+        """The account that is named, or all of the caller's. Raises `NotFound`."""
+        accounts = await self._accounts()
+        chosen = [account for account in accounts if not account_id or account.account_id == account_id.lower()]
+        if account_id and not chosen:
+            raise NotFound("account", account_id)
+        return chosen
 
     async def _copy(self, copy_id: str) -> Copy:
         copy = await self._stores.copies.get(copy_id)

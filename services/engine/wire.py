@@ -1,8 +1,9 @@
 """Messages of EngineService from what the domain knows."""
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 
 from polycopy.engine.v1 import engine_pb2 as pb
 
@@ -18,9 +19,37 @@ from services.engine.counterfactual import Difference, difference
 
 _LEADER = re.compile("0x[0-9a-fA-F]{40}")
 _MARKET = re.compile("0x[0-9a-f]{64}")
+MOST_ASSETS = 50
+LONGEST_REQUEST = 100
+_TOKEN_ID = re.compile(r"[1-9][0-9]{0,77}")
+_REQUEST_ID = re.compile(r"[!-{}~]{1,100}")
 
 TOLD = frozenset({CopyState.EXECUTED, CopyState.RECONCILED, CopyState.SKIPPED, CopyState.FAILED})
 """The states that people hear of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What to close, each token once, and by which name."""
+
+    asset_ids: tuple[str, ...]
+    request_id: str
+
+
+def read_close(request: pb.ClosePositionsRequest) -> Wish:
+    """A wish to close, with a name made up where it has none. Raises `InvalidArgument`."""
+    assets = tuple(dict.fromkeys(request.asset_ids))
+    if not 0 < len(assets) <= MOST_ASSETS or not all(map(_TOKEN_ID.fullmatch, assets)):
+        raise InvalidArgument("assetIds", f"1 to {MOST_ASSETS} token ids, decimal")
+    if request.request_id and not _REQUEST_ID.fullmatch(request.request_id):
+        raise InvalidArgument("requestId", f"up to {LONGEST_REQUEST} visible characters of ASCII, none of them |")
+    return Wish(assets, request.request_id or uuid.uuid4().hex)  # chance: a name, nothing is decided by it
+
+
+def write_closing(asset_ids: Sequence[str]) -> pb.ClosePositionsResponse:
+    """What is being closed."""
+    several = "position" if len(asset_ids) == 1 else "positions"
+    return pb.ClosePositionsResponse(message=f"closing {len(asset_ids)} {several}", asset_ids=asset_ids)
 
 
 def write_account(account: Account) -> pb.AccountStatus:

@@ -62,7 +62,7 @@ async def main(stop: asyncio.Event) -> None:
         roster = Roster(stores, chain, clock)
         announcements = Announcements()
         watch = Watch(chain, stores, markets, roster, clock, announcements.announce, chain_id=endpoints.chain_id)
-        server = await _server(settings, stores, announcements)
+        server = await _server(settings, stores, announcements, clock)
         open_parts.push_async_callback(server.stop)
         source = ChainSource(chain, stores, roster, watch, clock, overlap_blocks=settings.monitor_overlap_blocks)
         polled = ActivitySource(activity, roster, watch, clock, overlap=ACTIVITY_OVERLAP)
@@ -92,9 +92,12 @@ async def main(stop: asyncio.Event) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _server(settings: MonitorSettings, stores: MongoStores, announcements: Announcements) -> Server:
+async def _server(
+    settings: MonitorSettings, stores: MongoStores, announcements: Announcements, clock: SystemClock
+) -> Server:
     def register(server: aio.Server, stopping: asyncio.Event) -> None:
-        monitor_pb2_grpc.add_MonitorServiceServicer_to_server(MonitorServicer(stores, announcements, stopping), server)
+        servicer = MonitorServicer(stores, announcements, stopping, clock)
+        monitor_pb2_grpc.add_MonitorServiceServicer_to_server(servicer, server)
 
     quota = RedisQuota(settings.redis_url.get_secret_value())
     return await serve(

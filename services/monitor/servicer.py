@@ -8,8 +8,10 @@ from grpc import aio
 from polycopy.monitor.v1 import monitor_pb2 as pb
 from polycopy.monitor.v1 import monitor_pb2_grpc
 
+from services.common.ports.clock import Clock
 from services.common.ports.stores import Stores
 from services.common.rpc.caller import caller
+from services.common.rpc.errors import NotFound
 from services.monitor import wire
 from services.monitor.announce import Announcements
 
@@ -19,8 +21,9 @@ Context = aio.ServicerContext[Any, Any]
 class MonitorServicer(monitor_pb2_grpc.MonitorServiceServicer):
     """Leaders, follows, and the stream that wakes the engines."""
 
-    def __init__(self, stores: Stores, announcements: Announcements, stopping: asyncio.Event) -> None:
+    def __init__(self, stores: Stores, announcements: Announcements, stopping: asyncio.Event, clock: Clock) -> None:
         self._stores = stores
+        self._clock = clock
         self._announcements = announcements
         self._stopping = stopping
 
@@ -36,6 +39,15 @@ class MonitorServicer(monitor_pb2_grpc.MonitorServiceServicer):
         return pb.ListFollowsResponse(
             follows=map(wire.write_follow, sorted(follows, key=lambda follow: follow.follow_id))
         )
+
+    async def DeleteFollow(self, request: pb.DeleteFollowRequest, context: Context) -> pb.DeleteFollowResponse:  # type: ignore[override]
+        leaving = wire.read_leaving(request)
+        known = await self._stores.follows.get(request.follow_id.lower())
+        owned = {account.account_id for account in await self._stores.accounts.all() if caller().owns(account.owner)}
+        if known is None or known.account_id not in owned:
+            raise NotFound("follow", request.follow_id)
+        left = await self._stores.follows.leave(known.follow_id, leaving, self._clock.now())
+        return pb.DeleteFollowResponse(follow=wire.write_follow(left or known))
 
     async def WatchTrades(
         self, request: pb.WatchTradesRequest, context: Context

@@ -3,8 +3,9 @@
 from polycopy.monitor.v1 import monitor_pb2 as pb
 
 from services.common.domain.copy import Copy
-from services.common.domain.follow import Follow
+from services.common.domain.follow import Follow, Leaving
 from services.common.ports.stores import Leader
+from services.common.rpc.errors import InvalidArgument
 from services.common.rpc.messages import write_instant, write_optional_instant, write_trade
 
 
@@ -32,7 +33,15 @@ def write_follow(follow: Follow) -> pb.Follow:
         grouping=str(follow.policy.grouping),
         group_window_ms=follow.policy.group_window_ms,
         created_at=write_instant(follow.created_at),
+        holdings=str(follow.leaving),
     )
+
+
+def read_leaving(request: pb.DeleteFollowRequest) -> Leaving:
+    """What becomes of what a follow holds. Raises `InvalidArgument` where that is not said."""
+    if request.holdings not in {Leaving.CLOSE, Leaving.KEEP}:
+        raise InvalidArgument("holdings", "close or keep")
+    return Leaving(request.holdings)
 
 
 def write_announcement(token: str, copy: Copy) -> pb.WatchTradesResponse:

@@ -9,7 +9,7 @@ from eth_account.messages import encode_defunct
 from services.cli.child import free_port
 from tests.polycopy_process import said
 
-COMMANDS = ("demo", "up", "replay", "status", "explain", "sign")
+COMMANDS = ("demo", "up", "replay", "status", "explain", "close", "unfollow", "sign")
 
 
 def test_help_names_every_command():
@@ -27,6 +27,8 @@ def test_help_names_every_command():
         ("replay", ("--policy", "--json", "--delay-ms")),
         ("status", ("--target", "ENGINE_TARGET", "127.0.0.1:50052")),
         ("explain", ("copy_id", "--target")),
+        ("close", ("assets", "--request-id", "--account", "--target")),
+        ("unfollow", ("leader", "--close", "--keep", "--account", "MONITOR_TARGET", "127.0.0.1:50051")),
         ("sign", ("key_file",)),
     ],
     ids=COMMANDS,
@@ -38,7 +40,16 @@ def test_help_of_a_command_names_its_options(command: str, words: tuple[str, ...
     assert [word for word in words if word not in told] == []
 
 
-@pytest.mark.parametrize("command", [("status",), ("explain", "a-copy")], ids=["status", "explain"])
+def test_unfollowing_asks_what_becomes_of_what_is_held():
+    code, told, errors = said("unfollow", "0x" + "1" * 40)
+
+    assert (code, told) == (2, "")
+    assert errors == "unfollow: say --close or --keep: what the follow holds is sold, or stays\n"
+
+
+@pytest.mark.parametrize(
+    "command", [("status",), ("explain", "a-copy"), ("close", "7")], ids=["status", "explain", "close"]
+)
 def test_an_engine_that_is_away_is_one_line_and_exit_2(command: tuple[str, ...]):
     target = f"127.0.0.1:{free_port()}"
 

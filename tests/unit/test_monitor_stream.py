@@ -12,6 +12,7 @@ from services.common.domain.copy import Copy
 from services.common.domain.follow import FollowState
 from services.common.domain.user import UserRole
 from services.common.rpc.caller import Caller, Principal, calling
+from services.common.rpc.errors import InvalidArgument, NotFound
 from services.common.settings import AccountSettings
 from services.common.store.memory import MemoryStores
 from services.monitor.announce import KEPT, Announcements
@@ -115,7 +116,7 @@ async def served(stores: MemoryStores) -> MonitorServicer:
     await stores.accounts.create(an_account(OTHER_ACCOUNT))
     await stores.follows.create(a_follow())
     await stores.follows.create(a_follow(OTHER_ACCOUNT, OTHER_LEADER))
-    return MonitorServicer(stores, Announcements(), asyncio.Event())
+    return MonitorServicer(stores, Announcements(), asyncio.Event(), TestClock())
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,7 @@ async def test_leaders_are_listed_with_how_far_they_were_read():
     await world.clock.run(2)
     world.mines(a_fill(1))
     head = await monitor.chain.sweep()
-    servicer = MonitorServicer(world.stores, Announcements(), asyncio.Event())
+    servicer = MonitorServicer(world.stores, Announcements(), asyncio.Event(), world.clock)
 
     answer = await servicer.ListLeaders(pb.ListLeadersRequest(), None)  # type: ignore[arg-type]
 
@@ -163,7 +164,7 @@ async def test_a_stored_copy_goes_out_on_the_stream_with_its_trade():
     world = World()
     await world.follow()
     announcements, stopping = Announcements(), asyncio.Event()
-    servicer = MonitorServicer(world.stores, announcements, stopping)
+    servicer = MonitorServicer(world.stores, announcements, stopping, world.clock)
     stream = servicer.WatchTrades(pb.WatchTradesRequest(), None)  # type: ignore[arg-type]
     coming = asyncio.ensure_future(anext(stream))
     await settle()
@@ -204,3 +205,44 @@ async def test_what_is_stored_is_not_imported_again(tmp_path: Path):
     assert await import_first(stores.follows, [first]) == 1
     assert await import_first(stores.follows, [later, a_follow(OTHER_ACCOUNT)]) == 1
     assert await stores.follows.get(first.follow_id) == first
+
+
+async def delete(servicer: MonitorServicer, follow: str, holdings: str) -> pb.Follow:
+    request = pb.DeleteFollowRequest(follow_id=follow, holdings=holdings)
+    return (await servicer.DeleteFollow(request, None)).follow  # type: ignore[arg-type]
+
+
+async def test_a_follow_is_deleted_as_often_as_it_is_asked_and_keeping_may_follow_closing():
+    stores = MemoryStores(TestClock().now)
+    servicer, mine = await served(stores), a_follow().follow_id
+    calling(Caller("", Principal(ACCOUNT, UserRole.USER)))
+
+    answers = [await delete(servicer, mine.upper().replace("X", "x"), how) for how in ("close", "close", "keep")]
+
+    assert [(follow.state, follow.holdings) for follow in answers] == [
+        ("closing", "close"),
+        ("closing", "close"),
+        ("closing", "keep"),
+    ]
+    assert [follow.state for follow in await stores.follows.all()] == [FollowState.CLOSING, FollowState.ACTIVE]
+
+
+@pytest.mark.parametrize("holdings", ["", "sell", "CLOSE"])
+async def test_deleting_a_follow_asks_what_becomes_of_what_it_holds(holdings: str):
+    stores = MemoryStores(TestClock().now)
+    servicer = await served(stores)
+    calling(Caller("ops", None))
+
+    with pytest.raises(InvalidArgument, match="holdings: expected close or keep"):
+        await delete(servicer, a_follow().follow_id, holdings)
+
+    assert {follow.state for follow in await stores.follows.all()} == {FollowState.ACTIVE}
+
+
+@pytest.mark.parametrize("follow", ["none", a_follow(OTHER_ACCOUNT, OTHER_LEADER).follow_id])
+async def test_anothers_follow_is_not_told_from_one_that_does_not_exist(follow: str):
+    servicer = await served(MemoryStores(TestClock().now))
+    calling(Caller("", Principal(ACCOUNT, UserRole.USER)))
+
+    with pytest.raises(NotFound):
+        await delete(servicer, follow, "close")

@@ -110,6 +110,11 @@ class EngineServiceStub:
                 request_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.ExplainCopyRequest.SerializeToString,
                 response_deserializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.ExplainCopyResponse.FromString,
                 _registered_method=True)
+        self.ClosePositions = channel.unary_unary(
+                '/polycopy.engine.v1.EngineService/ClosePositions',
+                request_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.ClosePositionsRequest.SerializeToString,
+                response_deserializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.ClosePositionsResponse.FromString,
+                _registered_method=True)
         self.WatchEvents = channel.unary_stream(
                 '/polycopy.engine.v1.EngineService/WatchEvents',
                 request_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.WatchEventsRequest.SerializeToString,
@@ -256,6 +261,18 @@ class EngineServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ClosePositions(self, request, context):
+        """ClosePositions sells what the caller's accounts hold of some tokens: for every follow, and what no follow owns. It returns once the
+        wish is kept; the sales follow, as an exit's. The same request_id never sells twice, whatever was lost or died in between: a
+        repetition carries on with what the first call asked for.
+
+        Fails with INVALID_ARGUMENT when no token is named, one is not a token id, or request_id was used for other tokens; with NOT_FOUND
+        when an account is named that does not exist, or none holds a token.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchEvents(self, request, context):
         """WatchEvents streams what happens to the caller's copies, and the system's status every few seconds.
         """
@@ -340,6 +357,11 @@ def add_EngineServiceServicer_to_server(servicer, server):
                     servicer.ExplainCopy,
                     request_deserializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.ExplainCopyRequest.FromString,
                     response_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.ExplainCopyResponse.SerializeToString,
+            ),
+            'ClosePositions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClosePositions,
+                    request_deserializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.ClosePositionsRequest.FromString,
+                    response_serializer=polycopy_dot_engine_dot_v1_dot_engine__pb2.ClosePositionsResponse.SerializeToString,
             ),
             'WatchEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchEvents,
@@ -753,6 +775,33 @@ class EngineService:
             '/polycopy.engine.v1.EngineService/ExplainCopy',
             polycopy_dot_engine_dot_v1_dot_engine__pb2.ExplainCopyRequest.SerializeToString,
             polycopy_dot_engine_dot_v1_dot_engine__pb2.ExplainCopyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClosePositions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/polycopy.engine.v1.EngineService/ClosePositions',
+            polycopy_dot_engine_dot_v1_dot_engine__pb2.ClosePositionsRequest.SerializeToString,
+            polycopy_dot_engine_dot_v1_dot_engine__pb2.ClosePositionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -105,6 +105,14 @@ class EngineServiceStub:
 
     Fails with NOT_FOUND where there is no such copy, or it belongs to another owner.
     """
+    ClosePositions: _grpc.UnaryUnaryMultiCallable[_engine_pb2.ClosePositionsRequest, _engine_pb2.ClosePositionsResponse]
+    """ClosePositions sells what the caller's accounts hold of some tokens: for every follow, and what no follow owns. It returns once the
+    wish is kept; the sales follow, as an exit's. The same request_id never sells twice, whatever was lost or died in between: a
+    repetition carries on with what the first call asked for.
+
+    Fails with INVALID_ARGUMENT when no token is named, one is not a token id, or request_id was used for other tokens; with NOT_FOUND
+    when an account is named that does not exist, or none holds a token.
+    """
     WatchEvents: _grpc.UnaryStreamMultiCallable[_engine_pb2.WatchEventsRequest, _engine_pb2.WatchEventsResponse]
     """WatchEvents streams what happens to the caller's copies, and the system's status every few seconds."""
 
@@ -184,6 +192,14 @@ class EngineServiceAsyncStub(EngineServiceStub):
     """ExplainCopy returns every guard's verdict on a copy, with what was observed, the limit and the age of the facts.
 
     Fails with NOT_FOUND where there is no such copy, or it belongs to another owner.
+    """
+    ClosePositions: _aio.UnaryUnaryMultiCallable[_engine_pb2.ClosePositionsRequest, _engine_pb2.ClosePositionsResponse]  # type: ignore[assignment]
+    """ClosePositions sells what the caller's accounts hold of some tokens: for every follow, and what no follow owns. It returns once the
+    wish is kept; the sales follow, as an exit's. The same request_id never sells twice, whatever was lost or died in between: a
+    repetition carries on with what the first call asked for.
+
+    Fails with INVALID_ARGUMENT when no token is named, one is not a token id, or request_id was used for other tokens; with NOT_FOUND
+    when an account is named that does not exist, or none holds a token.
     """
     WatchEvents: _aio.UnaryStreamMultiCallable[_engine_pb2.WatchEventsRequest, _engine_pb2.WatchEventsResponse]  # type: ignore[assignment]
     """WatchEvents streams what happens to the caller's copies, and the system's status every few seconds."""
@@ -351,6 +367,20 @@ class EngineServiceServicer(metaclass=_abc_1.ABCMeta):
         """ExplainCopy returns every guard's verdict on a copy, with what was observed, the limit and the age of the facts.
 
         Fails with NOT_FOUND where there is no such copy, or it belongs to another owner.
+        """
+
+    @_abc_1.abstractmethod
+    def ClosePositions(
+        self,
+        request: _engine_pb2.ClosePositionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_engine_pb2.ClosePositionsResponse, _abc.Awaitable[_engine_pb2.ClosePositionsResponse]]:
+        """ClosePositions sells what the caller's accounts hold of some tokens: for every follow, and what no follow owns. It returns once the
+        wish is kept; the sales follow, as an exit's. The same request_id never sells twice, whatever was lost or died in between: a
+        repetition carries on with what the first call asked for.
+
+        Fails with INVALID_ARGUMENT when no token is named, one is not a token id, or request_id was used for other tokens; with NOT_FOUND
+        when an account is named that does not exist, or none holds a token.
         """
 
     @_abc_1.abstractmethod

@@ -158,8 +158,7 @@ class Follow(_message.Message):
     SIZING_MODE_FIELD_NUMBER: _builtins.int
     RATIO_BPS_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
-    GROUPING_FIELD_NUMBER: _builtins.int
-    GROUP_WINDOW_MS_FIELD_NUMBER: _builtins.int
+    HOLDINGS_FIELD_NUMBER: _builtins.int
     follow_id: _builtins.str
     """Its id."""
     account_id: _builtins.str
@@ -174,10 +173,8 @@ class Follow(_message.Message):
     """How a copy is sized: fixed, ratio, proportional or tiered."""
     ratio_bps: _builtins.int
     """The part of the leader's size, in basis points (ratio)."""
-    grouping: _builtins.str
-    """What one order copies: none (each trade alone), order (all fills of one of the leader's orders) or token (all his purchases in one)."""
-    group_window_ms: _builtins.int
-    """How long trades that are copied together are waited for."""
+    holdings: _builtins.str
+    """What becomes of what it holds, once it is deleted: close or keep; empty before."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """Trades before this moment are not copied."""
@@ -193,16 +190,65 @@ class Follow(_message.Message):
         sizing_mode: _builtins.str = ...,
         ratio_bps: _builtins.int = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
-        grouping: _builtins.str = ...,
-        group_window_ms: _builtins.int = ...,
+        holdings: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "created_at", b"created_at", "follow_id", b"follow_id", "group_window_ms", b"group_window_ms", "grouping", b"grouping", "leader", b"leader", "policy_version", b"policy_version", "ratio_bps", b"ratio_bps", "sizing_mode", b"sizing_mode", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "created_at", b"created_at", "follow_id", b"follow_id", "holdings", b"holdings", "leader", b"leader", "policy_version", b"policy_version", "ratio_bps", b"ratio_bps", "sizing_mode", b"sizing_mode", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Follow: _TypeAlias = Follow  # noqa: Y015
+
+@_typing.final
+class DeleteFollowRequest(_message.Message):
+    """DeleteFollowRequest names a follow, and what becomes of what it holds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FOLLOW_ID_FIELD_NUMBER: _builtins.int
+    HOLDINGS_FIELD_NUMBER: _builtins.int
+    follow_id: _builtins.str
+    """Its id."""
+    holdings: _builtins.str
+    """close: sell it. keep: leave it to the account."""
+    def __init__(
+        self,
+        *,
+        follow_id: _builtins.str = ...,
+        holdings: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["follow_id", b"follow_id", "holdings", b"holdings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteFollowRequest: _TypeAlias = DeleteFollowRequest  # noqa: Y015
+
+@_typing.final
+class DeleteFollowResponse(_message.Message):
+    """DeleteFollowResponse holds it as it is now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FOLLOW_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def follow(self) -> Global___Follow:
+        """closing until nothing is held or under way for it, then closed."""
+
+    def __init__(
+        self,
+        *,
+        follow: Global___Follow | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["follow", b"follow"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["follow", b"follow"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteFollowResponse: _TypeAlias = DeleteFollowResponse  # noqa: Y015
 
 @_typing.final
 class WatchTradesRequest(_message.Message):

@@ -46,6 +46,11 @@ class MonitorServiceStub:
                 request_serializer=polycopy_dot_monitor_dot_v1_dot_monitor__pb2.ListFollowsRequest.SerializeToString,
                 response_deserializer=polycopy_dot_monitor_dot_v1_dot_monitor__pb2.ListFollowsResponse.FromString,
                 _registered_method=True)
+        self.DeleteFollow = channel.unary_unary(
+                '/polycopy.monitor.v1.MonitorService/DeleteFollow',
+                request_serializer=polycopy_dot_monitor_dot_v1_dot_monitor__pb2.DeleteFollowRequest.SerializeToString,
+                response_deserializer=polycopy_dot_monitor_dot_v1_dot_monitor__pb2.DeleteFollowResponse.FromString,
+                _registered_method=True)
         self.WatchTrades = channel.unary_stream(
                 '/polycopy.monitor.v1.MonitorService/WatchTrades',
                 request_serializer=polycopy_dot_monitor_dot_v1_dot_monitor__pb2.WatchTradesRequest.SerializeToString,
@@ -72,6 +77,16 @@ class MonitorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteFollow(self, request, context):
+        """DeleteFollow closes a follow to entries at once. What it holds is sold, or kept by its account, as the caller says; until then the
+        leader is still watched for exits. It is idempotent, and *keep* may follow *close* while something is left.
+
+        Fails with INVALID_ARGUMENT when holdings is neither close nor keep, and with NOT_FOUND where there is no such follow.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchTrades(self, request, context):
         """WatchTrades streams new copies as they are stored, to wake the engines at once. It is a hint and not the record: a lost stream
         loses no trade, because engines sweep the collection besides.
@@ -92,6 +107,11 @@ def add_MonitorServiceServicer_to_server(servicer, server):
                     servicer.ListFollows,
                     request_deserializer=polycopy_dot_monitor_dot_v1_dot_monitor__pb2.ListFollowsRequest.FromString,
                     response_serializer=polycopy_dot_monitor_dot_v1_dot_monitor__pb2.ListFollowsResponse.SerializeToString,
+            ),
+            'DeleteFollow': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteFollow,
+                    request_deserializer=polycopy_dot_monitor_dot_v1_dot_monitor__pb2.DeleteFollowRequest.FromString,
+                    response_serializer=polycopy_dot_monitor_dot_v1_dot_monitor__pb2.DeleteFollowResponse.SerializeToString,
             ),
             'WatchTrades': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchTrades,
@@ -155,6 +175,33 @@ class MonitorService:
             '/polycopy.monitor.v1.MonitorService/ListFollows',
             polycopy_dot_monitor_dot_v1_dot_monitor__pb2.ListFollowsRequest.SerializeToString,
             polycopy_dot_monitor_dot_v1_dot_monitor__pb2.ListFollowsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteFollow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/polycopy.monitor.v1.MonitorService/DeleteFollow',
+            polycopy_dot_monitor_dot_v1_dot_monitor__pb2.DeleteFollowRequest.SerializeToString,
+            polycopy_dot_monitor_dot_v1_dot_monitor__pb2.DeleteFollowResponse.FromString,
             options,
             channel_credentials,
             insecure,

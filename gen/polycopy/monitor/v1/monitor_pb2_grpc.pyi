@@ -39,6 +39,12 @@ class MonitorServiceStub:
     """ListLeaders returns every watched leader with his cursor and how far behind it is."""
     ListFollows: _grpc.UnaryUnaryMultiCallable[_monitor_pb2.ListFollowsRequest, _monitor_pb2.ListFollowsResponse]
     """ListFollows returns who follows whom, for the caller's accounts (all of them for an admin)."""
+    DeleteFollow: _grpc.UnaryUnaryMultiCallable[_monitor_pb2.DeleteFollowRequest, _monitor_pb2.DeleteFollowResponse]
+    """DeleteFollow closes a follow to entries at once. What it holds is sold, or kept by its account, as the caller says; until then the
+    leader is still watched for exits. It is idempotent, and *keep* may follow *close* while something is left.
+
+    Fails with INVALID_ARGUMENT when holdings is neither close nor keep, and with NOT_FOUND where there is no such follow.
+    """
     WatchTrades: _grpc.UnaryStreamMultiCallable[_monitor_pb2.WatchTradesRequest, _monitor_pb2.WatchTradesResponse]
     """WatchTrades streams new copies as they are stored, to wake the engines at once. It is a hint and not the record: a lost stream
     loses no trade, because engines sweep the collection besides.
@@ -55,6 +61,12 @@ class MonitorServiceAsyncStub(MonitorServiceStub):
     """ListLeaders returns every watched leader with his cursor and how far behind it is."""
     ListFollows: _aio.UnaryUnaryMultiCallable[_monitor_pb2.ListFollowsRequest, _monitor_pb2.ListFollowsResponse]  # type: ignore[assignment]
     """ListFollows returns who follows whom, for the caller's accounts (all of them for an admin)."""
+    DeleteFollow: _aio.UnaryUnaryMultiCallable[_monitor_pb2.DeleteFollowRequest, _monitor_pb2.DeleteFollowResponse]  # type: ignore[assignment]
+    """DeleteFollow closes a follow to entries at once. What it holds is sold, or kept by its account, as the caller says; until then the
+    leader is still watched for exits. It is idempotent, and *keep* may follow *close* while something is left.
+
+    Fails with INVALID_ARGUMENT when holdings is neither close nor keep, and with NOT_FOUND where there is no such follow.
+    """
     WatchTrades: _aio.UnaryStreamMultiCallable[_monitor_pb2.WatchTradesRequest, _monitor_pb2.WatchTradesResponse]  # type: ignore[assignment]
     """WatchTrades streams new copies as they are stored, to wake the engines at once. It is a hint and not the record: a lost stream
     loses no trade, because engines sweep the collection besides.
@@ -80,6 +92,18 @@ class MonitorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_monitor_pb2.ListFollowsResponse, _abc.Awaitable[_monitor_pb2.ListFollowsResponse]]:
         """ListFollows returns who follows whom, for the caller's accounts (all of them for an admin)."""
+
+    @_abc_1.abstractmethod
+    def DeleteFollow(
+        self,
+        request: _monitor_pb2.DeleteFollowRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_monitor_pb2.DeleteFollowResponse, _abc.Awaitable[_monitor_pb2.DeleteFollowResponse]]:
+        """DeleteFollow closes a follow to entries at once. What it holds is sold, or kept by its account, as the caller says; until then the
+        leader is still watched for exits. It is idempotent, and *keep* may follow *close* while something is left.
+
+        Fails with INVALID_ARGUMENT when holdings is neither close nor keep, and with NOT_FOUND where there is no such follow.
+        """
 
     @_abc_1.abstractmethod
     def WatchTrades(
