@@ -30,16 +30,31 @@ from services.monitor.sources.chain import ChainSource, hint
 from services.reconciler import evidence, settle
 from services.reconciler.evidence import Settled
 from tests.simulation import venue, world
+from tests.simulation.weather import Weather
 
 Patch = pytest.MonkeyPatch
 Mutant = Callable[[Patch], None]
 
 MUTANTS: dict[str, Mutant] = {}
+STORMY: set[str] = set()
+"""Variants that break something so seldom that they are looked for where nothing but the network is bad, and that very."""
 
 
 def mutant(apply: Mutant) -> Mutant:
     MUTANTS[apply.__name__] = apply
     return apply
+
+
+def in_a_storm(apply: Mutant) -> Mutant:
+    STORMY.add(apply.__name__)
+    return apply
+
+
+def storm(patch: Patch, name: str) -> None:
+    """The weather that a variant is looked for in, for the protocol itself as well."""
+    if name in STORMY:
+        drawn = staticmethod(lambda random: Weather(random, crash=0, stall=0, database=0, network=0.6, reads=0))
+        patch.setattr(Weather, "drawn", drawn)
 
 
 async def _sign_anew(executor: Executor, claim: Claim, copy: Copy, intent: Intent) -> None:
@@ -102,22 +117,26 @@ def _gives_up_and_signs_anew(patch: Patch) -> None:
 
 
 @mutant
+@in_a_storm
 def an_impatient_timer_gives_up_and_signs_anew(patch: Patch) -> None:
     _impatient(patch, world.TIMING.watch_for)
     _gives_up_and_signs_anew(patch)
 
 
 @mutant
+@in_a_storm
 def an_impatient_timer_gives_up_and_nobody_watches(patch: Patch) -> None:
     _impatient(patch, timedelta(0))
 
 
 @mutant
+@in_a_storm
 def a_patient_timer_gives_up_and_signs_anew(patch: Patch) -> None:
     _gives_up_and_signs_anew(patch)
 
 
 @mutant
+@in_a_storm
 def a_patient_timer_gives_up_and_nobody_watches(patch: Patch) -> None:
     patch.setattr(world, "TIMING", replace(world.TIMING, watch_for=timedelta(0)))
 
@@ -128,6 +147,7 @@ def a_server_error_is_a_rejection(patch: Patch) -> None:
 
 
 @mutant
+@in_a_storm
 def a_duplicate_is_a_rejection(patch: Patch) -> None:
     answered = Executor._answered
 
@@ -188,8 +208,8 @@ def the_cursor_moves_before_the_copies_exist(patch: Patch) -> None:
         last = (await self._chain.head()).number
         first = min((cursor.cursor_block for cursor in cursors), default=last) + 1
         await self._advance(cursors, last)
-        for fill in await self._chain.fills_of(leaders, first, last):
-            await self._watch.see(hint(fill, self._clock, "sweep"))
+        for sighting in await self._chain.sightings_of(leaders, first, last):
+            await self._watch.see(hint(sighting, self._clock, "sweep"))
         return last
 
     patch.setattr(ChainSource, "sweep", sweep)
@@ -213,6 +233,7 @@ def one_rejection_ends_the_order(patch: Patch) -> None:
 
 
 @mutant
+@in_a_storm
 def a_zero_fill_is_final_while_an_attempt_is_unanswered(patch: Patch) -> None:
     _ends_it_all(patch, "unmatched")
 
@@ -229,12 +250,14 @@ def _careless(patch: Patch) -> None:
 
 
 @mutant
+@in_a_storm
 def one_rejection_is_followed_by_another_order(patch: Patch) -> None:
     _ends_it_all(patch, "rejected")
     _careless(patch)
 
 
 @mutant
+@in_a_storm
 def a_zero_fill_is_followed_by_another_order_while_an_attempt_is_unanswered(patch: Patch) -> None:
     _ends_it_all(patch, "unmatched")
     _careless(patch)

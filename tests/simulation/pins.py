@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from tests.simulation.invariants import broken
-from tests.simulation.mutants import MUTANTS
+from tests.simulation.mutants import MUTANTS, storm
 from tests.simulation.virtual_time import run
 from tests.simulation.world import simulate
 
@@ -25,10 +25,13 @@ def pinned() -> dict[str, int]:
 def is_broken_by(name: str, seed: int) -> bool:
     """Whether the variant breaks an invariant on this seed, on which the protocol itself does not."""
     with pytest.MonkeyPatch.context() as patch:
+        storm(patch, name)
         MUTANTS[name](patch)
         if not broken(run(simulate(seed))):
             return False
-    return not broken(run(simulate(seed)))
+    with pytest.MonkeyPatch.context() as patch:
+        storm(patch, name)
+        return not broken(run(simulate(seed)))
 
 
 def found(name: str, first: int, most: int = MOST) -> int | None:

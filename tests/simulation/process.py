@@ -18,7 +18,7 @@ AWAY: dict[str, Callable[[], Exception]] = {
     "venue": lambda: VenueUnavailable("simulated"),
     "chain": lambda: ChainUnavailable("simulated"),
 }
-OURS = ("copies", "accounts", "follows", "leaders", "exits", "positions", "results", "leases")
+OURS = ("copies", "accounts", "follows", "leaders", "exits", "close_requests", "positions", "results", "leases")
 
 
 class Process:
