@@ -12,8 +12,7 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 
 from services.cli import demo as demonstration
-from services.cli import operator, signer
-from services.cli import exits, operator
+from services.cli import exits, operator, signer
 from services.cli import up as running
 from services.cli.addresses import Addresses
 from services.cli.control import VERBS, Target, config, limits

@@ -16,7 +16,7 @@ from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Side
 from services.common.ports.stores import Stores
 from services.engine import exits, own_steps
-from services.engine.stock import counted, holdings
+from services.engine.stock import holdings, purchases
 
 log = structlog.get_logger()
 
@@ -93,7 +93,7 @@ class Closing:
 
     async def _of_token(self, account: Account, token_id: str, request_id: str) -> list[Ask]:
         """One for each follow that holds the token or may be buying it, and one for what no follow owns."""
-        entries = [counted(copy) for copy in await self._stores.copies.of_token(account.account_id, token_id)]
+        entries = purchases(await self._stores.copies.of_token(account.account_id, token_id))
         held = await holdings(self._stores, token_id, entries)
         asks: list[Ask] = []
         for follow, shares in held.items():

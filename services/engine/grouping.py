@@ -7,6 +7,7 @@ from typing import cast
 
 from services.common.domain.copy import Copy
 from services.common.domain.exit import Place, Step, remaining
+from services.common.domain.money import mul_div
 from services.common.domain.trade import LeaderTrade
 
 
@@ -42,7 +43,10 @@ def _divided(entry: Copy, members: Sequence[tuple[Place, int]]) -> Iterator[Copy
         filled = entry.filled_micros - given if number == len(parts) else part
         given += filled
         trade = replace(own, block_number=at.block, log_index=at.order, usdc_micros=micros)
-        yield replace(entry, trade=trade, filled_micros=filled)
+        paid, fee = (
+            mul_div(whole_of, filled, entry.filled_micros or 1) for whole_of in (entry.paid_micros, entry.fee_micros)
+        )
+        yield replace(entry, trade=trade, filled_micros=filled, paid_micros=paid, fee_micros=fee)
 
 
 def _members(entry: Copy) -> list[tuple[Place, int]]:

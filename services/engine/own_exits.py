@@ -16,7 +16,7 @@ from services.engine import exits, metrics, own_steps
 from services.engine.closing import Closing
 from services.engine.lookout import Lookout
 from services.engine.marks import mark_micros
-from services.engine.stock import counted, is_leaving
+from services.engine.stock import is_leaving, purchases
 from services.engine.timing import Timing
 
 log = structlog.get_logger()
@@ -50,9 +50,9 @@ class OwnExits:
         wrote: set[str] = set()
         busy: set[str] = set()
         for token_id in _tokens(account):
-            entries = await self._stores.copies.of_token(account.account_id, token_id)
+            entries = purchases(await self._stores.copies.of_token(account.account_id, token_id))
             for follow in follows:
-                mine = tuple(counted(one) for one in entries if one.follow_id == follow.follow_id)
+                mine = tuple(one for one in entries if one.follow_id == follow.follow_id)
                 if mine:
                     await self._look(account, follow, token_id, mine, wrote, busy)
         return any([await self._leave(follow, busy) for follow in follows]) or bool(wrote)

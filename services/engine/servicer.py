@@ -37,7 +37,6 @@ class EngineServicer(engine_pb2_grpc.EngineServiceServicer):
         self._status = status
         self._controls = Controls(stores, status, clock, halts)
         self._clock = clock
-        self._controls = Controls(stores, status, clock)
         self._stopping = stopping
         self._events = Events(stores, status, clock)
         self._closing = Closing(stores)

@@ -1,7 +1,7 @@
 """Reads what an exit works with: the copies of its follow and token, and what of the token is ours to sell."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import cast
@@ -55,11 +55,10 @@ async def read_ground(stores: Stores, chain: Chain, account: Account, exit_: Exi
         stores.follows.get(exit_.follow_id),
         _balance(chain, account, exit_.token_id),
     )
-    mine = tuple(counted(copy) for copy in shares(entries) if copy.follow_id == exit_.follow_id)
-    others = await _others(stores, exit_, [copy for copy in entries if copy.follow_id != exit_.follow_id])
-    mine = tuple(counted(copy) for copy in entries if copy.follow_id == exit_.follow_id)
+    bought = purchases(entries)
+    mine = tuple(copy for copy in bought if copy.follow_id == exit_.follow_id)
     attempts = tuple(copy for copy in members if copy.kind is CopyKind.EXIT)
-    held = await holdings(stores, exit_.token_id, [copy for copy in entries if copy.follow_id != exit_.follow_id])
+    held = await holdings(stores, exit_.token_id, [copy for copy in bought if copy.follow_id != exit_.follow_id])
     return Ground(
         exit_,
         mine,
@@ -88,6 +87,11 @@ def settled_micros(account: Account, token_id: str, balance_micros: int | None) 
     return booked if balance_micros + leaving >= booked else balance_micros
 
 
+def purchases(entries: Iterable[Copy]) -> tuple[Copy, ...]:
+    """The entries as their steps count against them: a group's order once for each member, each from where it is counted."""
+    return tuple(counted(entry) for entry in shares(entries))
+
+
 def counted(entry: Copy) -> Copy:
     """The entry from where steps count against it: a BUY that shrank by the steps it was decided under owes nothing for them again."""
     known = _decided_under(entry)
@@ -105,8 +109,8 @@ def _decided_under(entry: Copy) -> list[tuple[int, int]]:
 
 
 async def holdings(stores: Stores, token_id: str, entries: Sequence[Copy]) -> dict[str, int]:
-    """What each follow among the owners of these entries holds of the token, in micro-shares."""
-    ordered = sorted(map(counted, entries), key=lambda copy: copy.follow_id)
+    """What each follow among the owners of these purchases holds of the token, in micro-shares."""
+    ordered = sorted(entries, key=lambda copy: copy.follow_id)
     held: dict[str, int] = {}
     for follow, group in groupby(ordered, key=lambda copy: copy.follow_id):
         name = exit_id(follow, token_id)

@@ -54,6 +54,8 @@ def _met(receipt: Receipt, fill: OrderFilled) -> tuple[str, ...]:
         return (fill.taker.lower(),)
     wallet = fill.maker.lower()
     return tuple(sorted({other.maker.lower() for other in receipt.fills if other.taker.lower() == wallet}))
+
+
 def movements(receipt: Receipt, leaders: Collection[str], chain_id: int) -> tuple[LeaderTrade, ...]:
     """What `leaders` (lower-case addresses) gave away in one mined transaction without a sale: by merging, converting, transferring.
 

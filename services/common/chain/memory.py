@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 from services.common.domain.intent import OrderFields
 from services.common.polymarket.eip712 import order_hash
-from services.common.ports.chain import FillLog, Head, OrderStatus, Receipt, Transfer
 from services.common.ports.chain import FillLog, Head, OrderStatus, Receipt, Sighting, Transfer
 from services.common.ports.clock import Clock
 

@@ -55,8 +55,7 @@ class Policy:
 
     `leader_bankroll_micros` is the portfolio that `proportional` divides by, `bankroll_micros` the one that this follow may use.
     `denied_markets` holds condition ids, `denied_tags` slugs of subjects. `group_window_ms` is how long trades that are copied together
-    are waited for.
-    `denied_markets` holds condition ids. Own exits are off at 0: `take_profit_bps` above and `stop_loss_bps` below what the shares cost,
+    are waited for. Own exits are off at 0: `take_profit_bps` above and `stop_loss_bps` below what the shares cost,
     fees included, sell them at the market; so does `max_holding_ms` after they were bought.
     """
 

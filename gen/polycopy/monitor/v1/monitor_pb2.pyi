@@ -158,6 +158,8 @@ class Follow(_message.Message):
     SIZING_MODE_FIELD_NUMBER: _builtins.int
     RATIO_BPS_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    GROUPING_FIELD_NUMBER: _builtins.int
+    GROUP_WINDOW_MS_FIELD_NUMBER: _builtins.int
     HOLDINGS_FIELD_NUMBER: _builtins.int
     follow_id: _builtins.str
     """Its id."""
@@ -173,6 +175,10 @@ class Follow(_message.Message):
     """How a copy is sized: fixed, ratio, proportional or tiered."""
     ratio_bps: _builtins.int
     """The part of the leader's size, in basis points (ratio)."""
+    grouping: _builtins.str
+    """What one order copies: none (each trade alone), order (all fills of one of the leader's orders) or token (all his purchases in one)."""
+    group_window_ms: _builtins.int
+    """How long trades that are copied together are waited for."""
     holdings: _builtins.str
     """What becomes of what it holds, once it is deleted: close or keep; empty before."""
     @_builtins.property
@@ -190,11 +196,13 @@ class Follow(_message.Message):
         sizing_mode: _builtins.str = ...,
         ratio_bps: _builtins.int = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        grouping: _builtins.str = ...,
+        group_window_ms: _builtins.int = ...,
         holdings: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "created_at", b"created_at", "follow_id", b"follow_id", "holdings", b"holdings", "leader", b"leader", "policy_version", b"policy_version", "ratio_bps", b"ratio_bps", "sizing_mode", b"sizing_mode", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "created_at", b"created_at", "follow_id", b"follow_id", "group_window_ms", b"group_window_ms", "grouping", b"grouping", "holdings", b"holdings", "leader", b"leader", "policy_version", b"policy_version", "ratio_bps", b"ratio_bps", "sizing_mode", b"sizing_mode", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
