@@ -15,6 +15,7 @@ from services.cli import demo as demonstration
 from services.cli import exits, operator, signer
 from services.cli import up as running
 from services.cli.addresses import Addresses
+from services.cli.audit import audit
 from services.cli.control import VERBS, Target, config, limits
 from services.cli.outcome import cannot, console, run
 from services.cli.progress import console as console_of
@@ -29,6 +30,7 @@ EXIT_NOT_PROVEN = 1
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(limits)
 app.add_typer(config)
+app.add_typer(audit)
 for verb in VERBS:
     app.command()(verb)
 

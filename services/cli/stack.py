@@ -27,6 +27,7 @@ from services.common.rpc.channel import Mesh
 from services.common.rpc.remote_signer import SIGNER
 from services.common.rpc.server import Tls
 from services.common.settings import AccountSettings
+from services.common.signing.audit_key import AuditKey
 from services.common.store.replica import drop
 from services.common.wallets import config_hash
 
@@ -72,6 +73,7 @@ class Stack:
         self.certificates = certificates(
             Authority.made(datetime.now(UTC)), options.folder / CERTIFICATES, datetime.now(UTC), environment="local"
         )
+        self.audit_key, self.audit_file = options.folder / "audit.key", options.folder / "audit.jsonl"
         self._secrets = {"MESH_SECRET": secrets.token_hex(16), "JWT_SECRET": secrets.token_hex(32)}
 
     @property
@@ -132,6 +134,8 @@ class Stack:
         leaders = await self.admin.leaders()
         for wallet in self.wallets:
             await self.admin.fund(wallet.address, FUNDS_MICROS)
+        if not self.audit_key.exists():
+            AuditKey.made(self.audit_key)
         self.config_file.write_text(paper.config(self.wallets, leaders, self.options.limits))
         self.signer_file.write_text(paper.signing(self.wallets, self.options.limits))
 
@@ -175,6 +179,8 @@ class Stack:
             "REDIS_URL": self.redis_url,
             "POLYCOPY_CONFIG": str(self.config_file),
             "ADMIN_ADDRESSES": self.wallets[0].address,
+            "AUDIT_FILE": str(self.audit_file),
+            "AUDIT_KEY_FILE": str(self.audit_key),
             **self.options.env,
         }
 

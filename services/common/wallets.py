@@ -3,8 +3,10 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from services.common.config_file import ConfigError, read_config
+from services.common.domain import control
 from services.common.domain.account import Account
 from services.common.polymarket.eip712 import checksum_address
 from services.common.ports.stores import Accounts
@@ -43,9 +45,9 @@ def wallets(settings: AccountSettings) -> tuple[Wallet, ...]:
     return tuple(found)
 
 
-async def import_first(accounts: Accounts, wanted: Sequence[Wallet]) -> int:
+async def import_first(accounts: Accounts, wanted: Sequence[Wallet], now: datetime) -> int:
     """Store the accounts that are not stored yet; how many were new. Afterwards the database is the truth."""
-    return sum([await accounts.create(wallet.account) for wallet in wanted])
+    return sum([await accounts.create(control.created(wallet.account, "config", now)) for wallet in wanted])
 
 
 def wallet_problems(settings: AccountSettings) -> Sequence[str]:

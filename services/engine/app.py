@@ -106,7 +106,7 @@ async def main(stop: asyncio.Event) -> None:
 
         async def prepare() -> None:
             await stores.prepare()
-            await import_first(stores.accounts, ours)
+            await import_first(stores.accounts, ours, await stores.now())
 
         checking = asyncio.create_task(forever("health", health.check, CHECK, clock))
         await until_done("prepare", prepare, CHECK, clock, stop)

@@ -18,7 +18,9 @@ Read = Callable[[Any], Any]
 def write_case(case: Case) -> dict[str, object]:
     """The case in strings, integers, booleans, lists and mappings; of the book only what the order would have touched."""
     copy, account = replace(case.copy, decision=None, trail=()), replace(case.account, trail=())
-    return cast("dict[str, object]", _writer(Case)(replace(case, copy=copy, account=account, book=_touched(case))))
+    follow = case.follow and replace(case.follow, trail=())
+    kept = replace(case, copy=copy, account=account, follow=follow, book=_touched(case))
+    return cast("dict[str, object]", _writer(Case)(kept))
 
 
 def read_case(record: Mapping[str, object]) -> Case:

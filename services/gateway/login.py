@@ -75,7 +75,7 @@ class Login:
 
     async def logout(self, address: str) -> None:
         """Revoke every token of the user."""
-        await self._stores.users.advance_epoch(address)
+        await self._stores.users.advance_epoch(address, self._clock.now())
 
     async def _welcome(self, address: str) -> tuple[str, User]:
         role = UserRole.ADMIN if address in self._admins else UserRole.USER

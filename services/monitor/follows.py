@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from services.common.config_file import ConfigError, read_config
+from services.common.domain.changes import made
 from services.common.domain.follow import Follow, FollowState, Policy, follow_id
 from services.common.ports.stores import Follows
 from services.common.settings import AccountSettings, Check, addresses
@@ -39,4 +40,4 @@ FOLLOWS = Check(AccountSettings, follow_problems)
 
 async def import_first(follows: Follows, wanted: Sequence[Follow]) -> int:
     """Store what is not stored yet; how many were new."""
-    return sum([await follows.create(follow) for follow in wanted])
+    return sum([await follows.create(made(follow, "config")) for follow in wanted])

@@ -10,6 +10,7 @@ from polycopy.reconciler.v1 import reconciler_pb2_grpc
 
 from services.common import telemetry
 from services.common.assembly import SIGNED, cache_of, endpoints_of, identity_of, instance, signer_of, stores_of
+from services.common.audit.file import CheckpointFile
 from services.common.chain.web3_chain import Web3Chain
 from services.common.clock import SystemClock
 from services.common.health import Health
@@ -24,23 +25,26 @@ from services.common.ports.venue import Activity, Clob, Markets
 from services.common.rpc.remote_signer import RemoteSigner
 from services.common.rpc.server import Server, serve
 from services.common.settings import load
+from services.common.signing.audit_key import AuditKey
 from services.common.store.client import MongoStores
 from services.common.wallets import WALLETS, Wallet, wallets
+from services.reconciler.audit import Auditor
 from services.reconciler.compare import Comparison
 from services.reconciler.loop import Reconciliation
 from services.reconciler.servicer import ReconcilerServicer
-from services.reconciler.settings import ReconcilerSettings
+from services.reconciler.settings import AUDIT, ReconcilerSettings
 from services.reconciler.settle import Settler
 
 SERVICE = "polycopy.reconciler.v1.ReconcilerService"
 CHECK = timedelta(milliseconds=500)
+AUDIT_AGAIN = timedelta(seconds=2)
 
 log = structlog.get_logger()
 
 
 async def main(stop: asyncio.Event) -> None:
     """Run the reconciler until `stop`."""
-    settings = load(ReconcilerSettings, *SIGNED, WALLETS)
+    settings = load(ReconcilerSettings, *SIGNED, WALLETS, AUDIT)
     telemetry.configure("reconciler", settings.log_level)
     telemetry.serve_metrics(settings.metrics_port)
     clock = SystemClock()
@@ -78,11 +82,30 @@ async def main(stop: asyncio.Event) -> None:
         every = timedelta(milliseconds=settings.reconciler_settle_ms)
         work = [checking]
         work += [asyncio.create_task(forever("reconcile", one.turn, every, clock)) for one in running.values()]
+        auditor = _auditor(settings, stores, clock)
+        if auditor is not None:
+            work.append(asyncio.create_task(forever("audit", auditor.turn, AUDIT_AGAIN, clock)))
         await stop.wait()
         for task in work:
             task.cancel()
         await asyncio.gather(*work, return_exceptions=True)
-        await asyncio.gather(*(one.give_back() for one in running.values()), return_exceptions=True)
+        leases = [one.give_back() for one in (*running.values(), *((auditor,) if auditor else ()))]
+        await asyncio.gather(*leases, return_exceptions=True)
+
+
+def _auditor(settings: ReconcilerSettings, stores: MongoStores, clock: SystemClock) -> Auditor | None:
+    if settings.audit_file is None or settings.audit_key_file is None:
+        log.warning("audit_not_checkpointed", hint="AUDIT_FILE and AUDIT_KEY_FILE name where and by what")
+        return None
+    return Auditor(
+        stores,
+        CheckpointFile(settings.audit_file),
+        AuditKey.read(settings.audit_key_file),
+        clock,
+        holder=instance("auditor"),
+        most=settings.audit_changes,
+        every=timedelta(milliseconds=settings.audit_every_ms),
+    )
 
 
 def _reconciliation(

@@ -1,18 +1,37 @@
 """What the reconciler reads from its environment."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from pydantic import Field
 
 from services.common.settings import (
     AccountSettings,
+    Check,
     CommonSettings,
     Listen,
+    Settings,
     SignerTarget,
     StoreSettings,
     VenueSettings,
 )
+from services.common.signing.audit_key import AuditKey, AuditKeyRejected
 
 
-class ReconcilerSettings(CommonSettings, StoreSettings, VenueSettings, AccountSettings, SignerTarget):
+class AuditSettings(Settings):
+    """Where checkpoints of the audit trail go."""
+
+    audit_file: Path | None = Field(
+        None, description="File of signed checkpoints, on a volume other than the database's; with AUDIT_KEY_FILE"
+    )
+    audit_key_file: Path | None = Field(
+        None, description="Ed25519 key (PEM, readable by its owner alone) that signs them; with AUDIT_FILE"
+    )
+    audit_changes: int = Field(1_000, ge=1, description="A checkpoint after so many changes of trails")
+    audit_every_ms: int = Field(60_000, ge=100, description="Or after this time, whichever comes first")
+
+
+class ReconcilerSettings(CommonSettings, StoreSettings, VenueSettings, AccountSettings, SignerTarget, AuditSettings):
     """Field `x` is the variable `X`."""
 
     reconciler_listen: Listen = Field("127.0.0.1:50053", description="Where ReconcilerService listens")
@@ -26,3 +45,20 @@ class ReconcilerSettings(CommonSettings, StoreSettings, VenueSettings, AccountSe
     reconciler_api_lag_ms: int = Field(
         60_000, ge=0, description="How long the Data API may take to show a change before it counts as a discrepancy"
     )
+
+
+def audit_problems(settings: AuditSettings) -> Sequence[str]:
+    """What keeps checkpoints from being written."""
+    if (settings.audit_file is None) != (settings.audit_key_file is None):
+        return ["AUDIT_FILE, AUDIT_KEY_FILE: both or none"]
+    if settings.audit_file is None or settings.audit_key_file is None:
+        return ()
+    try:
+        AuditKey.read(settings.audit_key_file)
+    except AuditKeyRejected as error:
+        return [f"AUDIT_KEY_FILE: {error}"]
+    folder = settings.audit_file.parent
+    return () if folder.is_dir() else [f"AUDIT_FILE: {folder} is no folder"]
+
+
+AUDIT = Check(AuditSettings, audit_problems)

@@ -52,8 +52,11 @@ async def test_a_follow_changes_its_state_and_nothing_else(stores: Stores, now: 
     await stores.follows.create(follow)
 
     for _ in range(2):
-        assert await stores.follows.set_state(follow.follow_id, state, now) == replace(follow, state=state)
-    assert await stores.follows.get(follow.follow_id) == replace(follow, state=state)
+        after = await stores.follows.set_state(follow.follow_id, state, now, "0xadmin")
+    assert after is not None
+    assert replace(after, trail=()) == replace(follow, state=state)
+    assert [(entry.actor, entry.action) for entry in after.trail] == [("0xadmin", str(state))] * 2
+    assert await stores.follows.get(follow.follow_id) == after
 
 
 async def test_what_is_not_followed_is_not_changed(stores: Stores, now: datetime) -> None:

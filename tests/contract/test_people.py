@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from services.common.domain.changes import welcomed
 from services.common.domain.user import Nonce, User, UserRole
 from services.common.ports.stores import Stores
 
@@ -20,19 +21,20 @@ def a_nonce(name: str, now: datetime, lives_s: float = 300, address: str = ALICE
 
 async def test_a_user_who_comes_again_keeps_his_epoch_and_takes_the_role(stores: Stores, now: datetime) -> None:
     first = await stores.users.upsert(a_user(now))
-    await stores.users.advance_epoch(ALICE)
+    await stores.users.advance_epoch(ALICE, now)
 
     again = await stores.users.upsert(a_user(now + timedelta(days=1), UserRole.ADMIN))
 
-    assert first == a_user(now)
-    assert again == replace(first, token_epoch=1, role=UserRole.ADMIN)
+    assert first == welcomed(a_user(now))
+    assert replace(again, trail=()) == replace(a_user(now), token_epoch=1, role=UserRole.ADMIN)
+    assert [entry.action for entry in again.trail] == ["created:user", "signed_out", "role:admin"]
     assert await stores.users.get(ALICE) == again
 
 
 async def test_epochs_in_a_race_all_advance(stores: Stores, now: datetime) -> None:
     await stores.users.upsert(a_user(now))
 
-    epochs = await asyncio.gather(*(stores.users.advance_epoch(ALICE) for _ in range(8)))
+    epochs = await asyncio.gather(*(stores.users.advance_epoch(ALICE, now) for _ in range(8)))
 
     assert sorted(user.token_epoch for user in epochs if user) == list(range(1, 9))
 
@@ -40,12 +42,12 @@ async def test_epochs_in_a_race_all_advance(stores: Stores, now: datetime) -> No
 async def test_first_logins_in_a_race_make_one_user(stores: Stores, now: datetime) -> None:
     made = await asyncio.gather(*(stores.users.upsert(a_user(now)) for _ in range(12)))
 
-    assert set(made) == {a_user(now)}
+    assert set(made) == {welcomed(a_user(now))}
 
 
-async def test_nobody_has_no_epoch(stores: Stores) -> None:
+async def test_nobody_has_no_epoch(stores: Stores, now: datetime) -> None:
     assert await stores.users.get(BOB) is None
-    assert await stores.users.advance_epoch(BOB) is None
+    assert await stores.users.advance_epoch(BOB, now) is None
 
 
 async def test_a_login_message_is_used_once(stores: Stores, now: datetime) -> None:

@@ -13,6 +13,7 @@ from services.common.domain.canonical import digest
 from services.common.domain.copy import Copy
 from services.common.domain.follow import Follow
 from services.common.domain.intent import Attempt, Intent
+from services.common.domain.lifecycle import CopyState
 from services.common.domain.user import User
 
 Content = dict[str, object]
@@ -40,7 +41,8 @@ def of_copy(copy: Copy) -> Content:
         },
         "policy": copy.policy.digest(),
         "detectedAt": instant(copy.detected_at),
-        "state": copy.state,
+        # A claim is no transition that anybody is told of: it comes and goes with its lease.
+        "state": CopyState.DETECTED if copy.state is CopyState.CLAIMED else copy.state,
         "skipReason": copy.skip_reason,
         "failure": copy.failure,
         "needsReview": copy.needs_review,
@@ -55,6 +57,11 @@ def of_copy(copy: Copy) -> Content:
         "executedAt": instant(copy.executed_at),
         "reconciledAt": instant(copy.reconciled_at),
     }
+
+
+def attached(copy: Copy) -> dict[str, object]:
+    """What stands for itself by its hash in a copy's content, by the name that it has there."""
+    return {"decision": copy.decision.content()} if copy.decision else {}
 
 
 def of_account(account: Account) -> Content:
@@ -86,6 +93,7 @@ def of_follow(follow: Follow) -> Content:
         "policy": follow.policy.digest(),
         "version": follow.version,
         "state": follow.state,
+        "leaving": follow.leaving,
         "createdAt": instant(follow.created_at),
     }
 

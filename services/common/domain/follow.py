@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 
+from services.common.domain.trail import Trail
+
 
 class SizingMode(StrEnum):
     """How a copy's size follows from the leader's (guards.md, Sizing)."""
@@ -107,6 +109,7 @@ class Follow:
     state: FollowState
     created_at: datetime
     leaving: Leaving = Leaving.STAY
+    trail: Trail = ()
 
 
 def left(follow: Follow, leaving: Leaving) -> Follow:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from services.common.domain.trail import Trail
+
 
 class UserRole(StrEnum):
     """What a login may do: everyone may look at his own, admins may control."""
@@ -20,6 +22,7 @@ class User:
     role: UserRole
     token_epoch: int
     created_at: datetime
+    trail: Trail = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
 from services.common.domain.account import Account, AccountState, ExposureChange, Limits, Pause, PauseScope
+from services.common.domain.checkpoint import Checkpoint, Head
 from services.common.domain.close_request import CloseRequest
 from services.common.domain.control import Standing
 from services.common.domain.copy import Copy, CopyKind, CopyRef
@@ -22,6 +23,7 @@ from services.common.domain.follow import Follow, FollowState, Leaving, Policy
 from services.common.domain.intent import Attempt, Intent
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.recent_order import RecentOrder
+from services.common.domain.trail import Trail
 from services.common.domain.user import Nonce, User
 from services.common.domain.verdict import Decision
 
@@ -301,9 +303,11 @@ class Follows(Protocol):
 
     async def all(self) -> tuple[Follow, ...]: ...
 
-    async def update(self, follow_id: str, policy: Policy, expected_version: int, now: datetime) -> Follow | None: ...
+    async def update(
+        self, follow_id: str, policy: Policy, expected_version: int, now: datetime, by: str = "ops"
+    ) -> Follow | None: ...
 
-    async def set_state(self, follow_id: str, state: FollowState, now: datetime) -> Follow | None: ...
+    async def set_state(self, follow_id: str, state: FollowState, now: datetime, by: str = "ops") -> Follow | None: ...
 
     async def leave(self, follow_id: str, leaving: Leaving, now: datetime) -> Follow | None:
         """active or closing → closing, with what becomes of what it holds; one that is closed stays as it is."""
@@ -453,7 +457,7 @@ class Users(Protocol):
         """The user that is kept: an existing one keeps its epoch and takes the role."""
         ...
 
-    async def advance_epoch(self, address: str) -> User | None: ...
+    async def advance_epoch(self, address: str, now: datetime) -> User | None: ...
 
 
 class Nonces(Protocol):
@@ -467,6 +471,42 @@ class Nonces(Protocol):
 
     async def consume(self, nonce: str, address: str, now: datetime) -> Nonce | None:
         """Delete and return it, once; None when it is used, expired or another's."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A document's whole trail, what the document says, and the things whose hashes stand in that."""
+
+    trail: str
+    content: Mapping[str, object]
+    entries: Trail
+    attached: Mapping[str, object]
+
+
+class Audit(Protocol):
+    """The trails of every document, and `checkpoints`, which are only ever added to."""
+
+    def heads(self, token: str | None) -> AsyncIterator[Change[Head]]:
+        """The head of every trail that grows, after `token`; where there is none, or it is too old, a resync change first."""
+        ...
+
+    def every_head(self) -> AsyncIterator[Head]:
+        """The head of every trail as it is now."""
+        ...
+
+    def trails(self) -> AsyncIterator[Told]:
+        """Every document with its whole trail, what has moved out of it too."""
+        ...
+
+    async def add(self, checkpoint: Checkpoint) -> bool:
+        """Keep a checkpoint; False where its index is taken."""
+        ...
+
+    async def last(self) -> Checkpoint | None: ...
+
+    def after(self, index: int) -> AsyncIterator[Checkpoint]:
+        """The checkpoints after `index`, in order."""
         ...
 
 
@@ -508,6 +548,9 @@ class Stores(Protocol):
 
     @property
     def nonces(self) -> Nonces: ...
+
+    @property
+    def audit(self) -> Audit: ...
 
     async def now(self) -> datetime: ...
 

@@ -12,6 +12,7 @@ from pymongo.write_concern import WriteConcern
 from services.common.ports.stores import StoreUnavailable
 from services.common.store import indexes, server
 from services.common.store.accounts import MongoAccounts
+from services.common.store.audit import MongoAudit
 from services.common.store.books import MongoPositions, MongoResults
 from services.common.store.copies import MongoCopies
 from services.common.store.exits import MongoExits
@@ -58,6 +59,7 @@ class MongoStores:
         self.dead_letters = MongoDeadLetters(self.database)
         self.users = MongoUsers(self.database)
         self.nonces = MongoNonces(self.database)
+        self.audit = MongoAudit(self.database)
 
     async def prepare(self) -> None:
         """Verify the server, create and verify the indexes. Raises `ServerUnfit`, `IndexMissing` or `StoreUnavailable`."""

@@ -1,16 +1,17 @@
 """`Follows`, `Leaders`, `Leases` and `DeadLetters` in MongoDB."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
+from services.common.domain import changes
 from services.common.domain.dead_letter import DeadLetter
 from services.common.domain.follow import Follow, FollowState, Leaving, Policy
 from services.common.ports.stores import Leader
-from services.common.store import codec
+from services.common.store import codec, trails
 from services.common.store.session import Database, guarded
 
 
@@ -18,6 +19,7 @@ class MongoFollows:
     """`follows`; `_id` names account and leader."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._follows = database["follows"]
 
     async def create(self, follow: Follow) -> bool:
@@ -42,26 +44,34 @@ class MongoFollows:
                 ]
             )
 
-    async def update(self, follow_id: str, policy: Policy, expected_version: int, now: datetime) -> Follow | None:
-        change = {"$set": {"policy": codec.encode(policy)}, "$inc": {"version": 1}}
-        return await self._change({"_id": follow_id, "version": expected_version}, change)
+    async def update(
+        self, follow_id: str, policy: Policy, expected_version: int, now: datetime, by: str = "ops"
+    ) -> Follow | None:
+        def policed(known: Follow) -> Follow | None:
+            return changes.policed(known, policy, by, now) if known.version == expected_version else None
 
-    async def set_state(self, follow_id: str, state: FollowState, now: datetime) -> Follow | None:
-        return await self._change({"_id": follow_id}, {"$set": {"state": state.value}})
+        return await self._change(follow_id, policed)
+
+    async def set_state(self, follow_id: str, state: FollowState, now: datetime, by: str = "ops") -> Follow | None:
+        return await self._change(follow_id, lambda known: changes.in_state(known, state, by, now))
 
     async def leave(self, follow_id: str, leaving: Leaving, now: datetime) -> Follow | None:
-        alive = {"_id": follow_id, "state": {"$ne": FollowState.CLOSED.value}}
-        change = {"$set": {"state": FollowState.CLOSING.value, "leaving": leaving.value}}
-        return await self._change(alive, change) or await self.get(follow_id)
+        return await self._change(follow_id, lambda known: changes.leaving(known, leaving, now)) or await self.get(follow_id)
 
     async def close(self, follow_id: str, leaving: Leaving, now: datetime) -> bool:
-        held = {"_id": follow_id, "state": FollowState.CLOSING.value, "leaving": leaving.value}
-        return await self._change(held, {"$set": {"state": FollowState.CLOSED.value}}) is not None
+        return await self._change(follow_id, lambda known: changes.over(known, leaving, now)) is not None
 
-    async def _change(self, held: dict[str, Any], change: dict[str, Any]) -> Follow | None:
-        async with guarded():
-            found = await self._follows.find_one_and_update(held, change, return_document=ReturnDocument.AFTER)
-        return codec.record(Follow, found, "follow_id") if found else None
+    async def _change(self, follow_id: str, change: Callable[[Follow], Follow | None]) -> Follow | None:
+        while (known := await self.get(follow_id)) is not None:
+            after = change(known)
+            if after is None:
+                return None
+            after = replace(after, trail=await trails.shortened(self._database, "follows", follow_id, after.trail))
+            held = {"_id": follow_id, **trails.unmoved(known.trail)}
+            async with guarded():
+                if (await self._follows.replace_one(held, codec.document(after, "follow_id"))).matched_count:
+                    return after
+        return None
 
 
 class MongoLeaders:

@@ -76,6 +76,7 @@ INDEXES = (
     Index("ledger", _ascending("account", "tradeId", "orderHash"), unique=True),
     Index("ledger", _ascending("account", "tokenId", "at")),
     Index("user_positions", _ascending("account", "tokenId"), unique=True),
+    Index("trails", _ascending("of", "seq")),
     Index("follows", _ascending("account", "leader"), unique=True),
     Index("exits", _ascending("account", "state")),
     Index("close_requests", _ascending("account", "done"), options={"partialFilterExpression": {"done": False}}),

@@ -28,6 +28,12 @@ async def shortened(database: Database, collection: str, key: str, trail: Trail)
     return staying
 
 
+def unmoved(trail: Trail) -> dict[str, Any]:
+    """Holds for a document whose trail is still this one."""
+    after = {f"trail.{len(trail)}": {"$exists": False}}
+    return {f"trail.{len(trail) - 1}.digest": trail[-1].digest, **after} if trail else after
+
+
 def named(collection: str, key: str) -> str:
     """A trail's name."""
     return f"{collection}/{key}"

@@ -1,14 +1,15 @@
 """`Users` and `Nonces` in MongoDB."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
+from services.common.domain import changes
 from services.common.domain.user import Nonce, User
-from services.common.store import codec
+from services.common.store import codec, trails
 from services.common.store.session import Database, guarded
 
 
@@ -16,6 +17,7 @@ class MongoUsers:
     """`users`; `_id` is the lower-case address."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._users = database["users"]
 
     async def get(self, address: str) -> User | None:
@@ -23,21 +25,36 @@ class MongoUsers:
             return _user(await self._users.find_one({"_id": address}))
 
     async def upsert(self, user: User) -> User:
-        made = codec.document(user, "address")
-        first = {name: made[name] for name in ("tokenEpoch", "createdAt")}
-        change = {"$set": {"role": made["role"]}, "$setOnInsert": first}
-        async with guarded():
-            found = await self._users.find_one_and_update(
-                {"_id": user.address}, change, upsert=True, return_document=ReturnDocument.AFTER
-            )
-        return codec.record(User, found, "address")
+        while True:
+            known = await self.get(user.address)
+            if known is None and (made := await self._insert(changes.welcomed(user))):
+                return made
+            if known is not None:
+                if known.role is user.role:
+                    return known
+                if after := await self._put(known, changes.in_role(known, user.role, user.created_at)):
+                    return after
 
-    async def advance_epoch(self, address: str) -> User | None:
+    async def advance_epoch(self, address: str, now: datetime) -> User | None:
+        while (known := await self.get(address)) is not None:
+            if after := await self._put(known, changes.signed_out(known, now)):
+                return after
+        return None
+
+    async def _insert(self, user: User) -> User | None:
+        try:
+            async with guarded():
+                await self._users.insert_one(codec.document(user, "address"))
+        except DuplicateKeyError:
+            return None
+        return user
+
+    async def _put(self, known: User, after: User) -> User | None:
+        after = replace(after, trail=await trails.shortened(self._database, "users", after.address, after.trail))
+        held = {"_id": known.address, **trails.unmoved(known.trail)}
         async with guarded():
-            change = {"$inc": {"tokenEpoch": 1}}
-            return _user(
-                await self._users.find_one_and_update({"_id": address}, change, return_document=ReturnDocument.AFTER)
-            )
+            done = await self._users.replace_one(held, codec.document(after, "address"))
+        return after if done.matched_count else None
 
 
 def _user(found: dict[str, Any] | None) -> User | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from services.common.store.memory.accounts import MemoryAccounts
+from services.common.store.memory.audit import MemoryAudit
 from services.common.store.memory.books import MemoryPositions, MemoryResults
 from services.common.store.memory.copies import MemoryCopies
 from services.common.store.memory.database import MemoryDatabase
@@ -33,6 +34,7 @@ class MemoryStores:
         self.dead_letters = MemoryDeadLetters(self.database)
         self.users = MemoryUsers(self.database)
         self.nonces = MemoryNonces(self.database)
+        self.audit = MemoryAudit(self.database)
 
     async def now(self) -> datetime:
         """The database's clock."""

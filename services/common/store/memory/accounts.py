@@ -17,7 +17,10 @@ class MemoryAccounts:
 
     async def create(self, account: Account) -> bool:
         await self._db.turn()
-        return add(self._db.accounts, account.account_id, account)
+        new = add(self._db.accounts, account.account_id, account)
+        if new:
+            self._db.grown("accounts", account.account_id, account.trail)
+        return new
 
     async def get(self, account_id: str) -> Account | None:
         await self._db.turn()
@@ -64,4 +67,5 @@ class MemoryAccounts:
         if after is not None:
             after = replace(after, trail=self._db.shortened("accounts", account_id, after.trail))
             self._db.accounts[account_id] = after
+            self._db.grown("accounts", account_id, after.trail)
         return after

@@ -8,11 +8,14 @@ from typing import Any, Generic, TypeVar
 
 from services.common.domain import transitions
 from services.common.domain.account import Account, ExposureChange
+from services.common.domain.checkpoint import Checkpoint, Head
 from services.common.domain.copy import Copy
 from services.common.domain.exit import Exit
 from services.common.domain.exposure import applied
 from services.common.domain.fill import Fill, LedgerLine, Position
+from services.common.domain.follow import Follow
 from services.common.domain.trail import Trail, TrailEntry, parted
+from services.common.domain.user import User
 from services.common.ports.stores import Change, StoreUnavailable
 from services.common.store.memory.index import CopyIndex
 
@@ -79,6 +82,10 @@ class MemoryDatabase:
         self.index = CopyIndex()
         self.touched: dict[str, datetime] = {}
         self.accounts: dict[str, Account] = {}
+        self.follows: dict[str, Follow] = {}
+        self.users: dict[str, User] = {}
+        self.checkpoints: dict[int, Checkpoint] = {}
+        self.head_feed: Feed[Head] = Feed()
         self.trails: dict[str, dict[int, TrailEntry]] = {}
         self.exits: dict[str, Exit] = {}
         self.positions: dict[tuple[str, str], Position] = {}
@@ -118,6 +125,11 @@ class MemoryDatabase:
             self.trails.setdefault(f"{collection}/{key}", {}).update({entry.seq: entry for entry in leaving})
         return staying
 
+    def grown(self, collection: str, key: str, trail: Trail) -> None:
+        """Tell who follows the trails that one may have grown."""
+        if trail:
+            self.head_feed.tell(Head(f"{collection}/{key}", trail[-1].seq, trail[-1].digest))
+
     def put(self, copy: Copy) -> None:
         """Replace a copy, its trail sealed, and tell its watchers."""
         copy = transitions.sealed(copy)
@@ -125,6 +137,7 @@ class MemoryDatabase:
             copy = replace(copy, trail=staying)
         self.copies[copy.copy_id] = copy
         self.index.put(copy)
+        self.grown("user_activities", copy.copy_id, copy.trail)
         self.copy_feed.tell(copy)
 
     def take_hash(self, copy: Copy, order_hash: str) -> None:

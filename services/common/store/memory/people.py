@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+from services.common.domain import changes
 from services.common.domain.user import Nonce, User
 from services.common.store.memory.database import MemoryDatabase, add
 
@@ -12,7 +13,7 @@ class MemoryUsers:
 
     def __init__(self, database: MemoryDatabase) -> None:
         self._db = database
-        self._users: dict[str, User] = {}
+        self._users: dict[str, User] = database.users
 
     async def get(self, address: str) -> User | None:
         await self._db.turn()
@@ -20,17 +21,23 @@ class MemoryUsers:
 
     async def upsert(self, user: User) -> User:
         await self._db.turn()
-        known = self._users.get(user.address, user)
-        self._users[user.address] = replace(known, role=user.role)
-        return self._users[user.address]
+        known = self._users.get(user.address)
+        if known is None:
+            return self._keep(changes.welcomed(user))
+        return known if known.role is user.role else self._keep(changes.in_role(known, user.role, user.created_at))
 
-    async def advance_epoch(self, address: str) -> User | None:
+    async def advance_epoch(self, address: str, now: datetime) -> User | None:
         await self._db.turn()
         known = self._users.get(address)
         if known is None:
             return None
-        self._users[address] = replace(known, token_epoch=known.token_epoch + 1)
-        return self._users[address]
+        return self._keep(changes.signed_out(known, now))
+
+    def _keep(self, user: User) -> User:
+        user = replace(user, trail=self._db.shortened("users", user.address, user.trail))
+        self._db.grown("users", user.address, user.trail)
+        self._users[user.address] = user
+        return user
 
 
 class MemoryNonces:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from services.common.domain import changes
 from services.common.domain.dead_letter import DeadLetter
 from services.common.domain.follow import Follow, FollowState, Leaving, Policy, left
 from services.common.ports.stores import Leader
@@ -14,12 +15,15 @@ class MemoryFollows:
 
     def __init__(self, database: MemoryDatabase) -> None:
         self._db = database
-        self._follows: dict[str, Follow] = {}
+        self._follows: dict[str, Follow] = database.follows
 
     async def create(self, follow: Follow) -> bool:
         await self._db.turn()
         pairs = {(known.account_id, known.leader) for known in self._follows.values()}
-        return (follow.account_id, follow.leader) not in pairs and add(self._follows, follow.follow_id, follow)
+        new = (follow.account_id, follow.leader) not in pairs and add(self._follows, follow.follow_id, follow)
+        if new:
+            self._db.grown("follows", follow.follow_id, follow.trail)
+        return new
 
     async def get(self, follow_id: str) -> Follow | None:
         await self._db.turn()
@@ -29,37 +33,43 @@ class MemoryFollows:
         await self._db.turn()
         return tuple(self._follows[follow_id] for follow_id in sorted(self._follows))
 
-    async def update(self, follow_id: str, policy: Policy, expected_version: int, now: datetime) -> Follow | None:
+    async def update(
+        self, follow_id: str, policy: Policy, expected_version: int, now: datetime, by: str = "ops"
+    ) -> Follow | None:
         await self._db.turn()
         known = self._follows.get(follow_id)
         if known is None or known.version != expected_version:
             return None
-        self._follows[follow_id] = replace(known, policy=policy, version=known.version + 1)
-        return self._follows[follow_id]
+        return self._keep(changes.policed(known, policy, by, now))
 
-    async def set_state(self, follow_id: str, state: FollowState, now: datetime) -> Follow | None:
+    async def set_state(self, follow_id: str, state: FollowState, now: datetime, by: str = "ops") -> Follow | None:
         await self._db.turn()
         known = self._follows.get(follow_id)
         if known is None:
             return None
-        self._follows[follow_id] = replace(known, state=state)
-        return self._follows[follow_id]
+        return self._keep(changes.in_state(known, state, by, now))
+
+    def _keep(self, follow: Follow) -> Follow:
+        follow = replace(follow, trail=self._db.shortened("follows", follow.follow_id, follow.trail))
+        self._db.grown("follows", follow.follow_id, follow.trail)
+        self._follows[follow.follow_id] = follow
+        return follow
 
     async def leave(self, follow_id: str, leaving: Leaving, now: datetime) -> Follow | None:
         await self._db.turn()
         known = self._follows.get(follow_id)
         if known is None:
             return None
-        self._follows[follow_id] = left(known, leaving)
-        return self._follows[follow_id]
+        after = changes.leaving(known, leaving, now)
+        return self._keep(after) if after else known
 
     async def close(self, follow_id: str, leaving: Leaving, now: datetime) -> bool:
         await self._db.turn()
         known = self._follows.get(follow_id)
-        if known is None or (known.state, known.leaving) != (FollowState.CLOSING, leaving):
-            return False
-        self._follows[follow_id] = replace(known, state=FollowState.CLOSED)
-        return True
+        after = changes.over(known, leaving, now) if known else None
+        if after is not None:
+            self._keep(after)
+        return after is not None
 
 
 class MemoryLeaders:

@@ -1,0 +1,117 @@
+"""Trails are found by who writes checkpoints: every head as it grows, everything at the beginning, and what has moved out too."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from services.cli import audit_verify
+from services.common.audit.spelling import line, write_trail
+from services.common.domain import changes, control
+from services.common.domain.account import Account, Pause, PauseScope
+from services.common.domain.checkpoint import Checkpoint, Head, following
+from services.common.domain.copy import Copy
+from services.common.domain.user import User, UserRole
+from services.common.ports.stores import Change, Stores
+from tests.audit_world import PUBLIC
+from tests.builders import ACCOUNT, a_copy, a_follow, an_account
+from tests.contract.lifecycle_world import executing
+
+ALICE = "0x" + "d" * 40
+
+
+async def populated(stores: Stores, now: datetime) -> None:
+    """One document of every kind with a trail."""
+    await stores.accounts.create(control.created(an_account(), "config", now))
+    await stores.follows.create(changes.made(a_follow(), "config"))
+    await stores.users.upsert(User(ALICE, UserRole.USER, 1, now))
+    await stores.copies.insert([a_copy(1, now=now)])
+
+
+async def some(stream: AsyncIterator[Change[Head]], count: int) -> list[Change[Head]]:
+    async with asyncio.timeout(20):
+        return [await anext(stream) for _ in range(count)]
+
+
+async def test_every_trail_is_found_at_the_beginning_and_every_change_after_it(stores: Stores, now: datetime) -> None:
+    await populated(stores, now)
+    async with aclosing(cast(Any, stores.audit.heads(None))) as stream:
+        (resync,) = await some(stream, 1)
+        heads = {head.trail: head async for head in stores.audit.every_head()}
+        await stores.accounts.change(ACCOUNT, lambda account: control.started(account, "2", "ops", now))
+        (change,) = await some(stream, 1)
+
+    assert resync.value is None
+    assert sorted(heads) == sorted(
+        [
+            f"accounts/{ACCOUNT}",
+            f"follows/{a_follow().follow_id}",
+            f"user_activities/{a_copy(1).copy_id}",
+            f"users/{ALICE}",
+        ]
+    )
+    account = await stores.accounts.get(ACCOUNT)
+    assert account is not None
+    assert change.value == Head(f"accounts/{ACCOUNT}", 2, account.trail[-1].digest)
+
+
+async def test_what_changed_while_nobody_looked_comes_after_the_token(stores: Stores, now: datetime) -> None:
+    await populated(stores, now)
+    async with aclosing(cast(Any, stores.audit.heads(None))) as stream:
+        (resync,) = await some(stream, 1)
+    await stores.users.advance_epoch(ALICE, now)
+
+    async with aclosing(cast(Any, stores.audit.heads(resync.token))) as stream:
+        (change,) = await some(stream, 1)
+
+    assert change.value is not None
+    assert (change.value.trail, change.value.seq) == (f"users/{ALICE}", 2)
+
+
+async def test_a_long_trail_keeps_its_eldest_entries_apart_and_loses_none(stores: Stores, now: datetime) -> None:
+    await populated(stores, now)
+    for number in range(120):
+        pause = Pause(PauseScope.MARKET, f"market {number % 3}", "ops", now + timedelta(seconds=number))
+        await stores.accounts.change(ACCOUNT, lambda account, pause=pause: control.paused(account, pause))
+
+    account = cast(Account, await stores.accounts.get(ACCOUNT))
+    told = {one.trail: one async for one in stores.audit.trails()}
+
+    assert len(account.trail) <= 100
+    assert [entry.seq for entry in told[f"accounts/{ACCOUNT}"].entries] == list(range(1, 122))
+
+
+async def test_what_is_stored_is_what_the_trails_vouch_for(stores: Stores, now: datetime) -> None:
+    """A copy that has lived, read back from the store and verified by who knows nothing of it."""
+    await populated(stores, now)
+    copy: Copy = await executing(stores, now)
+    until = now + timedelta(days=1)
+    assert await stores.copies.fail(copy.ref, None, "presumed_dead", True, False, None, until, now)
+    await stores.copies.acknowledge(copy.copy_id, "0xadmin", "é", now)
+
+    told = [one async for one in stores.audit.trails()]
+    made = audit_verify.Verifier(PUBLIC)
+    for number, one in enumerate(told):
+        made.take(number, line(write_trail(one.trail, one.content, one.entries, one.attached)))
+
+    assert made.findings == []
+    (mine,) = [one for one in told if one.trail.endswith(copy.copy_id)]
+    assert [entry.action.partition(":")[0] for entry in mine.entries] == ["detected", "intent", "failed", "reviewed"]
+    assert mine.attached.keys() == {"decision"}
+
+
+async def test_checkpoints_are_added_once_and_come_in_their_order(stores: Stores, now: datetime) -> None:
+    made: list[Checkpoint] = []
+    for number in range(3):
+        made.append(
+            following(made[-1] if made else None, [Head("accounts/a", number + 1, "00")], now, f"token {number}")
+        )
+    assert await stores.audit.last() is None
+
+    added = [await stores.audit.add(one) for one in (*made, replace(made[1], root="other"))]
+
+    assert added == [True, True, True, False]
+    assert await stores.audit.last() == made[2]
+    assert [one async for one in stores.audit.after(0)] == made[1:]
