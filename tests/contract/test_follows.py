@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from services.common.domain.follow import FollowState, Leaving, Policy, SizingMode, Tier
+from services.common.domain.follow import Follow, FollowState, Leaving, Policy, SizingMode, Tier
 from services.common.ports.stores import Leader, Stores
 from tests.builders import LEADER, a_follow
 
@@ -118,13 +118,19 @@ async def test_a_follow_that_is_left_closes_to_entries_and_is_over_in_the_way_it
     await stores.follows.create(follow)
     assert not await stores.follows.close(follow.follow_id, Leaving.STAY, now)
 
-    left = await stores.follows.leave(follow.follow_id, Leaving.CLOSE, now)
+    def bare(found: Follow | None) -> Follow | None:
+        return found and replace(found, trail=())
+
+    left = bare(await stores.follows.leave(follow.follow_id, Leaving.CLOSE, now))
     assert left == replace(follow, state=FollowState.CLOSING, leaving=Leaving.CLOSE)
-    assert await stores.follows.leave(follow.follow_id, Leaving.KEEP, now) == replace(left, leaving=Leaving.KEEP)
+    assert bare(await stores.follows.leave(follow.follow_id, Leaving.KEEP, now)) == replace(left, leaving=Leaving.KEEP)
     assert not await stores.follows.close(follow.follow_id, Leaving.CLOSE, now)
     assert await stores.follows.close(follow.follow_id, Leaving.KEEP, now)
     over = replace(left, leaving=Leaving.KEEP, state=FollowState.CLOSED)
-    assert await stores.follows.leave(follow.follow_id, Leaving.CLOSE, now) == over
-    assert await stores.follows.get(follow.follow_id) == over
+    assert bare(await stores.follows.leave(follow.follow_id, Leaving.CLOSE, now)) == over
+    kept = await stores.follows.get(follow.follow_id)
+    assert bare(kept) == over
+    assert kept is not None
+    assert [entry.action for entry in kept.trail] == ["closing:close", "closing:keep", "closed"]
     assert not await stores.follows.close(follow.follow_id, Leaving.KEEP, now)
     assert await stores.follows.leave("none", Leaving.KEEP, now) is None

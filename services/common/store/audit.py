@@ -33,17 +33,17 @@ class MongoAudit:
         self._checkpoints = database["checkpoints"]
 
     async def heads(self, token: str | None) -> AsyncIterator[Change[Head]]:
-        if token:
+        while True:
             try:
                 async with aclosing(self._after(token)) as changes:
                     async for change in changes:
                         yield change
+                return
             except OperationFailure:
-                # The oplog no longer reaches the token, or somebody made it up.
-                pass
-        async with aclosing(self._after(None)) as changes:
-            async for change in changes:
-                yield change
+                if not token:
+                    raise
+                # The oplog no longer reaches it, or somebody made it up.
+                token = None
 
     async def _after(self, token: str | None) -> AsyncGenerator[Change[Head]]:
         resume = {"_data": token} if token else None

@@ -56,7 +56,9 @@ class MongoFollows:
         return await self._change(follow_id, lambda known: changes.in_state(known, state, by, now))
 
     async def leave(self, follow_id: str, leaving: Leaving, now: datetime) -> Follow | None:
-        return await self._change(follow_id, lambda known: changes.leaving(known, leaving, now)) or await self.get(follow_id)
+        return await self._change(follow_id, lambda known: changes.leaving(known, leaving, now)) or await self.get(
+            follow_id
+        )
 
     async def close(self, follow_id: str, leaving: Leaving, now: datetime) -> bool:
         return await self._change(follow_id, lambda known: changes.over(known, leaving, now)) is not None

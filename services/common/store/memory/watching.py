@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from services.common.domain import changes
 from services.common.domain.dead_letter import DeadLetter
-from services.common.domain.follow import Follow, FollowState, Leaving, Policy, left
+from services.common.domain.follow import Follow, FollowState, Leaving, Policy
 from services.common.ports.stores import Leader
 from services.common.store.memory.database import MemoryDatabase, add
 
