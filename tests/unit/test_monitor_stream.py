@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from polycopy.monitor.v1 import monitor_pb2 as pb
 
+from services.common.domain.changes import made
 from services.common.domain.copy import Copy
 from services.common.domain.follow import FollowState
 from services.common.domain.user import UserRole
