@@ -205,7 +205,7 @@ async def test_what_is_stored_is_not_imported_again(tmp_path: Path):
 
     assert await import_first(stores.follows, [first]) == 1
     assert await import_first(stores.follows, [later, a_follow(OTHER_ACCOUNT)]) == 1
-    assert await stores.follows.get(first.follow_id) == first
+    assert await stores.follows.get(first.follow_id) == made(first, "config")
 
 
 async def delete(servicer: MonitorServicer, follow: str, holdings: str) -> pb.Follow:

@@ -33,12 +33,13 @@ class MongoAudit:
         self._checkpoints = database["checkpoints"]
 
     async def heads(self, token: str | None) -> AsyncIterator[Change[Head]]:
-        while True:
+        over = False
+        while not over:
             try:
                 async with aclosing(self._after(token)) as changes:
                     async for change in changes:
                         yield change
-                return
+                over = True
             except OperationFailure:
                 if not token:
                     raise
