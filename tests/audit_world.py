@@ -12,12 +12,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from services.cli import audit_verify
 from services.common.audit import spelling
+from services.common.audit.key import AuditKey
 from services.common.domain import contents, control, transitions
 from services.common.domain.account import AccountState, Limits, Pause, PauseScope
 from services.common.domain.checkpoint import Checkpoint, Head, following
 from services.common.domain.lifecycle import Actor
 from services.common.domain.trail import Trail
-from services.common.signing.audit_key import AuditKey
 from tests.builders import LEADER, NOON, a_copy, a_decision, an_account, an_intent
 
 Lines = list[dict[str, Any]]

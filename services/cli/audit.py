@@ -10,9 +10,9 @@ from services.cli import audit_verify
 from services.cli.books import opened
 from services.cli.outcome import cannot, run
 from services.cli.progress import console as console_of
+from services.common.audit.key import AuditKey
 from services.common.audit.spelling import line, write_checkpoint, write_trail
 from services.common.ports.stores import Stores
-from services.common.signing.audit_key import AuditKey
 
 audit = typer.Typer(name="audit", help="The audit trail.", no_args_is_help=True)
 

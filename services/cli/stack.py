@@ -21,13 +21,13 @@ from services.cli.folder import CERTIFICATES, SIGNED
 from services.cli.paper import PaperWallet
 from services.cli.venue_admin import VenueAdmin
 from services.cli.waiting import together, until_well
+from services.common.audit.key import AuditKey
 from services.common.rpc.authority import Authority, certificates
 from services.common.rpc.caller import OPS
 from services.common.rpc.channel import Mesh
 from services.common.rpc.remote_signer import SIGNER
 from services.common.rpc.server import Tls
 from services.common.settings import AccountSettings
-from services.common.signing.audit_key import AuditKey
 from services.common.store.replica import drop
 from services.common.wallets import config_hash
 

@@ -11,6 +11,7 @@ from polycopy.reconciler.v1 import reconciler_pb2_grpc
 from services.common import telemetry
 from services.common.assembly import SIGNED, cache_of, endpoints_of, identity_of, instance, signer_of, stores_of
 from services.common.audit.file import CheckpointFile
+from services.common.audit.key import AuditKey
 from services.common.chain.web3_chain import Web3Chain
 from services.common.clock import SystemClock
 from services.common.health import Health
@@ -25,7 +26,6 @@ from services.common.ports.venue import Activity, Clob, Markets
 from services.common.rpc.remote_signer import RemoteSigner
 from services.common.rpc.server import Server, serve
 from services.common.settings import load
-from services.common.signing.audit_key import AuditKey
 from services.common.store.client import MongoStores
 from services.common.wallets import WALLETS, Wallet, wallets
 from services.reconciler.audit import Auditor

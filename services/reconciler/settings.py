@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from services.common.audit.key import AuditKey, AuditKeyRejected
 from services.common.settings import (
     AccountSettings,
     Check,
@@ -15,7 +16,6 @@ from services.common.settings import (
     StoreSettings,
     VenueSettings,
 )
-from services.common.signing.audit_key import AuditKey, AuditKeyRejected
 
 
 class AuditSettings(Settings):

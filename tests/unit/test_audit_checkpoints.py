@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives import serialization
 
 from services.cli import audit_verify
 from services.common.audit.file import CheckpointFile, FileBroken
+from services.common.audit.key import AuditKey, AuditKeyRejected
 from services.common.audit.spelling import line, write_trail
 from services.common.clock import SystemClock
 from services.common.domain import control
 from services.common.domain.checkpoint import Head, following
-from services.common.signing.audit_key import AuditKey, AuditKeyRejected
 from services.common.store.memory import MemoryStores
 from services.reconciler.audit import AuditBroken, Auditor
 from tests.audit_world import KEY, PUBLIC, STRANGER
