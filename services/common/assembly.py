@@ -27,6 +27,7 @@ VENUE_FIELDS = (
     "data_api_url",
     "gamma_url",
     "rtds_url",
+    "geoblock_url",
     "relayer_url",
     "rpc_url",
     "rpc_ws_url",
