@@ -1,4 +1,4 @@
-"""Verifies an export of PolyCopy's audit trail: `python audit_verify.py EXPORT.jsonl --key PUBLIC.pem`.
+"""Verifies an export of PolyCopy's audit trail: `python -I audit_verify.py EXPORT.jsonl --key PUBLIC.pem`.
 
 One file that imports nothing of PolyCopy, so that it can be read and run apart from it, with Python 3.11 and `cryptography` alone. It
 holds every document to its trail, every trail to the signed checkpoints, and the checkpoints to each other, and names whatever does not
