@@ -170,9 +170,10 @@ async def test_an_old_engine_journals_nothing_once_another_version_is_started(
             (copy.intent.engine_version, copy.decision.account_seq) for copy in found if copy.intent and copy.decision
         ]
         assert len(orders) == COPIES_OF_RACE
-        assert {version for version, _ in orders} == {"1", "2"}
-        assert max(seq for version, seq in orders if version == "1") < replaced_at - 1
-        assert min(seq for version, seq in orders if version == "2") >= replaced_at
+        assert all(seq < replaced_at - 1 for version, seq in orders if version == "1")
+        assert all(seq >= replaced_at for version, seq in orders if version == "2")
+    # Old engines may have been through with a race before it was one, not with all of them.
+    assert {copy.intent.engine_version for found in copies for copy in found if copy.intent} == {"1", "2"}
 
 
 async def _replaced(stores: MongoStores, known: str, race: int) -> int:

@@ -82,6 +82,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "+markets[].liquidityNum": "the recording's book is gone",
         "+markets[].liquidityClob": "the recording's book is gone",
         "+markets[].secondsDelay": "left out there where it is zero",
+        "+markets[].positionIds": "some markets of the first protocol have them, the recording's has none",
         "+series": "dropped by the transcriber",
         "+tags": "dropped by the transcriber",
     },

@@ -163,8 +163,8 @@ async def test_too_many_requests_are_slowed_down_and_then_refused_by_address(web
     assert (told.status_code, told.json()["code"], told.json()["retryable"]) == (429, "rate_limited", True)
     assert 0 < int(told.headers["Retry-After"]) <= 10
     assert told.headers["x-trace-id"] == told.json()["trace_id"]
-    runs = [(one["fault"], one["who"]) for one in await lines(web, "fault") if one["fault"].startswith("limit_")]
-    assert runs == [("limit_delay", "127.0.0.1"), ("limit_refuse", "127.0.0.1")]
+    runs = [one["fault"] for one in await lines(web, "fault") if one.get("who") == "127.0.0.1"]
+    assert runs == ["limit_delay", "limit_refuse"]
     assert (await web.get("/clob/ok")).status_code == 200
 
 
@@ -214,7 +214,8 @@ async def test_a_cancel_of_everything_costs_one_and_whatever_it_cancels(web, tra
 
     assert [len(one.json()["canceled"]) for one in answers] == [3, 0]
     assert answers[0].headers["Poly-RateLimit-Remaining"] == "116"
-    assert 116 <= int(answers[1].headers["Poly-RateLimit-Remaining"]) <= 119
+    # The second one costs itself; meanwhile some of the first comes back.
+    assert 115 <= int(answers[1].headers["Poly-RateLimit-Remaining"]) <= 119
 
 
 @pytest.mark.parametrize(
