@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 UV := .venv/bin/uv
 PYTHON ?= python3
-WORKERS ?= 2
+WORKERS ?= 4
 
 .venv/.ready: requirements-dev.lock pyproject.toml
 	@test -x $(PY) || $(PYTHON) -m venv .venv

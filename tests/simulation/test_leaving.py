@@ -22,7 +22,7 @@ NIGHTLY = 20_000
 
 PINS: dict[str, int] = {
     "a_request_is_not_kept": 1,
-    "a_request_dies_with_its_maker": 68,
+    "a_request_dies_with_its_maker": 31,
     "what_is_given_away_is_not_seen": 0,
     "every_order_of_a_transaction_is_a_step": 2,
     "what_came_earlier_in_the_block_is_forgotten": 0,

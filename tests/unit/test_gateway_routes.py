@@ -32,6 +32,7 @@ PROMISED = {
     ("POST", "/api/reviews/{copy_id}/acknowledge"): ("ADMIN", "ADMIN"),
     ("POST", "/api/repetitions/{token_id}/acknowledge"): ("ADMIN", "ADMIN"),
     ("GET", "/api/positions"): ("USER", "GENERAL"),
+    ("POST", "/api/positions/close"): ("ADMIN", "ADMIN"),
     ("GET", "/api/analytics/trades"): ("USER", "ANALYTICS"),
     ("GET", "/api/trades/{copy_id}"): ("USER", "ANALYTICS"),
     ("GET", "/api/trades/{copy_id}/explain"): ("USER", "ANALYTICS"),
@@ -39,6 +40,7 @@ PROMISED = {
     ("GET", "/api/reconciliation/results"): ("USER", "ANALYTICS"),
     ("GET", "/api/leaders"): ("USER", "GENERAL"),
     ("GET", "/api/follows"): ("USER", "GENERAL"),
+    ("DELETE", "/api/follows/{follow_id}"): ("ADMIN", "ADMIN"),
 }
 
 
