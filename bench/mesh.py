@@ -19,7 +19,7 @@ REST_S = 0.7
 DONE_S = 60.0
 WAITING = frozenset({CopyState.DETECTED, CopyState.CLAIMED, CopyState.EXECUTING})
 
-MARKETS, LEADERS, ACCOUNTS = 6, 5, 10
+MARKETS, LEADERS, ACCOUNTS = 5, 5, 10
 VENUE_MS = 50
 STREAM = 30
 STREAM_EVERY_S = 1.0
@@ -52,7 +52,7 @@ async def measure(folder: Path, singles: int, bursts: Sequence[int]) -> dict[str
         found["cold"] = await _phase(stack, cold)
         for size in bursts:
             found[f"burst_of_{size}"] = await _phase(stack, [_of_all_leaders(size)])
-        await stack.admin.fault(kind="delay", ms=VENUE_MS)
+        await stack.admin.fault(kind="delay", path="/clob", ms=VENUE_MS)
         found[f"burst_of_40_at_{VENUE_MS}_ms_a_call"] = await _phase(stack, [_of_all_leaders(40)])
         await stack.admin.no_faults()
         found["rss_mib"] = {name: stack.children[name].peak_mib() for name in SERVICES}
