@@ -240,6 +240,9 @@ class Debts:
             sold = any(one.copy_id == debt.member_of and one.filled_micros for one in ground.attempts)
             state = CopyState.EXECUTED if sold else CopyState.FAILED
             await self._stores.copies.close_member(debt.copy_id, state, "" if sold else reason, now)
+        elif debt.state is CopyState.EXECUTED and not exits.sold_micros(ground.attempts):
+            # The sale that it was part of failed to settle, and there will be no other.
+            await self._stores.copies.close_member(debt.copy_id, CopyState.FAILED, "settlement_failed", now)
 
 
 def _refused_by(reason: str, ground: Ground) -> str:

@@ -179,6 +179,7 @@ CLOSINGS = (
     (CopyState.DETECTED, CopyState.SKIPPED),
     (CopyState.EXECUTING, CopyState.EXECUTED),
     (CopyState.EXECUTING, CopyState.FAILED),
+    (CopyState.EXECUTED, CopyState.FAILED),
 )
 
 

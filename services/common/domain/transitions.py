@@ -16,7 +16,12 @@ from services.common.domain.trail import is_draft, lengthened
 from services.common.domain.trail import sealed as sealed_trail
 from services.common.domain.verdict import Decision
 
-ENDS_OF_DEBTS = frozenset({CopyState.SKIPPED, CopyState.EXECUTED, CopyState.FAILED})
+CLOSED_FROM = {
+    CopyState.SKIPPED: frozenset({CopyState.DETECTED}),
+    CopyState.EXECUTED: frozenset({CopyState.EXECUTING}),
+    CopyState.FAILED: frozenset({CopyState.EXECUTING, CopyState.EXECUTED}),
+}
+"""How a debt ends with its exit, and from where."""
 
 SALES: dict[tuple[CopyState, CopyState], tuple[CopyState, Actor]] = {
     (CopyState.EXECUTING, CopyState.EXECUTED): (CopyState.EXECUTED, Actor.ENGINE),
@@ -243,7 +248,7 @@ def acknowledged(copy: Copy, by: str, note: str, now: datetime) -> Copy | None:
 
 def closed(debt: Copy, state: CopyState, reason: str, now: datetime) -> Copy:
     """A debt that ends with its exit; entries and attempts end by what becomes of their orders."""
-    if debt.kind is not CopyKind.DEBT or state not in ENDS_OF_DEBTS:
+    if debt.kind is not CopyKind.DEBT or state not in CLOSED_FROM:
         raise ForbiddenTransition(f"a copy of kind {debt.kind} does not end as {state} with an exit")
     after = moved(debt, state, Actor.ENGINE, f"{state}:{reason}", now)
     if state is CopyState.SKIPPED:

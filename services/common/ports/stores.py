@@ -181,7 +181,8 @@ class Copies(Protocol):
         ...
 
     async def close_member(self, copy_id: str, state: CopyState, failure: str, now: datetime) -> bool:
-        """A parked or member debt ends with its exit: detected → skipped, or executing → executed | failed."""
+        """A parked or member debt ends with its exit: detected → skipped, executing → executed | failed, or
+        executed → failed where what its sale took with it has failed to settle."""
         ...
 
     async def settle(

@@ -222,8 +222,11 @@ class MongoCopies(MongoClaims):
         return await transact(self._client, work)
 
     async def close_member(self, copy_id: str, state: CopyState, failure: str, now: datetime) -> bool:
-        origin = CopyState.DETECTED if state is CopyState.SKIPPED else CopyState.EXECUTING
-        return await self._update(copy_id, origin, lambda copy: transitions.closed(copy, state, failure, now))
+        def closed(copy: Copy) -> Copy | None:
+            return transitions.closed(copy, state, failure, now)
+
+        origins = transitions.CLOSED_FROM.get(state, ())
+        return any([await self._update(copy_id, origin, closed) for origin in origins])
 
     async def settle(
         self,

@@ -215,8 +215,7 @@ class MemoryCopies:
     async def close_member(self, copy_id: str, state: CopyState, failure: str, now: datetime) -> bool:
         await self._db.turn()
         copy = self._db.copies.get(copy_id)
-        origin = CopyState.DETECTED if state is CopyState.SKIPPED else CopyState.EXECUTING
-        if copy is None or copy.state is not origin:
+        if copy is None or copy.state not in transitions.CLOSED_FROM.get(state, ()):
             return False
         self._db.put(transitions.closed(copy, state, failure, now))
         return True
