@@ -5,7 +5,9 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from services.venue.bank import Bank
+from services.venue.bank import Bank, Funding
+from services.venue.conditions import Condition, splitting
+from services.venue.contracts import STANDARD
 from services.venue.node.client import Node
 from tests.venue_chain import node_process
 from tests.venue_process import Venue, venue_on
@@ -80,6 +82,48 @@ async def test_a_filter_that_version_one_does_not_understand_is_refused_and_what
         answer = await web.get(f"/data/activity?user={STRANGER}&{query}")
         assert (answer.status_code, list(answer.json())) == (400, ["error"]), query
     assert await rows(web, "/data/activity", user=STRANGER, _="12") == []
+
+
+@pytest.mark.parametrize(
+    ("path", "good", "beyond", "text"),
+    [
+        ("activity", {"offset": 5_000}, {"offset": 5_001}, "max historical activity offset of 5000 exceeded"),
+        ("trades", {"offset": 10_000}, {"offset": 10_001}, "max historical trades offset of 10000 exceeded"),
+        ("positions", {"offset": 10_000}, {"offset": 10_001}, "max historical positions offset of 10000 exceeded"),
+        (
+            "closed-positions",
+            {"offset": 100_000},
+            {"offset": 100_001},
+            "max historical closed positions offset of 100000 exceeded",
+        ),
+        ("v1/leaderboard", {"offset": 1_000}, {"offset": 1_001}, "max historical leaderboard offset of 1000 exceeded"),
+        ("positions", {"title": "x" * 100}, {"title": "x" * 101}, "title must be at most 100 characters"),
+        ("closed-positions", {"title": "x" * 100}, {"title": "x" * 101}, "title must be at most 100 characters"),
+    ],
+)
+async def test_what_is_at_a_cap_of_version_one_is_answered_and_what_is_beyond_refused(web, path, good, beyond, text):
+    leader = (await traders(web))["leader-1"]
+    refused = await web.get(f"/data/{path}", params={"user": leader, **beyond})
+
+    assert await rows(web, f"/data/{path}", user=leader, **good) == []
+    assert (refused.status_code, refused.json()) == (400, {"error": text})
+
+
+async def test_at_most_twenty_holders_of_an_outcome_are_named(web, venue):
+    listed = (await web.post("/admin/markets", json={"question": "Do many hold it?"})).json()
+    wallets = [f"0x{number:040x}" for number in range(0xDEAD_00, 0xDEAD_00 + 22)]
+    tokens = int(listed["tokens"][0]), int(listed["tokens"][1])
+    condition = Condition(listed["condition_id"], b"", tokens, STANDARD)
+    async with Node(venue.node_url) as node:
+        await Bank(node).fund_many([Funding(one, 50 * SHARE) for one in wallets])
+        await Bank(node).send([splitting(one, condition, (9 + at) * SHARE) for at, one in enumerate(wallets)])
+    held = {
+        limit: await rows(web, "/data/holders", market=listed["condition_id"], limit=limit) for limit in (3, 20, 100)
+    }
+
+    largest = wallets[::-1]
+    for limit, most in ((3, 3), (20, 20), (100, 20)):
+        assert [[one["proxyWallet"] for one in side["holders"]] for side in held[limit]] == [largest[:most]] * 2
 
 
 async def test_a_cache_is_deaf_to_those_who_want_none_and_told_apart_by_every_query(web):
