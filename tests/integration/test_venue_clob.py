@@ -9,7 +9,7 @@ from polymarket import SecureClient
 
 from services.common.polymarket.environment import PRODUCTION
 from services.common.polymarket.sdk import sdk_environment
-from tests.venue_chain import BUY, SELL
+from tests.venue_chain import BUY, SELL, an_order, resigned
 from tests.venue_trader import CENT, SHARE, USDC, Trader, a_wallet, id_of, login_headers
 from tests.venue_views import FINE, book, lines, market
 
@@ -120,6 +120,46 @@ async def test_what_is_wrong_with_an_order_is_said_in_the_venues_words(web, trad
     assert status == 400
     assert text in error
     assert (await lines(web, "order_received", "order_refused"))[-1]["error"] == error
+
+
+def taking(trader: Trader, token: str, shares: int) -> bytes:
+    """The body of an order that takes shares for five dollars at once."""
+    order = replace(an_order(trader.account, BUY, int(token), shares, 50 * CENT), maker_amount=5 * USDC)
+    return trader.body(resigned(order, trader.account), "FAK")
+
+
+@pytest.mark.parametrize(
+    ("tick", "written", "good", "off", "decimals"),
+    [
+        (100_000, "0.1", 300_000, 350_000, 3),
+        (10_000, "0.01", 370_000, 375_000, 4),
+        (5_000, "0.005", 505_000, 503_000, 5),
+        (2_500, "0.0025", 502_500, 503_000, 6),
+        (1_000, "0.001", 503_000, 503_500, 5),
+        (100, "0.0001", 500_300, 500_350, 6),
+    ],
+)
+async def test_every_tick_has_its_grid_and_its_decimals(web, trader, tick, written, good, off, decimals):
+    said = {"question": f"Is the tick {written}?", "tick_micros": tick}
+    token = (await web.post("/admin/markets", json=said)).json()["tokens"][0]
+    rested = [await trader.place(token, BUY, 10 * SHARE, one, "GTC") for one in (good, tick, USDC - tick)]
+    bids, _ = await book(web, token)
+    beyond = {one: trader.order(token, BUY, 10 * SHARE, one, "GTC") for one in (off, good + 1, USDC, USDC - tick // 2)}
+    refused = {one: await trader.post(body) for one, body in beyond.items()}
+    lot = await trader.refusal(token, BUY, 10_001_000, 50 * CENT, "GTC")
+    fine = await trader.post(taking(trader, token, 10 * SHARE + 10 ** (6 - decimals)))
+    finer = await trader.post(taking(trader, token, 10 * SHARE + 10 ** (5 - decimals))) if decimals < 6 else None
+
+    assert [one["status"] for one in rested] == ["live"] * 3
+    assert bids == [(one, 10 * SHARE) for one in (USDC - tick, good, tick)]
+    for price, answer in refused.items():
+        said = f"order {id_of(beyond[price])} is invalid. Price ({price / USDC:g}) breaks minimum tick size rule: {written}"
+        assert (answer.status_code, answer.json()["error"]) == (400, said)
+    assert lot == (400, "Size 10.001 has 3 decimal places. Maximum lot size is 2")
+    # Nobody sells: what is well formed finds nothing.
+    assert fine.json()["error"].startswith("no orders found to match with FAK order.")
+    if finer is not None:
+        assert finer.json()["error"].endswith(f"max accuracy of 2 decimals, taker amount a max of {decimals} decimals")
 
 
 @pytest.mark.parametrize(
