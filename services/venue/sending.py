@@ -27,9 +27,10 @@ class Sender:
         self._nonce: int | None = None
         self._line = asyncio.Lock()
 
-    def ask_again(self) -> None:
-        """What was sent may be gone: the next number is the one that the node says."""
-        self._nonce = None
+    async def ask_again(self) -> None:
+        """What was sent may be gone: the next number is the one that the node says, once what is being sent has got its own."""
+        async with self._line:
+            self._nonce = None
 
     async def send(self, calls: Sequence[Call]) -> list[str | RpcError]:
         """Sends until the node answers: the hash of each transaction, or why it is not taken."""

@@ -226,7 +226,7 @@ class Settlement:
         for name, match in zip(names, lost, strict=True):
             self._doubts.settle(name, match)
         log.warning("matches were lost with their blocks and are sent again", matches=[one.match_id for one in lost])
-        self._sender.ask_again()
+        await self._sender.ask_again()
         for match, answer in zip(lost, await self.submit_all(lost), strict=True):
             if isinstance(answer, RpcError):
                 await _tell(self._mined_callbacks, Settled(match.match_id, "", 0, 0, ok=False, reason=str(answer)))
