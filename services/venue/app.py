@@ -166,7 +166,8 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
     blocks = Blocks(clock, node, settlement.through) if isinstance(clock, VirtualClock) else None
     if blocks:
         exchange.subscribe(blocks.hear)
-    company = Company(exchange, bank, journal, options.seed, clock, options.leaders)
+    background = Background()
+    company = Company(exchange, bank, journal, options.seed, clock, background, options.leaders)
     stage, names = None, dict(company.names)
     if options.tape:
         stage = Stage(options.tape, taped, exchange, bank, journal, clock, options.seed, options.tape_speed)
@@ -178,7 +179,6 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
     deployments = Deployments(node)
     clob = Clob(exchange, gate, journal, Prices(exchange, node), clock, limits, company.names, deployments)
     relay = Relay(node, deployments, options.seed, now_ms, wallets.read)
-    background = Background()
     admin = Admin(exchange, bank, journal, clob.intake, background)
     market, user, rtds = MarketChannel(exchange, clock), UserChannel(exchange, credentials), surfaces.rtds
     routes = [

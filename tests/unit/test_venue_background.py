@@ -1,7 +1,7 @@
 """What runs beside the venue's answers: whatever ends there is heard of."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -9,6 +9,9 @@ from structlog.testing import capture_logs
 from services.venue.admin import Admin
 from services.venue.background import ENDED, Background, watched
 from services.venue.clob.answers import Told
+from services.venue.clock import Clock
+from services.venue.traders.company import Company
+from services.venue.traders.makers import Makers
 
 
 async def forever() -> None:
@@ -80,3 +83,38 @@ async def test_the_health_of_the_venue_names_what_has_ended():
 
     assert well["status"] == "ok"
     assert (told.value.status, told.value.body["status"], told.value.body["ended"]) == (500, "broken", ["expiry"])
+
+
+class Nobody(Exchange):
+    """One without markets, whose traders have no wallet to be read; and the bank that would pay them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wallets = self
+        self.contract_of: Any = None
+
+    async def read(self, wallet: str) -> None:
+        del wallet
+
+    async def fund_many(self, fundings: Any) -> None:
+        del fundings
+
+    async def split_many(self, sets: Any) -> None:
+        del sets
+
+
+async def test_makers_that_die_are_what_the_health_of_the_venue_tells_of(monkeypatch):
+    async def die(makers: Makers) -> None:
+        del makers
+        await broken()
+
+    monkeypatch.setattr(Makers, "run", die)
+    work, nobody = Background(), cast(Any, Nobody())
+    journal: Any = type("Journal", (), {"note": None, "after": None})()
+    company = Company(nobody, nobody, journal, 1, Clock(), work)
+    await company.prepare()
+    await asyncio.sleep(0.01)
+    await company.close()
+    await work.close()
+
+    assert work.ended == ["makers"]

@@ -7,7 +7,7 @@ from random import Random
 
 from starlette.routing import Route
 
-from services.venue.background import watched
+from services.venue.background import Background
 from services.venue.bank import Bank, Funding
 from services.venue.clock import Clock
 from services.venue.exchange import Exchange
@@ -31,16 +31,24 @@ SETTLED_WITHIN_S = 60.0
 
 
 class Company:
-    """`prepare` before the venue says that it is ready, `close` at its end."""
+    """`prepare` before the venue says that it is ready, `close` at its end; the makers refill for as long as `background` does."""
 
     def __init__(
-        self, exchange: Exchange, bank: Bank, journal: Journal, seed: int, clock: Clock, leaders: int = LEADERS
+        self,
+        exchange: Exchange,
+        bank: Bank,
+        journal: Journal,
+        seed: int,
+        clock: Clock,
+        background: Background,
+        leaders: int = LEADERS,
     ) -> None:
         self.everyone = cast_of(seed, leaders)
         self._exchange = exchange
         self._bank = bank
         self._seed = seed
         self._clock = clock
+        self._background = background
         pen = Pen(seed, clock.now_ms, exchange.contract_of)
         names = self.names
         self.desk = Desk(exchange, self.everyone, journal, pen)
@@ -52,7 +60,6 @@ class Company:
         )
         summary = Summary(lambda: journal.after(0), names)
         self._admin = TradersAdmin(self.desk, self.runner, summary, Resolution(exchange, bank, journal))
-        self._refilling: asyncio.Task[None] | None = None
         exchange.subscribe(self.desk.hear)
         exchange.subscribe(self._makers.hear)
 
@@ -80,15 +87,12 @@ class Company:
         for one in everyone:
             await self._exchange.wallets.read(one.address)
         self._makers.quote()
-        self._refilling = watched(asyncio.create_task(self._makers.run()), "makers")
+        self._background.start("makers", self._makers.run())
         await self._trade_before(history)
         await self._crowd.trade()
 
     async def close(self) -> None:
         await self.runner.close()
-        if self._refilling is not None:
-            self._refilling.cancel()
-            await asyncio.gather(self._refilling, return_exceptions=True)
 
     async def _trade_before(self, count: int) -> None:
         chance, leaders = Random(f"history {self._seed}"), self._leaders()[:LEADERS]
