@@ -173,6 +173,9 @@ async def test_an_augmented_event_keeps_placeholders_for_answers_that_come_later
     signer = Signer(await Trader.join(web), NEG_RISK)
     (event,) = [one for one in await rows(web, "/gamma/events", limit=100) if one["title"] == said["title"]]
     early = await signer.post(kept["tokens"][0], BUY, TEN, CENT)
+    half = {"condition_id": kept["condition_id"], "name": "Eve", "delay_ms": -1}
+    refused = await web.post("/admin/market", json=half)
+    untouched = await at_gamma(web, kept)
     book = await web.get("/clob/book", params={"token_id": kept["tokens"][0]})
     named = await web.post("/admin/market", json={"condition_id": kept["condition_id"], "name": "Cleo"})
     again = await web.post("/admin/market", json={"condition_id": kept["condition_id"], "name": "Dora"})
@@ -180,6 +183,13 @@ async def test_an_augmented_event_keeps_placeholders_for_answers_that_come_later
     row = await at_gamma(web, kept)
 
     assert (event["negRisk"], event["negRiskAugmented"]) == (True, True)
+    # One field that is wrong, and nothing of the rest is done.
+    assert (refused.status_code, refused.json()["error"].split(":")[0]) == (400, "delay_ms")
+    assert (untouched["groupItemTitle"], untouched["active"], untouched["acceptingOrders"]) == (
+        "Answer 1",
+        False,
+        False,
+    )
     states = [
         (one["groupItemTitle"], one["active"], one["acceptingOrders"], one["negRiskOther"]) for one in event["markets"]
     ]

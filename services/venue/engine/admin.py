@@ -91,15 +91,20 @@ class LifeAdmin:
         uma = _choice(Uma, body, "uma") if "uma" in body else market.uma
         if uma is Uma.RESOLVED:
             raise Refusal("uma: markets are resolved by /admin/resolve")
+        delay_ms, game_in_ms = _whole(body, "delay_ms", market.delay_ms), _whole(body, "game_in_ms")
+        # One that gets its name takes orders from then on, unless it is told not to.
+        accepting = _flag(body, "accepting_orders", market.accepting_orders or "name" in body)
+        auto_tick = _flag(body, "auto_tick", market.auto_tick)
+        hydrated, labelled = (_flag(body, one, getattr(market, one)) for one in GROWN)
+        # Whatever is refused is refused by now, but for the name itself: a body is done as a whole or not at all.
         if "name" in body:
             name_placeholder(market, body["name"])
+        market.delay_ms, market.accepting_orders, market.auto_tick = delay_ms, accepting, auto_tick
+        market.hydrated, market.labelled = hydrated, labelled
+        if "name" in body:
             self._exchange.announce(market, MarketNews.LISTED)
-        market.delay_ms = _whole(body, "delay_ms", market.delay_ms)
-        market.accepting_orders = _flag(body, "accepting_orders", market.accepting_orders)
-        market.auto_tick = _flag(body, "auto_tick", market.auto_tick)
-        market.hydrated, market.labelled = (_flag(body, one, getattr(market, one)) for one in GROWN)
         if "game_in_ms" in body:
-            self._exchange.life.schedule(market, (self._now_ms() + _whole(body, "game_in_ms")) // 1000)
+            self._exchange.life.schedule(market, (self._now_ms() + game_in_ms) // 1000)
         if uma is not market.uma:
             self._exchange.life.propose(market, uma)
         return told(market)
