@@ -13,6 +13,7 @@ from services.venue.faults.kinds import FATES
 from services.venue.node import addresses, faults, genesis, pool
 from services.venue.node.admin import Admin
 from services.venue.node.block import Block
+from services.venue.node.depth import DEEPEST, KEPT_FOR_REORGS
 from services.venue.node.errors import InvalidParams, Refused
 from services.venue.node.evm import Chain, Retention
 from services.venue.node.faults import RpcFaults
@@ -269,9 +270,30 @@ async def test_a_block_with_too_few_before_it_is_not_taken_back(node):
     assert line["block"] == "4"
 
 
+async def test_the_deepest_reorg_that_can_be_asked_for_is_one_that_the_chain_can_do():
+    node = Node(Retention(blocks=KEPT_FOR_REORGS))
+    await node("evm_addFault", {"kind": "reorg", "depth": DEEPEST})
+    for _ in range(DEEPEST):
+        await node("evm_mine")
+    (line,) = (await node("evm_faults"))["lines"]
+    for _ in range(DEEPEST):
+        await node("evm_mine")
+    await node("evm_reorg", DEEPEST)
+
+    assert (line["fault"], line["block"]) == ("reorg", str(DEEPEST))
+    with pytest.raises(InvalidParams, match="depth"):
+        await node("evm_reorg", DEEPEST + 1)
+
+
 @pytest.mark.parametrize(
     ("wrong", "text"),
-    [({"depth": 0}, "depth"), ({"depth": "x"}, "depth"), ({"fate": "lost"}, "fate"), ({"rpc": ""}, "rpc")],
+    [
+        ({"depth": 0}, "depth"),
+        ({"depth": DEEPEST + 1}, "depth"),
+        ({"depth": "x"}, "depth"),
+        ({"fate": "lost"}, "fate"),
+        ({"rpc": ""}, "rpc"),
+    ],
 )
 async def test_a_reorg_that_makes_no_sense_is_no_fault(node, wrong, text):
     with pytest.raises(InvalidParams, match=f"{text}: expected"):

@@ -17,6 +17,7 @@ from services.venue.faults.target import (
     PathTarget,
     Target,
 )
+from services.venue.node.depth import DEEPEST
 
 STATUSES = (400, 599)
 
@@ -106,7 +107,7 @@ KINDS: Mapping[str, Kind] = {
     "clock_off": Kind(Family.CLOCK, {"ms": Whole(30_000, -DAY_MS, DAY_MS)}),
     # With the block that is struck, the newest `depth` blocks are taken back and one more comes in their place; `fate` is their
     # transactions'. Blocks that came in place of others are struck by nothing.
-    "reorg": Kind(Family.BLOCK, {"depth": Whole(1, 1, 256), "fate": Choice(FATES)}),
+    "reorg": Kind(Family.BLOCK, {"depth": Whole(1, 1, DEEPEST), "fate": Choice(FATES)}),
     # The chain's JSON-RPC, but for the venue's own use of it. The answer comes `ms` late.
     "rpc_delay": Kind(Family.CHAIN, {"ms": Whole(1_000)}),
     # An error in place of the answer, such as that of a node whose sibling was asked before.

@@ -20,7 +20,8 @@ from structlog.typing import Processor
 
 from services.venue.faults.file import BadFile, read_file
 from services.venue.node import genesis
-from services.venue.node.evm import DEEPEST, KEPT_BLOCKS, KEPT_TRANSACTIONS, Chain, Retention
+from services.venue.node.depth import KEPT_FOR_REORGS
+from services.venue.node.evm import KEPT_BLOCKS, KEPT_TRANSACTIONS, Chain, Retention
 from services.venue.node.faults import CHANNELS, FAMILIES, RpcFaults
 from services.venue.node.miner import Miner
 from services.venue.node.server import application
@@ -58,7 +59,7 @@ def main(
         typer.Option(help="A TOML file of [[fault]] tables; those of the chain and its sockets strike from the start."),
     ] = None,
     keep_blocks: Annotated[
-        int, typer.Option(min=DEEPEST, help="Blocks to keep with their states; older ones are forgotten.")
+        int, typer.Option(min=KEPT_FOR_REORGS, help="Blocks to keep with their states; older ones are forgotten.")
     ] = KEPT_BLOCKS,
     keep_transactions: Annotated[
         int, typer.Option(min=1, help="Transactions to keep in them, at the least those of the newest 64 blocks.")

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from services.venue.node import params, reorgs, shapes
+from services.venue.node.depth import DEEPEST
 from services.venue.node.edits import Edit
 from services.venue.node.errors import InvalidParams
-from services.venue.node.evm import DEEPEST
 from services.venue.node.faults import RpcFaults
 from services.venue.node.miner import Miner
 

@@ -18,6 +18,7 @@ from eth_utils.exceptions import ValidationError
 
 from services.venue.node.addresses import CHAIN_ID
 from services.venue.node.block import Block, Log, Mined
+from services.venue.node.depth import DEEPEST, KEPT_FOR_REORGS
 from services.venue.node.edits import Edit
 from services.venue.node.errors import Refused, Reverted
 from services.venue.node.genesis import Account
@@ -32,8 +33,6 @@ __all__ = ["BASE_FEE", "CALL_GAS", "TRANSACTION_GAS", "Call", "Chain", "Retentio
 # What one transaction may ask for; a loop without an end is over in seconds.
 TRANSACTION_GAS = 30_000_000
 CALL_GAS = 100_000_000
-# The deepest reorg; Polygon's own were 157 blocks deep at worst.
-DEEPEST = 256
 # As many are kept however full they are.
 FEWEST = 64
 # A day of blocks of two seconds; a full node keeps the states of 128. A match takes some 9 KB.
@@ -83,7 +82,7 @@ class Chain:
         self._open: list[Mined] = []
         self._logs_in_open = 0
         self._steps: list[Step] = []
-        self._history: deque[tuple[Step, ...]] = deque(maxlen=DEEPEST)
+        self._history: deque[tuple[Step, ...]] = deque(maxlen=KEPT_FOR_REORGS)
         self._orphans: deque[bytes] = deque()
         self._state = self._next_state(0, timestamp)
         for account in accounts:
