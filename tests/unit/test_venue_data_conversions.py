@@ -13,6 +13,8 @@ from services.venue import conditions
 from services.venue.accounts import Kind, account_of
 from services.venue.bank import UNLIMITED
 from services.venue.conditions import Condition, Send
+from services.venue.data import logs as reading
+from services.venue.data.conversions import Conversions, Moves
 from services.venue.data.entries import Entry
 from services.venue.data.holdings import Holdings
 from services.venue.data.ledger import Ledger
@@ -193,6 +195,20 @@ def test_sets_over_another_collateral_are_none_of_the_markets(world):
     paid = world.told(ordinary(TOKENS, REDEEM, REDS))
 
     assert wrong == back == paid == []
+
+
+def test_what_moved_of_one_outcome_alone_is_no_set_and_stays_for_another_row(world):
+    logs = [_log(one) for one in world.do(conditions.splitting(BOB.address, RAIN, 10 * USDC)).logs]
+    (split,) = [one for one in logs if one.topics[0] == reading.SPLIT]
+    yes, no = [moved for one in logs if one.topics[0] == reading.BATCH for moved in reading.read_moves(one)]
+    reader = Conversions(BY_TOKEN.get, MARKETS, {}, frozenset(), frozenset())
+    place = split.place - 1
+    for alone in (yes, no):
+        moves = Moves([(place, alone)])
+        assert list(reader.read(split, moves)) == []
+        assert moves.take(lambda _, moved: True) == alone
+
+    assert [one.kind for one in reader.read(split, Moves([(place, yes), (place, no)]))] == ["SPLIT"]
 
 
 def test_whoever_redeems_nothing_has_no_row(world):

@@ -49,6 +49,9 @@ class Moves:
     def __init__(self, placed: list[tuple[int, Moved]]) -> None:
         self._left = placed
 
+    def has(self, fits: Callable[[int, Moved], bool]) -> bool:
+        return any(fits(place, moved) for place, moved in self._left)
+
     def take(self, fits: Callable[[int, Moved], bool], *, last: bool = True) -> Moved | None:
         """The last that fits, or the first."""
         found = [at for at, (place, moved) in enumerate(self._left) if fits(place, moved)]
@@ -112,9 +115,11 @@ class Conversions:
                 and (one.kind == "REDEEM" or moved.shares_micros == one.amount_micros)
             )
 
-        yes, no = (moves.take(fits(token)) for token in market.tokens)
-        if one.kind != "REDEEM" and (yes is None or no is None):
+        wanted = [fits(token) for token in market.tokens]
+        # What moved of one outcome alone is left for whatever it is told by.
+        if one.kind != "REDEEM" and not all(map(moves.has, wanted)):
             return 0, 0
+        yes, no = map(moves.take, wanted)
         return yes.shares_micros if yes else 0, no.shares_micros if no else 0
 
     def _behind(self, place: int, one: Converted, market: Market, moved: tuple[int, int], moves: Moves) -> str:
