@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
 from services.venue import credentials
 from services.venue.builder_keys import BuilderKeys
@@ -18,6 +20,14 @@ from tests.venue_trader import a_wallet, login_headers
 
 NOW_S = 1_790_000_000
 MIB = 1024 * 1024
+AT: dict[str, Any] = {
+    "type": "http",
+    "method": "GET",
+    "scheme": "http",
+    "server": ("venue", 80),
+    "query_string": b"",
+    "headers": [],
+}
 
 
 class Lines(list[dict[str, Any]]):
@@ -136,3 +146,16 @@ def test_every_refusal_of_the_data_api_that_was_asked_for_leaves_a_line():
         ("fault", "data_refuse", "/v2/activity", "internal"),
         ("fault", "data_refuse", "/v2/trades", "internal"),
     ]
+
+
+def test_an_answer_that_is_kept_again_counts_once_towards_what_a_cache_may_hold():
+    cache = UrlCache(lambda: 0, Lines().note)
+    cache.keep_ms = 1_000
+    other, again = (Request(dict(AT, path=path)) for path in ("/other", "/again"))
+    cache.put(other, Response(b"other"))
+    for size in (1, 12, 20, 12, 20):
+        cache.put(again, Response(b"x" * (size * MIB)))
+
+    assert cache.get(other) is not None
+    cache.put(Request(dict(AT, path="/more")), Response(b"x" * (12 * MIB)))
+    assert cache.get(other) is None

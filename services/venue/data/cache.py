@@ -47,12 +47,17 @@ class UrlCache:
 
     def put(self, request: Request, response: Response) -> None:
         if self.keep_ms and response.status_code == 200:
-            size = len(response.body) + SLACK_BYTES
-            self._bytes += size
+            size = _size(response)
+            before = self._kept.pop(str(request.url), None)
+            self._bytes += size - (_size(before.response) if before else 0)
             if self._bytes > MOST_BYTES:
                 self._kept.clear()
                 self._bytes = size
             self._kept[str(request.url)] = Kept(self._now_ms(), response)
+
+
+def _size(response: Response) -> int:
+    return len(response.body) + SLACK_BYTES
 
 
 def _shown(request: Request) -> str:
