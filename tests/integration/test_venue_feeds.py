@@ -20,7 +20,8 @@ from services.venue.bank import Bank
 from services.venue.node.client import Node
 from tests import recordings
 from tests.venue_process import Venue
-from tests.venue_web import exact, kinds, mined, rows, trade, traders
+from tests.venue_views import FINE, PLAIN
+from tests.venue_web import SHARE, exact, kinds, mined, rows, trade, traders
 
 SUBSCRIBE = '{"action":"subscribe","subscriptions":[{"topic":"activity","type":"trades"}]}'
 
@@ -37,7 +38,7 @@ async def test_a_trade_is_told_by_rtds_the_data_api_and_the_chain_alike(web, ven
     async with websockets.connect(venue.socket_url + "/rtds") as socket:
         await socket.send(SUBSCRIBE)
         await asyncio.sleep(0.1)
-        fill = await mined(web, await trade(web, market=2, outcome=1, side="BUY"))
+        fill = await mined(web, await trade(web, market=FINE, outcome=1, side="BUY"))
         while True:
             text = await asyncio.wait_for(socket.recv(), 5)
             told = [one for one in read_rtds_frames(text) if one.wallet == leader.lower()]
@@ -45,6 +46,7 @@ async def test_a_trade_is_told_by_rtds_the_data_api_and_the_chain_alike(web, ven
                 break
 
     frame = json.loads(text)
+    recorded = recordings.load("polymarket/pb_ws/rtds_activity_trades.json")["bosona_fill"]["payload"]
     assert frame["payload"]["proxyWallet"] == leader
     assert (told[0].tx_hash, told[0].shares_micros) == (fill["tx_hash"], fill["size_micros"])
     page = read_page("data_api", await exact(web, "/data/v2/trades", user=leader, limit=1))
@@ -52,9 +54,9 @@ async def test_a_trade_is_told_by_rtds_the_data_api_and_the_chain_alike(web, ven
     receipt = await venue.node("eth_getTransactionReceipt", fill["tx_hash"])
     assert int(receipt["blockNumber"], 16) == fill["block"]
     assert any(leader[2:].lower() in topic for log in receipt["logs"] for topic in log["topics"])
-    recorded = recordings.load("polymarket/pb_ws/rtds_activity_trades.json")["bosona_fill"]["payload"]
-    payload = {key: value for key, value in frame["payload"].items() if key != "fee"}
-    assert kinds(payload) == kinds(recorded)
+    assert frame["payload"].pop("fee") * SHARE == pytest.approx(fill["fee_micros"])
+    assert fill["fee_micros"] > 0
+    assert kinds(frame["payload"]) == kinds(recorded)
 
 
 async def test_makers_are_told_of_on_the_topic_of_trades_only(web, venue):
@@ -63,7 +65,7 @@ async def test_makers_are_told_of_on_the_topic_of_trades_only(web, venue):
         subscribe["subscriptions"].append({"topic": "activity", "type": "orders_matched"})
         await socket.send(json.dumps(subscribe))
         await asyncio.sleep(0.1)
-        fill = await mined(web, await trade(web, market=0, side="BUY"))
+        fill = await mined(web, await trade(web, market=PLAIN, side="BUY"))
         frames: list[dict[str, Any]] = []
         while len(frames) < 3:
             frame = json.loads(await asyncio.wait_for(socket.recv(), 5))
@@ -72,6 +74,9 @@ async def test_makers_are_told_of_on_the_topic_of_trades_only(web, venue):
     assert sorted(frame["type"] for frame in frames) == ["orders_matched", "trades", "trades"]
     (matched,) = (frame["payload"] for frame in frames if frame["type"] == "orders_matched")
     assert matched["proxyWallet"].lower() == fill["wallet"]
+    # A fee of zero is left out.
+    assert fill["fee_micros"] == 0
+    assert [frame for frame in frames if "fee" in frame["payload"]] == []
 
 
 async def test_one_wrong_topic_spoils_the_whole_subscription_and_a_ping_is_answered_by_nothing(web, venue):
