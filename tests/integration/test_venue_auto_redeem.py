@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 
 from services.venue.bank import Bank, Funding
+from services.venue.conditions import Condition, splitting
+from services.venue.contracts import NEG_RISK, POSITIONS, STANDARD
 from services.venue.node.client import Node
-from tests.venue_chain import BUY
+from tests.venue_chain import BUY, SELL
 from tests.venue_process import Venue
-from tests.venue_trader import CENT, SHARE, USDC, Trader
+from tests.venue_trader import CENT, SHARE, USDC, Signer, Trader
 from tests.venue_views import book, lines, market
 from tests.venue_web import rows
 
@@ -26,15 +28,32 @@ async def resolved(web: Any, condition: str, **how: Any) -> dict[str, Any]:
     return answer.json()
 
 
-async def test_a_winners_balance_vanishes_by_itself_and_his_cash_arrives(web, venue: Venue, trader: Trader):
-    condition = (await web.post("/admin/markets", json={"question": "Are winners paid by themselves?"})).json()
+async def a_market(web: Any, path: str, said: dict[str, Any]) -> dict[str, Any]:
+    """A market that nobody quotes; the second of an event."""
+    asked = {"question" if path == "markets" else "title": "Are winners paid by themselves?"} | said
+    answer = await web.post("/admin/" + path, json=asked)
+    assert answer.status_code == 200, answer.text
+    return answer.json() if path == "markets" else answer.json()["markets"][1]
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "contract"),
+    [
+        pytest.param("markets", {}, STANDARD, id="ordinary"),
+        pytest.param("events", {"answers": ["Red", "Blue", "Green"]}, NEG_RISK, id="neg-risk"),
+        pytest.param("markets", {"version": "v2"}, POSITIONS, id="v2"),
+    ],
+)
+async def test_a_winners_balance_vanishes_by_itself_and_his_cash_arrives(web, venue, trader, path, said, contract):
+    condition = await a_market(web, path, said)
     yes, no = condition["tokens"]
+    set_of = Condition(condition["condition_id"], b"", (int(yes), int(no)), contract)
     async with Node(venue.node_url) as node:
         bank, other = Bank(node), await Trader.join(web)
-        await bank.split(other.address, condition["condition_id"], 30 * USDC)
+        await bank.send([splitting(other.address, set_of, 30 * USDC)])
         await other.ask("/balance-allowance/update", asset_type="COLLATERAL")
-        await other.place(yes, 1, 20 * SHARE, 60 * CENT, "GTC")
-        bought = await trader.place(yes, BUY, 20 * SHARE, 60 * CENT)
+        await Signer(other, contract).place(yes, SELL, 20 * SHARE, 60 * CENT)
+        bought = await Signer(trader, contract).place(yes, BUY, 20 * SHARE, 60 * CENT, "FAK")
         await trader.settled(bought["orderID"])
         told = await resolved(web, condition["condition_id"], auto_redeem=True)
         held = [await bank.token_balance(one.address, int(token)) for one in (trader, other) for token in (yes, no)]
@@ -47,10 +66,13 @@ async def test_a_winners_balance_vanishes_by_itself_and_his_cash_arrives(web, ve
     assert held == [0, 0, 0, 0]
     # 12 paid and 20 got; 30 split, 12 got, and 10 of the 30 yes were left.
     assert cash == [1_008 * USDC, 992 * USDC]
-    assert await trader.shares_micros(yes) == 0
+    kind = "CONDITIONAL-V2" if contract is POSITIONS else "CONDITIONAL"
+    assert (await trader.ask("/balance-allowance", asset_type=kind, token_id=yes))["balance"] == "0"
     assert await trader.cash_micros() == 1_008 * USDC
     assert [(row["outcome_index"], row["size"], row["usdc_size"]) for row in activity] == [(0, 20.0, 20.0)]
-    assert {row["outcomeIndex"]: row["size"] for row in old} == {0: 20, 1: 0}
+    # Of protocol V2 what is redeemed has a row, of the others every outcome.
+    others = {} if contract is POSITIONS else {1: 0}
+    assert {row["outcomeIndex"]: row["size"] for row in old} == {0: 20} | others
     assert positions == []
     (line,) = [one for one in await lines(web, "auto_redeemed") if one["condition_id"] == condition["condition_id"]]
     assert set(line["wallets"]) == set(told["redeemed"])
