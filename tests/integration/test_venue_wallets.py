@@ -2,11 +2,13 @@
 
 import re
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
 import pytest
 from eth_utils.address import to_checksum_address
+from polymarket import SecureClient
 from polymarket._internal.actions.relayer.calls import erc20_approval_call
 from polymarket.auth import BuilderApiKey
 from polymarket.errors import TransactionFailedError
@@ -25,7 +27,7 @@ from services.venue.node import addresses
 from tests.venue_owner import MONEY, Owner, an_owner, relayer_key
 from tests.venue_process import Venue
 from tests.venue_trader import listening
-from tests.venue_views import ORDER_FILLED, PLAIN, WITH_FEES
+from tests.venue_views import ORDER_FILLED, PLAIN
 from tests.venue_wallets import a_creation, a_submission
 
 WALLETS = [(Kind.PROXY, False), (Kind.SAFE, False), (Kind.DEPOSIT, False), (Kind.DEPOSIT, True)]
@@ -136,21 +138,53 @@ async def test_a_wallet_trades_through_py_clob_client(venue, token, kind):
     assert int(money["balance"]) == MONEY - round(float(bought["makingAmount"]) * 10**6)
 
 
-def test_a_wallet_is_paid_for_its_winners_without_gas(venue):
-    owner = an_owner(venue, Kind.SAFE, approved=False)
-    market = httpx.get(venue.url + "/admin/markets").json()["markets"][WITH_FEES]
-    with owner.client() as client:
-        client.setup_trading_approvals()
-        split = client.split_position(condition_id=market["condition_id"], amount=20 * 10**6).wait()
-        merged = client.merge_positions(condition_id=market["condition_id"], amount=5 * 10**6).wait()
-        before = client.get_balance_allowance(asset_type="COLLATERAL").balance
-        resolved = httpx.post(venue.url + "/admin/resolve", json={"market": WITH_FEES})
-        redeemed = client.redeem_positions(condition_id=market["condition_id"]).wait()
-        after = client.get_balance_allowance(asset_type="COLLATERAL").balance
+def a_market(venue: Venue, path: str, said: dict[str, Any]) -> str:
+    """The condition of a market that nobody quotes; the second of an event."""
+    asked = {"question" if path == "markets" else "title": "Are wallets paid without gas?"} | said
+    made = httpx.post(venue.url + "/admin/" + path, json=asked, timeout=15).raise_for_status().json()
+    return (made if path == "markets" else made["markets"][1])["condition_id"]
+
+
+def cash_of(client: SecureClient, micros: int) -> int:
+    """What the CLOB says a wallet has, once it is that or ten seconds are over: it looks at a wallet no more than once in a second."""
+    deadline = time.monotonic() + 10
+    while (found := client.get_balance_allowance(asset_type="COLLATERAL").balance) != micros:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.2)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        pytest.param("markets", {}, id="ordinary"),
+        pytest.param("events", {"answers": ["Red", "Blue", "Green"]}, id="neg-risk"),
+        pytest.param("markets", {"version": "v2"}, id="v2"),
+    ],
+)
+def test_a_wallet_is_paid_for_its_winners_without_gas(venue, path, said):
+    condition = a_market(venue, path, said)
+    owners = [an_owner(venue, kind, old=old, approved=False) for kind, old in WALLETS]
+    with ExitStack() as stack:
+        clients = [stack.enter_context(one.client()) for one in owners]
+        sent = []
+        for client in clients:
+            client.setup_trading_approvals()
+            split = client.split_position(condition_id=condition, amount=20 * 10**6).wait()
+            merged = client.merge_positions(condition_id=condition, amount=5 * 10**6).wait()
+            sent += [split.transaction_hash, merged.transaction_hash]
+        before = [cash_of(one, MONEY - 15 * 10**6) for one in clients]
+        # A market is resolved once, for all of them.
+        resolved = httpx.post(venue.url + "/admin/resolve", json={"condition_id": condition, "outcome": 1})
+        sent += [one.redeem_positions(condition_id=condition).wait().transaction_hash for one in clients]
+        after = [cash_of(one, MONEY) for one in clients]
+    told = [httpx.get(venue.url + "/data/v2/activity", params={"user": one.wallet}).json()["data"] for one in owners]
 
     assert resolved.status_code == 200, resolved.text
-    assert len({split.transaction_hash, merged.transaction_hash, redeemed.transaction_hash}) == 3
-    assert (before, after) == (MONEY - 15 * 10**6, MONEY)
+    assert len(set(sent)) == 3 * len(WALLETS)
+    assert (before, after) == ([MONEY - 15 * 10**6] * len(WALLETS), [MONEY] * len(WALLETS))
+    assert [[row["type"] for row in one] for one in told] == [["REDEEM", "MERGE", "SPLIT"]] * len(WALLETS)
 
 
 async def test_the_channel_of_a_key_tells_of_every_wallet_of_its_owner(venue, token):
