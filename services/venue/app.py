@@ -189,7 +189,7 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
         *SocketAdmin({"market": market.manners, "user": user.manners, "rtds": rtds.manners}, rtds).routes(),
         *admin.routes(),
         *ClockAdmin(clock).routes(),
-        *LifeAdmin(exchange, Lister(bank, options.seed, now_ms), now_ms).routes(),
+        *LifeAdmin(exchange, Lister(bank, options.seed, now_ms), now_ms, journal.note).routes(),
         *FaultAdmin(faults).routes(),
         *company.routes(),
         *(stage.routes() if stage else []),

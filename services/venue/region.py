@@ -11,6 +11,7 @@ from starlette.routing import Route
 from services.venue import refusals
 from services.venue.clob.answers import endpoint
 from services.venue.clob.parse import fields, read_body
+from services.venue.faults.registry import Note
 from services.venue.model import PostedOrder, Side
 from services.venue.refusals import Refusal
 
@@ -21,7 +22,8 @@ _COUNTRY, _REGION = re.compile("[A-Z]{2}"), re.compile("[A-Z0-9]{0,3}")
 class Region:
     """One place for everybody, since everybody here is at the same address. `/admin/geoblock` moves it."""
 
-    def __init__(self) -> None:
+    def __init__(self, note: Note) -> None:
+        self._note = note
         self._blocked = self._close_only = False
         self._country, self._region = "IE", "L"
 
@@ -59,6 +61,8 @@ class Region:
             raise Refusal("country: expected two capital letters, region: at most three letters or digits")
         self._blocked, self._close_only = blocked, close_only
         self._country, self._region = country, region
+        place = {"country": country, "region": region}
+        self._note("switched", name="geoblock", values={"blocked": blocked, "close_only": close_only, **place})
         return await self.tell(request)
 
 

@@ -80,7 +80,7 @@ class Surfaces:
         people = People(self.feed, portfolio, self._answers, now_ms)
         more = MarketsOne(self.feed, portfolio, exchange.markets, analytics, people, self._answers)
         self._more = [*analytics.routes(), *people.routes(), *more.routes()]
-        self._admin = DataAdmin(self.feed, self._answers)
+        self._admin = DataAdmin(self.feed, self._answers, note)
         self._gamma = Gamma(
             exchange.markets,
             prices,

@@ -1,6 +1,7 @@
 """What is odd about the real venue or its clients, each by its switch: places that may only close, answers of another shape, floats."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -8,6 +9,7 @@ from py_clob_client_v2 import ClobClient
 from py_clob_client_v2.clob_types import MarketOrderArgs, OrderArgs
 from py_clob_client_v2.exceptions import PolyApiException
 
+from services.cli.venue_log import read
 from services.venue.accounts import Kind
 from services.venue.bank import Bank
 from services.venue.node.client import Node
@@ -21,6 +23,7 @@ from tests.venue_views import market
 pytestmark = pytest.mark.xdist_group("swift venue")
 
 TEN = 10 * SHARE
+STRANGER = "0x" + "5a" * 20
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +98,29 @@ async def test_a_price_of_29_cents_loses_a_tick_on_its_way_through_floats(web, v
     assert [int(one.makerAmount) * 100 // int(one.takerAmount) for one in (lost, kept)] == [28, 29]
     assert bought["status"] == "matched"
     assert sized.takerAmount == "8190000"
+
+
+@pytest.mark.parametrize(
+    ("name", "turned", "back"),
+    [
+        ("data", {"lag_ms": 5, "recompute_ms": 7, "retired": True}, {"lag_ms": 0, "recompute_ms": 0, "retired": False}),
+        ("clob", {"matched_lag_ms": 5}, {"matched_lag_ms": 0}),
+        ("geoblock", {"blocked": True}, {"blocked": False}),
+        ("restrict", {"address": STRANGER, "standing": "banned"}, {"address": STRANGER, "standing": "open"}),
+    ],
+)
+async def test_every_switch_that_is_turned_leaves_one_line(web, name, turned, back):
+    before, told = await _lines(web, 0), list[int]()
+    for said in (turned, turned | {list(turned)[-1]: "nonsense"}, back):
+        told.append((await web.post(f"/admin/{name}", json=said)).status_code)
+    found = [one for one in await _lines(web, before[-1]["seq"]) if one["kind"] == "switched"]
+
+    assert told == [200, 400, 200]
+    assert [one["name"] for one in found] == [name, name]
+    assert turned.items() <= found[0]["values"].items()
+    assert back.items() <= found[1]["values"].items()
+    assert read(found, [STRANGER]) == read([], [STRANGER])
+
+
+async def _lines(web: httpx.AsyncClient, after: int) -> list[dict[str, Any]]:
+    return (await web.get("/admin/journal", params={"after": after})).json()["lines"]

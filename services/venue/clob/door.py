@@ -60,7 +60,8 @@ class Clob:
         self._builders = Builders(exchange)
         self._heartbeats = Heartbeats(exchange, gate, journal, now_ms)
         self._limits = limits
-        self._region = Region()
+        self._note = journal.note
+        self._region = Region(journal.note)
 
         def tuned() -> Tuning:
             return self.tuning
@@ -105,4 +106,5 @@ class Clob:
         self.tuning = self.tuning.changed(
             fields(read_body(await request.body(), "expected JSON"), "expected an object")
         )
+        self._note("switched", name="clob", values=self.tuning.told())
         return self.tuning.told()

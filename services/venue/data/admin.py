@@ -14,6 +14,7 @@ from starlette.routing import Route
 from services.venue.data.answers import CODES, Answers, Refusals
 from services.venue.data.feed import Feed
 from services.venue.data.query import is_address
+from services.venue.faults.registry import Note
 from services.venue.node.errors import RpcError
 
 # What an administrator can make a row of.
@@ -37,7 +38,8 @@ class BadOrder(ValueError):
 class DataAdmin:
     """`/admin/data` tunes, `/admin/data/credit` adds a row."""
 
-    def __init__(self, feed: Feed, answers: Answers) -> None:
+    def __init__(self, feed: Feed, answers: Answers, note: Note) -> None:
+        self._note = note
         self._feed = feed
         self._answers = answers
 
@@ -57,11 +59,11 @@ class DataAdmin:
         refusals = _refusals(body["refuse"]) if "refuse" in body else answers.refusals
         feed.lag_ms, feed.recompute_ms, answers.cache.keep_ms = lag_ms, recompute_ms, cache_ms
         answers.retired, answers.refusals = retired, refusals
+        values = {"lag_ms": lag_ms, "recompute_ms": recompute_ms, "cache_ms": cache_ms, "retired": retired}
+        # What is refused and what a cache gives again leave lines of their own as they strike.
+        self._note("switched", name="data", values=values)
         return {
-            "lag_ms": lag_ms,
-            "recompute_ms": recompute_ms,
-            "cache_ms": cache_ms,
-            "retired": retired,
+            **values,
             "refuse": {"code": refusals.code, "path": refusals.path, "times": refusals.times},
         }
 

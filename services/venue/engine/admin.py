@@ -16,6 +16,7 @@ from services.venue.engine.modes import Change, Mode
 from services.venue.engine.restrictions import Standing
 from services.venue.events import MarketNews
 from services.venue.exchange import Exchange
+from services.venue.faults.registry import Note
 from services.venue.lister import Lister, name_placeholder
 from services.venue.model import Market, Uma
 from services.venue.refusals import Refusal
@@ -30,7 +31,8 @@ Word = TypeVar("Word", bound=StrEnum)
 class LifeAdmin:
     """Bodies and answers are JSON objects; what makes no sense is a 400 that names the field. `lister` makes markets."""
 
-    def __init__(self, exchange: Exchange, lister: Lister, now_ms: Callable[[], int]) -> None:
+    def __init__(self, exchange: Exchange, lister: Lister, now_ms: Callable[[], int], note: Note) -> None:
+        self._note = note
         self._exchange = exchange
         self._lister = lister
         self._now_ms = now_ms
@@ -78,7 +80,9 @@ class LifeAdmin:
             raise Refusal("address: expected a wallet's address")
         standing = _choice(Standing, body, "standing")
         self._exchange.restrictions.restrict(address, standing)
-        return {"address": address, "standing": str(standing)}
+        values = {"address": address, "standing": str(standing)}
+        self._note("switched", name="restrict", values=values)
+        return values
 
     async def change_market(self, request: Request) -> Any:
         """Any of `delay_ms`, `accepting_orders`, `auto_tick`, `uma`, `game_in_ms` of the market `condition_id`; the `name` of the
