@@ -296,3 +296,29 @@ async def test_controls_of_the_sockets_name_what_they_expect(web, path, body, na
 
     assert answer.status_code == 400
     assert answer.json()["error"].startswith(named)
+
+
+async def test_a_socket_that_goes_cancels_no_order_and_whoever_comes_back_is_told_nothing_of_before(web, venue):
+    token, trader = (await market(web))["tokens"][0], await Trader.join(web)
+    users = venue.socket_url + "/ws/user"
+    async with listening(users, trader.channel), websockets.connect(venue.socket_url + "/rtds"):
+        rested = await trader.place(token, BUY, 10 * SHARE, CENT, "GTC")
+    missed = await trader.place(token, BUY, 10 * SHARE, 99 * CENT)
+    await trader.settled(missed["orderID"])
+    standing = await trader.ask(f"/data/order/{rested['orderID']}")
+    async with listening(users, trader.channel) as user, websockets.connect(venue.socket_url + "/rtds") as rtds:
+        await rtds.send('{"action":"subscribe","subscriptions":[{"topic":"activity","type":"trades"}]}')
+        await rtds.send("PING")
+        first = await asyncio.wait_for(rtds.recv(), 5)
+        bought = await trader.place(token, BUY, 10 * SHARE, 99 * CENT)
+        (trade,) = await trader.settled(bought["orderID"])
+        payload = json.loads(await asyncio.wait_for(rtds.recv(), 5))["payload"]
+        await trader.cancel("/order", {"orderID": rested["orderID"]})
+        frames = await user.until(lambda frame: frame.get("type") == "CANCELLATION")
+
+    assert standing["status"] == "LIVE"
+    # What is told first is of after the subscription.
+    assert (first, payload["transactionHash"]) == ("", trade["transaction_hash"])
+    assert user.first == []
+    told = {one["id"] if one["event_type"] == "order" else one["taker_order_id"] for one in frames}
+    assert told == {bought["orderID"], rested["orderID"]}
