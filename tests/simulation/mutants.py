@@ -11,6 +11,7 @@ from services.common.domain import transitions
 from services.common.domain.control import Standing
 from services.common.domain.copy import Copy, CopyKind, CopyRef
 from services.common.domain.fill import Fill, TradeStatus
+from services.common.domain.follow import Grouping
 from services.common.domain.intent import Attempt, Intent, IntentState, Outcome
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Side
@@ -40,6 +41,10 @@ STORMY: set[str] = set()
 """Variants that break something so seldom that they are looked for where nothing but the network is bad, and that very."""
 
 
+CROWDED: set[str] = set()
+"""Variants that need a leader who buys, sells and buys again while one group waits."""
+
+
 def mutant(apply: Mutant) -> Mutant:
     MUTANTS[apply.__name__] = apply
     return apply
@@ -50,8 +55,18 @@ def in_a_storm(apply: Mutant) -> Mutant:
     return apply
 
 
+def in_a_crowd(apply: Mutant) -> Mutant:
+    CROWDED.add(apply.__name__)
+    return apply
+
+
 def storm(patch: Patch, name: str) -> None:
-    """The weather that a variant is looked for in, for the protocol itself as well."""
+    """The circumstances that a variant is looked for in, for the protocol itself as well."""
+    if name in CROWDED:
+        patch.setattr(world, "PAUSES_S", (0.2, 1.0))
+        patch.setattr(world, "TOKENS", (world.TOKEN,))
+        patch.setattr(world, "GROUPINGS", (Grouping.TOKEN,))
+        patch.setattr(world, "GROUP_WINDOWS_MS", (5_000, 12_000))
     if name in STORMY:
         drawn = staticmethod(lambda random: Weather(random, crash=0, stall=0, database=0, network=0.6, reads=0))
         patch.setattr(Weather, "drawn", drawn)
@@ -88,9 +103,9 @@ def a_timeout_is_signed_anew(patch: Patch) -> None:
 def an_order_is_sent_before_its_intent_is_stored(patch: Patch) -> None:
     begin = Executor.begin
 
-    async def mutated(self: Executor, claim: Claim, approved: Any, plan: Any, members: Sequence[str]) -> Any:
+    async def mutated(self: Executor, claim: Claim, copy: Copy, approved: Any, plan: Any, *rest: Any) -> Any:
         await self._clob.post(plan.intent)
-        return await begin(self, claim, approved, plan, members)
+        return await begin(self, claim, copy, approved, plan, *rest)
 
     patch.setattr(Executor, "begin", mutated)
 
@@ -352,5 +367,6 @@ def members_do_not_follow_their_order(patch: Patch) -> None:
 
 
 @mutant
+@in_a_crowd
 def an_exit_takes_a_group_for_its_eldest(patch: Patch) -> None:
     patch.setattr("services.engine.stock.shares", iter)

@@ -47,6 +47,11 @@ FUNDS = 1_000_000_000
 LAST_TRADE_S = 30.0
 END_S = 360.0
 QUIET_S = 15.0
+PAUSES_S = (0.0, 0.2, 1.0, 3.0, 6.0)
+TOKENS = (TOKEN, TOKEN, OTHER_TOKEN)
+GROUPINGS = (Grouping.NONE, Grouping.NONE, Grouping.TOKEN, Grouping.TOKEN, Grouping.ORDER)
+GROUP_WINDOWS_MS = (1_000, 5_000, 12_000)
+"""What a leader and his follower draw from."""
 SECOND = timedelta(seconds=1)
 TIMING = Timing(
     sweep=1.5 * SECOND, put_back=2 * SECOND, look_again=10 * SECOND, give_up_after=20 * SECOND, watch_for=60 * SECOND
@@ -101,15 +106,15 @@ class World:
 
     def _policy(self) -> Policy:
         """Share for share, each trade alone or with others."""
-        grouping = self.random.choice([Grouping.NONE, Grouping.NONE, Grouping.TOKEN, Grouping.TOKEN, Grouping.ORDER])
-        return Policy(ratio_bps=10_000, grouping=grouping, group_window_ms=self.random.choice([1_000, 5_000, 12_000]))
+        grouping = self.random.choice(GROUPINGS)
+        return Policy(ratio_bps=10_000, grouping=grouping, group_window_ms=self.random.choice(GROUP_WINDOWS_MS))
 
     def _leaders_trade(self) -> None:
         self._trade(-30.0, OTHER_TOKEN, Side.BUY, 50, follows=False)
         at = 2.0
         for number in range(self.random.randint(1, 6)):
-            at += self.random.choice([0.0, 0.2, 1.0, 3.0, 6.0])
-            token = self.random.choice([TOKEN, TOKEN, OTHER_TOKEN])
+            at += self.random.choice(PAUSES_S)
+            token = self.random.choice(TOKENS)
             sells = number > 0 and self._held.get(token, 0) > 0 and self.random.random() < 0.4
             if sells:
                 held = self._held[token]
