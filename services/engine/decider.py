@@ -95,7 +95,7 @@ class Decider:
         if isinstance(outcome, Refused):
             await self._refused(claim, outcome)
             return None
-        return await self._begin(claim, outcome, members)
+        return await self._begin(claim, copy, outcome, members)
 
     async def _without_sale(self, claim: Claim, reason: str) -> None:
         if reason == "wait":
@@ -116,13 +116,15 @@ class Decider:
         barred = market in admission.barred_markets or case.trade.leader in admission.barred_leaders
         return "brakes" if case.is_entry and (barred or admission.only_exits) else ""
 
-    async def _begin(self, claim: Claim, approved: Approved, members: tuple[str, ...]) -> Copy | Begun | None:
+    async def _begin(
+        self, claim: Claim, copy: Copy, approved: Approved, members: tuple[str, ...]
+    ) -> Copy | Begun | None:
         try:
             plan = self._planner.plan(approved)
         except Unbuildable as error:
             await self._stores.copies.refuse(claim.ref, error.reason, self._lookout.now())
             return None
-        begun = await self._executor.begin(claim, approved, plan, members)
+        begun = await self._executor.begin(claim, copy, approved, plan, members)
         if isinstance(begun, Copy):
             self._line.moved(approved.case.account, plan.change)
             self._snapshot.sent(begun)

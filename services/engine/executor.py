@@ -66,15 +66,19 @@ class Executor:
         self._timing = timing
         self._line = line
 
-    async def begin(self, claim: Claim, approved: Approved, plan: Plan, members: Sequence[str]) -> Copy | Begun:
-        """Store the intent of an approved order with its first attempt; the copy that may be sent, or why not."""
+    async def begin(
+        self, claim: Claim, copy: Copy, approved: Approved, plan: Plan, members: Sequence[str]
+    ) -> Copy | Begun:
+        """Store the intent of an approved order with its first attempt; the copy that may be sent, or why not.
+
+        `copy` is as it was claimed. The case was decided on what it stands for: a sale at today's price, a group as one trade.
+        """
         asked = claim.now()
-        begun = await self._commit(claim, approved, plan, members)
+        begun = await self._commit(claim, copy, approved, plan, members)
         if begun is not Begun.DONE:
             return begun
         claim.journaled(asked)
         crashpoint("after_intent_before_sign")
-        copy = approved.case.copy
         return replace(
             copy,
             state=CopyState.EXECUTING,
@@ -83,13 +87,13 @@ class Executor:
             decision=approved.decision,
         )
 
-    async def _commit(self, claim: Claim, approved: Approved, plan: Plan, members: Sequence[str]) -> Begun:
+    async def _commit(self, claim: Claim, copy: Copy, approved: Approved, plan: Plan, members: Sequence[str]) -> Begun:
         # A commit whose answer was lost may stand: what is stored is adopted.
         for tried in range(READ_BACK):
             try:
                 crashpoint("mid_intent")
                 return await self._stores.copies.begin(
-                    approved.case.copy,
+                    copy,
                     approved.decision.account_seq,
                     plan.intent,
                     approved.decision,

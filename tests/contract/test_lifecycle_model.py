@@ -49,6 +49,7 @@ class Known:
     fence: int = 0
     lapsed: bool = False
     attempts: int = 0
+    taken: Copy | None = None
 
     @property
     def claimable(self) -> bool:
@@ -130,6 +131,7 @@ class Life(RuleBasedStateMachine):
             known.fence, known.lapsed = known.fence + 1, False
             known.state = S.EXECUTING if known.state is S.EXECUTING else S.CLAIMED
             assert taken.fence == known.fence
+            known.taken = taken
 
     @precondition(lambda self: self.model.copies)
     @rule(number=NUMBERS, stale=SELDOM)
@@ -161,7 +163,8 @@ class Life(RuleBasedStateMachine):
     def begin(self, number: int, stale: bool, old_line: bool) -> None:
         if number not in self.model.copies:
             return
-        known, intent, copy = self.model.copies[number], an_intent(number, self.at), self.copy(number)
+        known, intent = self.model.copies[number], an_intent(number, self.at)
+        copy = known.taken or self.copy(number)
         change = an_exposure(copy, intent, self.at)
         seq = self.model.seq - old_line
         ref = self.ref(number, stale)

@@ -126,6 +126,9 @@ class MemoryCopies:
             return Begun.DONE
         if held is None or held.state is not CopyState.CLAIMED or not self._alive(held):
             return Begun.CLAIM_LOST
+        if replace(held, claimable_at=copy.claimable_at) != copy:
+            # MongoDB writes what it is given, unread: whoever changed it on the way would change what is stored.
+            raise ValueError(f"{copy.copy_id}: an intent is begun on the copy as it was claimed")
         joining = [one for one in map(self._db.copies.get, members) if one is not None]
         if copy.kind is CopyKind.ENTRY and not all(_joins(one, copy.copy_id) for one in joining):
             return Begun.ACCOUNT_MOVED
