@@ -31,7 +31,6 @@ from services.venue.node.client import Call, Node
 from services.venue.node.reasons import reason
 
 GAS_MONEY_WEI = 10 * 10**18
-BATCH = 200
 
 _MINT: Signature = ("mint", ("address", "uint256"))
 _APPROVE: Signature = ("approve", ("address", "uint256"))
@@ -87,8 +86,7 @@ class Bank:
         """Funds all wallets in one block."""
         wanted = list(fundings)
         gas: list[Call] = [("evm_setBalance", [funding.address, hex(GAS_MONEY_WEI)]) for funding in wanted]
-        for start in range(0, len(gas), BATCH):
-            await self._node.batch(gas[start : start + BATCH])
+        await self._node.batch(gas)
         await self.send([send for funding in wanted for send in _funding(funding)])
 
     async def create_market(self, question_id: bytes) -> tuple[str, int, int]:
@@ -148,10 +146,7 @@ class Bank:
         calls: list[Call] = [
             ("eth_call", [{"to": known.contract.tokens, "data": data}, "latest"]) for one in asked for data in one
         ]
-        answers: list[int] = []
-        for start in range(0, len(calls), BATCH):
-            found = await self._node.batch(calls[start : start + BATCH])
-            answers += [calldata.read(["uint256"], one)[0] for one in found]
+        answers = [calldata.read(["uint256"], one)[0] for one in await self._node.batch(calls)]
         each = zip(wallets, answers[::3], answers[1::3], answers[2::3], strict=True)
         due = [wallet for wallet, approved, yes, no in each if approved and yes + no]
         await self.send([redeeming_for(wallet, known) for wallet in due])
@@ -228,16 +223,12 @@ class Bank:
 
     async def send(self, sends: Sequence[Send]) -> None:
         """Sends transactions and asks for their block. Raises ChainRefused where one is reverted."""
-        hashes: list[str] = []
-        for start in range(0, len(sends), BATCH):
-            hashes += await self._node.batch([_sending(send) for send in sends[start : start + BATCH]])
+        hashes = await self._node.batch([_sending(send) for send in sends])
         if not hashes:
             return
         await self._node.call("evm_mine")
-        for start in range(0, len(hashes), BATCH):
-            asked: list[Call] = [("eth_getTransactionReceipt", [sent]) for sent in hashes[start : start + BATCH]]
-            for receipt in await self._node.batch(asked):
-                _require_ok(receipt)
+        for receipt in await self._node.batch([("eth_getTransactionReceipt", [sent]) for sent in hashes]):
+            _require_ok(receipt)
 
 
 def _funding(funding: Funding) -> list[Send]:

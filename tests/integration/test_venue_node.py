@@ -18,6 +18,7 @@ from services.venue.bank import Bank
 from services.venue.conditions import condition_id, token_ids
 from services.venue.node import addresses, artifacts
 from services.venue.node.client import Node
+from services.venue.node.rpc import MAX_BATCH
 from tests import recordings
 from tests.venue_chain import node_process
 from tests.venue_shapes import differences
@@ -213,3 +214,12 @@ async def test_a_client_that_never_reads_is_sent_away_and_told_why(node):
     assert closed.value.rcvd is not None
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "too slow: notifications were not read")
     assert int(await node.call("eth_blockNumber"), 16) > 0
+
+
+async def test_more_calls_than_the_node_takes_at_once_are_answered_in_their_order(node):
+    calls = [("eth_getBlockByNumber", [hex(number % 2), False]) for number in range(MAX_BATCH + 1)]
+
+    headers = await node.batch(calls)
+
+    assert [int(header["number"], 16) for header in headers] == [number % 2 for number in range(MAX_BATCH + 1)]
+    assert await node.outcomes(calls) == headers

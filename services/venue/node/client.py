@@ -12,6 +12,9 @@ from services.venue.node.errors import RpcError
 
 Call = tuple[str, list[Any]]
 
+MOST_AT_ONCE = 200
+"""Calls of one request: below what the node takes, and few enough that others get a word in."""
+
 
 class Node:
     """One node at `url` (http://…). Its methods raise RpcError as the node says it, httpx.HTTPError when it is away."""
@@ -36,18 +39,20 @@ class Node:
         return _result(reply)
 
     async def batch(self, calls: list[Call]) -> list[Any]:
-        """The results of several calls in their order, sent as one request; the first error is raised."""
-        if not calls:
-            return []
-        envelopes = [self._envelope(method, arguments) for method, arguments in calls]
-        replies = {reply["id"]: reply for reply in await self._post(envelopes)}
-        return [_result(replies[envelope["id"]]) for envelope in envelopes]
+        """The results of several calls in their order; the first error is raised."""
+        return [_result(reply) for reply in await self._replies(calls)]
 
     async def outcomes(self, calls: list[Call]) -> list[Any]:
         """As `batch`, with an RpcError in the place of each call that failed."""
-        envelopes = [self._envelope(method, arguments) for method, arguments in calls]
-        replies = {reply["id"]: reply for reply in await self._post(envelopes)}
-        return [_outcome(replies[envelope["id"]]) for envelope in envelopes]
+        return [_outcome(reply) for reply in await self._replies(calls)]
+
+    async def _replies(self, calls: list[Call]) -> list[Any]:
+        found: list[Any] = []
+        for start in range(0, len(calls), MOST_AT_ONCE):
+            envelopes = [self._envelope(method, arguments) for method, arguments in calls[start : start + MOST_AT_ONCE]]
+            replies = {reply["id"]: reply for reply in await self._post(envelopes)}
+            found += [replies[envelope["id"]] for envelope in envelopes]
+        return found
 
     async def close(self) -> None:
         await self._client.aclose()
