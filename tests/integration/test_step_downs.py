@@ -24,12 +24,13 @@ async def members(tmp_path: Path) -> AsyncIterator[ReplicaSet]:
         yield made
 
 
-@pytest.mark.timeout(0)
 @pytest.mark.parametrize(
     ("step_downs", "kills", "freezes", "writes"),
     [
-        pytest.param(2, 1, 1, 400, id="a few"),
-        pytest.param(200, 50, 50, 1_000_000, id="a night's", marks=pytest.mark.nightly),
+        pytest.param(2, 1, 1, 400, id="a few", marks=pytest.mark.timeout(400)),
+        pytest.param(
+            200, 50, 50, 1_000_000, id="a night's", marks=[pytest.mark.nightly, pytest.mark.timeout(24 * 3600)]
+        ),
     ],
 )
 async def test_no_acknowledged_write_is_lost_whatever_becomes_of_the_primary(
@@ -51,7 +52,7 @@ async def test_no_acknowledged_write_is_lost_whatever_becomes_of_the_primary(
         await asyncio.gather(*working)
 
     assert await load.off() == []
-    assert load.errors >= sum(load.recognised.values()) >= writes // 1_000
+    assert load.errors >= sum(load.recognised.values()) >= max(1, writes // 1_000)
     await stores.close()
 
 
