@@ -44,7 +44,7 @@ class Place:
         return f"http://127.0.0.1:{self.port}"
 
 
-async def measure(folder: Path, *, singles: int = 300, orders: int = 600, leaders: int = 1_000) -> dict[str, Any]:
+async def measure(folder: Path, *, singles: int = 300, orders: int = 600) -> dict[str, Any]:
     """Figures of one run, with the conditions they were made under."""
     shutil.rmtree(folder, ignore_errors=True)
     found: dict[str, Any] = {"conditions": conditions()}

@@ -13,8 +13,6 @@ from services.venue.conditions import (
     known_by_id,
     merging,
     movers,
-    neg_risk,
-    neg_risk_market_id,
     preparing,
     preparing_market,
     redeeming,
@@ -99,12 +97,6 @@ class Bank:
         created = await self.prepare([standard(question) for question in question_ids])
         return [(one.condition_id, *one.tokens) for one in created]
 
-    async def create_neg_risk_market(self, metadata: bytes, questions: int) -> list[Condition]:
-        """Prepares a neg-risk market and its questions."""
-        return await self.prepare(
-            [neg_risk(neg_risk_market_id(metadata), index) for index in range(questions)], metadata
-        )
-
     async def prepare(self, conditions: Sequence[Condition], *metadata: bytes) -> list[Condition]:
         """Prepares conditions of any kind in one block, the neg-risk markets of this metadata before them."""
         await self.send([*map(preparing_market, metadata), *map(preparing, conditions)])
@@ -129,12 +121,9 @@ class Bank:
         held = [await self.token_balance(address, token) for token in known.tokens]
         await self.send(redeeming(address, known, held))
 
-    async def redeem_for(self, address: str, condition: str) -> None:
-        """The same without the wallet's doing, by the auto-redeemer that it has approved."""
-        await self.send([redeeming_for(address, self._known(condition))])
-
     async def redeem_for_all(self, wallets: Sequence[str], condition: str) -> list[str]:
-        """The same, in one block, for each of these wallets that holds any of it and has approved the auto-redeemer: those."""
+        """The same without their doing, in one block, for each of these wallets that holds any of it and has approved the auto-redeemer:
+        those."""
         known = self._known(condition)
         asked = [
             [
