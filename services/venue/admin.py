@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
-from eth_utils.address import is_address, to_checksum_address
+from eth_utils.address import to_checksum_address
 from starlette.requests import Request
 from starlette.routing import Route
 
 from services.venue.background import Background
 from services.venue.bank import Bank
+from services.venue.body import address_of, asked, flag, number
 from services.venue.clob.answers import Told, endpoint
 from services.venue.clob.intake import Intake
-from services.venue.clob.parse import read_body
 from services.venue.digits import whole
 from services.venue.events import Event, MinedEvent
 from services.venue.exchange import Exchange
@@ -71,7 +71,7 @@ class Admin:
         }
 
     async def change_tick(self, request: Request) -> Any:
-        body = _mapping(read_body(await request.body()))
+        body = await asked(request, "condition_id", "tick_micros")
         market = self._exchange.markets.get(str(body.get("condition_id")))
         if market is None:
             raise Refusal("condition_id: expected a market of this venue")
@@ -93,16 +93,9 @@ class Admin:
         }
 
     async def fund(self, request: Request) -> Any:
-        body = _mapping(read_body(await request.body()))
-        address, amount = body.get("address"), body.get("usdc_micros")
-        if not isinstance(address, str) or not is_address(address):
-            raise Refusal("address: expected a wallet's address")
-        if not isinstance(amount, int) or isinstance(amount, bool) or amount <= 0:
-            raise Refusal("usdc_micros: expected a whole number above 0")
-        approve = body.get("approve", True)
-        if not isinstance(approve, bool):
-            raise Refusal("approve: expected true or false")
-        wallet = to_checksum_address(address)
+        body = await asked(request, "address", "usdc_micros", "approve")
+        wallet = to_checksum_address(address_of(body, "address"))
+        amount, approve = number(body, "usdc_micros", least=1), flag(body, "approve", default=True)
         await self._bank.fund(wallet, amount, approve=approve)
         await self._exchange.wallets.read(wallet)
         self._journal.note("funded", wallet=wallet, usdc_micros=amount)
@@ -130,9 +123,3 @@ def _trade(trade: Trade) -> dict[str, Any]:
         "tx_hash": trade.tx_hash,
         "reason": trade.failure,
     }
-
-
-def _mapping(body: object) -> dict[str, Any]:
-    if not isinstance(body, dict):
-        raise Refusal("expected a JSON object")
-    return cast(dict[str, Any], body)

@@ -186,9 +186,11 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
         *surfaces.routes(),
         *market.routes(),
         *user.routes(),
-        *SocketAdmin({"market": market.manners, "user": user.manners, "rtds": rtds.manners}, rtds).routes(),
+        *SocketAdmin(
+            {"market": market.manners, "user": user.manners, "rtds": rtds.manners}, rtds, journal.note
+        ).routes(),
         *admin.routes(),
-        *ClockAdmin(clock).routes(),
+        *ClockAdmin(clock, journal.note).routes(),
         *LifeAdmin(exchange, Lister(bank, options.seed, now_ms), now_ms, journal.note).routes(),
         *FaultAdmin(faults).routes(),
         *company.routes(),

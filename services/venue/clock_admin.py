@@ -2,59 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
-import orjson
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from services.venue.body import Body, asked
+from services.venue.clob.answers import endpoint
 from services.venue.clock import Clock, VirtualClock
+from services.venue.faults.registry import Note
+from services.venue.refusals import Refusal
 
 FASTEST = 1_000_000
 FARTHEST_MS = 400 * 86_400_000
-
-
-class BadClock(ValueError):
-    """A wish that the clock cannot fulfil; the text is for whoever asked."""
+LIMITS = {"off_ms": FARTHEST_MS, "speed": FASTEST, "advance_ms": FARTHEST_MS}
 
 
 class ClockAdmin:
     """POST takes `advance_ms`, `speed` (both of a virtual clock) and `off_ms`, which shifts what the venue believes."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, note: Note) -> None:
         self._clock = clock
+        self._note = note
 
     def routes(self) -> list[Route]:
-        return [Route("/admin/clock", self.show), Route("/admin/clock", self.change, methods=["POST"])]
+        return [
+            Route("/admin/clock", endpoint(self.show)),
+            Route("/admin/clock", endpoint(self.change), methods=["POST"]),
+        ]
 
-    async def show(self, _: Request) -> Response:
-        return JSONResponse(self._told())
+    async def show(self, _: Request) -> Any:
+        return self._told()
 
-    async def change(self, request: Request) -> Response:
-        try:
-            await self._change(await request.body())
-        except BadClock as error:
-            return JSONResponse({"error": str(error)}, 400)
-        return JSONResponse(self._told())
-
-    async def _change(self, raw: bytes) -> None:
-        wanted = _body(raw)
+    async def change(self, request: Request) -> Any:
+        body = await asked(request, *LIMITS)
         off_ms, speed, ms = (
-            _number(wanted, "off_ms", -FARTHEST_MS),
-            _number(wanted, "speed"),
-            _number(wanted, "advance_ms"),
+            _figure(body, "off_ms", -FARTHEST_MS),
+            _figure(body, "speed"),
+            _figure(body, "advance_ms"),
         )
+        clock, virtual = self._clock, self._clock if isinstance(self._clock, VirtualClock) else None
+        if virtual is None and not (speed is None and ms is None):
+            raise Refusal("the venue keeps the machine's time; start it with --clock virtual")
         if off_ms is not None:
-            self._clock.off_ms = int(off_ms)
-        if speed is None and ms is None:
-            return
-        if not isinstance(self._clock, VirtualClock):
-            raise BadClock("the venue keeps the machine's time; start it with --clock virtual")
-        if speed is not None:
-            self._clock.speed = speed
-        if ms is not None:
-            await self._clock.advance(int(ms))
+            clock.off_ms = int(off_ms)
+        if virtual and speed is not None:
+            virtual.speed = speed
+        self._note("switched", name="clock", values=body)
+        if virtual and ms is not None:
+            await virtual.advance(int(ms))
+        return self._told()
 
     def _told(self) -> dict[str, Any]:
         told: dict[str, Any] = {"now_ms": self._clock.now_ms(), "off_ms": self._clock.off_ms, "virtual": False}
@@ -63,26 +60,10 @@ class ClockAdmin:
         return told
 
 
-def _body(raw: bytes) -> dict[str, Any]:
-    try:
-        body = cast(object, orjson.loads(raw))
-    except orjson.JSONDecodeError as error:
-        raise BadClock("expected a JSON object") from error
-    if not isinstance(body, dict):
-        raise BadClock("expected a JSON object")
-    found = cast(dict[str, Any], body)
-    if unknown := sorted(set(found) - _LIMITS.keys()):
-        raise BadClock(f"{unknown[0]}: expected one of {', '.join(_LIMITS)}")
-    return found
-
-
-_LIMITS = {"off_ms": FARTHEST_MS, "speed": FASTEST, "advance_ms": FARTHEST_MS}
-
-
-def _number(body: dict[str, Any], name: str, least: int = 0) -> float | None:
+def _figure(body: Body, name: str, least: int = 0) -> float | None:
     value = body.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= _LIMITS[name]:
-        raise BadClock(f"{name}: expected a number from {least} to {_LIMITS[name]}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= LIMITS[name]:
+        raise Refusal(f"{name}: expected a number from {least} to {LIMITS[name]}")
     return value

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from itertools import count
 from typing import Any, cast
 
 from services.venue.bank import Bank
+from services.venue.body import Body, flag, number, only
 from services.venue.conditions import neg_risk, neg_risk_market_id
 from services.venue.listing import LISTING, Listed, condition_of, market_on, slug_of
 from services.venue.model import Market
@@ -20,8 +21,6 @@ VERSIONS = ("v1", "v2")
 COMMON = frozenset({"tick_micros", "fee_rate", "delay_ms", "auto_tick"})
 OF_MARKETS = COMMON | {"question", "outcomes", "version"}
 OF_EVENTS = COMMON | {"title", "answers", "placeholders", "other"}
-
-Body = Mapping[str, Any]
 
 
 class Lister:
@@ -67,7 +66,7 @@ def name_placeholder(market: Market, name: object) -> None:
 
 
 def _read_market(body: Body) -> Listed:
-    _only(body, OF_MARKETS)
+    only(body, OF_MARKETS)
     question, outcomes = _text(body, "question"), body.get("outcomes", ["Yes", "No"])
     if not isinstance(outcomes, list) or len(named := [str(one) for one in cast(list[object], outcomes)]) != 2:
         raise Refusal("outcomes: expected two names")
@@ -78,16 +77,14 @@ def _read_market(body: Body) -> Listed:
 
 
 def _read_event(body: Body) -> list[Listed]:
-    _only(body, OF_EVENTS)
-    title, answers, placeholders = _text(body, "title"), body.get("answers"), body.get("placeholders", 0)
+    only(body, OF_EVENTS)
+    title, answers, placeholders = _text(body, "title"), body.get("answers"), number(body, "placeholders")
     if not isinstance(answers, list) or not all(isinstance(one, str) and one for one in cast(list[object], answers)):
         raise Refusal("answers: expected a list of texts")
     names = cast(list[str], answers)
-    if not isinstance(placeholders, int) or isinstance(placeholders, bool) or placeholders < 0:
-        raise Refusal("placeholders: expected how many there are")
     if not 2 <= len(names) + placeholders <= MOST_ANSWERS or len(set(names)) != len(names):
         raise Refusal(f"answers: expected 2 to {MOST_ANSWERS} different ones, placeholders counted")
-    other = _flag(body, "other")
+    other = flag(body, "other")
     common: dict[str, Any] = {
         "quoted": False,
         "event": title,
@@ -107,32 +104,17 @@ def _question(title: str, answer: str) -> str:
 
 
 def _common(body: Body) -> dict[str, Any]:
-    tick, delay = body.get("tick_micros", 10_000), body.get("delay_ms", 0)
+    tick, delay = body.get("tick_micros", 10_000), number(body, "delay_ms", most=LONGEST_DELAY_MS)
     if tick not in TAKER_DECIMALS:
         raise Refusal(f"tick_micros: expected one of {', '.join(map(str, TAKER_DECIMALS))}")
-    if not isinstance(delay, int) or isinstance(delay, bool) or not 0 <= delay <= LONGEST_DELAY_MS:
-        raise Refusal(f"delay_ms: expected a whole number from 0 to {LONGEST_DELAY_MS}")
     fee = _fee(body.get("fee_rate", "0"))
-    return {"tick_micros": tick, "delay_ms": delay, "auto_tick": _flag(body, "auto_tick"), "fee_rate": fee}
-
-
-def _only(body: Body, known: frozenset[str] | Sequence[str]) -> None:
-    for name in body:
-        if name not in known:
-            raise Refusal(f"{name}: expected one of {', '.join(sorted(known))}")
+    return {"tick_micros": tick, "delay_ms": delay, "auto_tick": flag(body, "auto_tick"), "fee_rate": fee}
 
 
 def _text(body: Body, name: str) -> str:
     value = body.get(name)
     if not isinstance(value, str) or not value.strip("? "):
         raise Refusal(f"{name}: expected a text")
-    return value
-
-
-def _flag(body: Body, name: str) -> bool:
-    value = body.get(name, False)
-    if not isinstance(value, bool):
-        raise Refusal(f"{name}: expected true or false")
     return value
 
 

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from services.venue import refusals
+from services.venue.body import asked, flag
 from services.venue.clob.answers import endpoint
-from services.venue.clob.parse import fields, read_body
 from services.venue.faults.registry import Note
 from services.venue.model import PostedOrder, Side
 from services.venue.refusals import Refusal
@@ -49,11 +49,8 @@ class Region:
 
     async def move(self, request: Request) -> Any:
         """Any of `blocked`, `close_only` (sales pass), `country` (two letters), `region`."""
-        body = fields(read_body(await request.body(), "expected JSON"), "expected a JSON object")
-        for name in body:
-            if name not in NAMES:
-                raise Refusal(f"{name}: expected one of {', '.join(NAMES)}")
-        blocked, close_only = _flag(body, "blocked", self._blocked), _flag(body, "close_only", self._close_only)
+        body = await asked(request, *NAMES)
+        blocked, close_only = flag(body, "blocked", self._blocked), flag(body, "close_only", self._close_only)
         country, region = (
             str(body.get(name, now)) for name, now in (("country", self._country), ("region", self._region))
         )
@@ -64,10 +61,3 @@ class Region:
         place = {"country": country, "region": region}
         self._note("switched", name="geoblock", values={"blocked": blocked, "close_only": close_only, **place})
         return await self.tell(request)
-
-
-def _flag(body: dict[str, Any], name: str, now: bool) -> bool:
-    value = body.get(name, now)
-    if not isinstance(value, bool):
-        raise Refusal(f"{name}: expected true or false")
-    return value

@@ -107,6 +107,9 @@ async def test_a_price_of_29_cents_loses_a_tick_on_its_way_through_floats(web, v
         ("clob", {"matched_lag_ms": 5}, {"matched_lag_ms": 0}),
         ("geoblock", {"blocked": True}, {"blocked": False}),
         ("restrict", {"address": STRANGER, "standing": "banned"}, {"address": STRANGER, "standing": "open"}),
+        ("sockets", {"channel": "rtds", "silent_ms": 300_000}, {"channel": "rtds", "silent_ms": 360_000}),
+        ("limits", {"mode": "warn"}, {"mode": "off"}),
+        ("clock", {"off_ms": 5}, {"off_ms": 0}),
     ],
 )
 async def test_every_switch_that_is_turned_leaves_one_line(web, name, turned, back):
@@ -120,6 +123,30 @@ async def test_every_switch_that_is_turned_leaves_one_line(web, name, turned, ba
     assert turned.items() <= found[0]["values"].items()
     assert back.items() <= found[1]["values"].items()
     assert read(found, [STRANGER]) == read([], [STRANGER])
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("data", "cache_ms, lag_ms, recompute_ms, refuse, retired"),
+        ("data/credit", "kind, usdc_micros, user"),
+        ("geoblock", "blocked, close_only, country, region"),
+        ("restrict", "address, standing"),
+        ("sockets", "channel, queued, silent_ms"),
+        ("limits", "mode, signer, tier"),
+        ("clock", "advance_ms, off_ms, speed"),
+        ("refusals", "after, status, text, times, wallet"),
+        ("fund", "address, approve, usdc_micros"),
+        ("tick", "condition_id, tick_micros"),
+        ("builders", "code, maker_bps, taker_bps"),
+        ("sweep", "condition_id, market, orders, outcome, shares_micros, side, trader"),
+        ("script", "delay_s, name, speed"),
+    ],
+)
+async def test_a_command_is_refused_by_the_name_that_it_should_not_have(web, path, names):
+    answer = await web.post(f"/admin/{path}", json={"nmae": 1})
+
+    assert (answer.status_code, answer.json()) == (400, {"error": f"nmae: expected one of {names}"})
 
 
 async def _lines(web: httpx.AsyncClient, after: int) -> list[dict[str, Any]]:

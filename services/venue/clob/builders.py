@@ -9,9 +9,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.routing import Route
 
+from services.venue.body import asked, number
 from services.venue.clob.answers import endpoint
 from services.venue.clob.pages import page
-from services.venue.clob.parse import fields, read_body
 from services.venue.clob.shapes import text
 from services.venue.clob.span import read_span
 from services.venue.exchange import Exchange
@@ -69,10 +69,10 @@ class Builders:
         return {"builder_maker_fee_rate_bps": rates.maker_bps, "builder_taker_fee_rate_bps": rates.taker_bps}
 
     async def register(self, request: Request) -> Any:
-        body = fields(read_body(await request.body(), "expected a JSON object"), "expected a JSON object")
+        body = await asked(request, "code", "maker_bps", "taker_bps")
         code = _code(str(body.get("code")))
-        maker = _bps(body, "maker_bps", MOST_MAKER_BPS)
-        self._rates[code] = Rates(maker, _bps(body, "taker_bps", MOST_TAKER_BPS))
+        maker = number(body, "maker_bps", most=MOST_MAKER_BPS)
+        self._rates[code] = Rates(maker, number(body, "taker_bps", most=MOST_TAKER_BPS))
         return {"code": code}
 
 
@@ -80,13 +80,6 @@ def _code(text: str) -> str:
     if not CODE.fullmatch(text):
         raise Refusal("Invalid builder code")
     return text.lower()
-
-
-def _bps(body: dict[str, Any], name: str, most: int) -> int:
-    value = body.get(name, 0)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
-        raise Refusal(f"{name}: expected 0 to {most}")
-    return value
 
 
 def _row(trade: Trade, part: Part) -> dict[str, Any]:

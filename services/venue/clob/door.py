@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Mount, Route
 
+from services.venue.body import asked
 from services.venue.clob.answers import endpoint, unknown
 from services.venue.clob.balances import Balances
 from services.venue.clob.builders import Builders
@@ -21,7 +22,6 @@ from services.venue.clob.lookups import Lookups
 from services.venue.clob.market_data import MarketData
 from services.venue.clob.markets import Markets
 from services.venue.clob.notifications import Notifications
-from services.venue.clob.parse import fields, read_body
 from services.venue.clob.past import Past
 from services.venue.clob.rewards import Rewards
 from services.venue.clob.scripted import Script
@@ -103,8 +103,6 @@ class Clob:
         return self.tuning.told()
 
     async def _tune(self, request: Request) -> object:
-        self.tuning = self.tuning.changed(
-            fields(read_body(await request.body(), "expected JSON"), "expected an object")
-        )
+        self.tuning = self.tuning.changed(await asked(request))
         self._note("switched", name="clob", values=self.tuning.told())
         return self.tuning.told()

@@ -9,12 +9,10 @@ from eth_utils.address import is_address
 from starlette.requests import Request
 from starlette.routing import Route
 
+from services.venue.body import Body, asked, flag, number
 from services.venue.clob.answers import endpoint
-from services.venue.clob.parse import fields, read_body
 from services.venue.model import PostedOrder
 from services.venue.refusals import Refusal
-
-STATUSES = (200, 599)
 
 
 @dataclass(slots=True)
@@ -54,8 +52,7 @@ class Script:
         return found
 
     async def add(self, request: Request) -> Any:
-        body = fields(read_body(await request.body(), "expected JSON"), "expected a JSON object")
-        one = _read(body)
+        one = _read(await asked(request, "text", "status", "wallet", "after", "times"))
         self._waiting.append(one)
         return {"text": one.text, "status": one.status, "wallet": one.wallet, "after": one.after, "times": one.times}
 
@@ -64,22 +61,11 @@ class Script:
         return {"refusals": []}
 
 
-def _read(body: dict[str, Any]) -> Scripted:
-    text, wallet, after = body.get("text"), body.get("wallet", ""), body.get("after", False)
+def _read(body: Body) -> Scripted:
+    text, wallet, after = body.get("text"), body.get("wallet", ""), flag(body, "after")
     if not isinstance(text, str) or not text:
         raise Refusal("text: expected what the refusal says")
     if wallet and not is_address(wallet):
         raise Refusal("wallet: expected an address")
-    if not isinstance(after, bool):
-        raise Refusal("after: expected true or false")
-    status, times = (_whole(body, name, default) for name, default in (("status", 400), ("times", 1)))
-    if not STATUSES[0] <= status <= STATUSES[1]:
-        raise Refusal(f"status: expected {STATUSES[0]} to {STATUSES[1]}")
+    status, times = number(body, "status", 400, least=200, most=599), number(body, "times", 1, least=1)
     return Scripted(text, status, str(wallet).lower(), after, times)
-
-
-def _whole(body: dict[str, Any], name: str, default: int) -> int:
-    value = body.get(name, default)
-    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        raise Refusal(f"{name}: expected a whole number above 0")
-    return value

@@ -12,9 +12,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from services.venue.body import asked
 from services.venue.clob.answers import Told, answer, endpoint, tell
 from services.venue.clob.gate import Gate
-from services.venue.clob.parse import fields, read_body
 from services.venue.credentials import ApiKey
 from services.venue.data.answers import rate_limited
 from services.venue.faults.registry import Note
@@ -97,7 +97,7 @@ class Limits:
 
     async def set(self, request: Request) -> Any:
         """`mode`, and the `tier` of a `signer`."""
-        body = fields(read_body(await request.body(), "expected JSON"), "expected a JSON object")
+        body = await asked(request, "mode", "signer", "tier")
         mode, signer, tier = body.get("mode", str(self._mode)), body.get("signer", ""), body.get("tier", "Standard")
         if mode not in list(Mode):
             raise Refusal(f"mode: expected one of {', '.join(Mode)}")
@@ -110,6 +110,8 @@ class Limits:
         self._mode = Mode(mode)
         if signer:
             self._buckets.assign(str(signer), tier)
+        named = {"signer": signer, "tier": tier} if signer else {}
+        self._note("switched", name="limits", values={"mode": mode, **named})
         return {"mode": self._mode}
 
     def _headers(self, spent: Spent) -> dict[str, str]:

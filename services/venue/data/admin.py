@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any
 
 import httpx
-import orjson
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from services.venue.body import Body, address_of, asked, flag, mapping, number, only
 from services.venue.data.answers import CODES, Answers, Refusals
 from services.venue.data.feed import Feed
-from services.venue.data.query import is_address
 from services.venue.faults.registry import Note
 from services.venue.node.errors import RpcError
+from services.venue.refusals import Refusal
+
+Handler = Callable[[Body], Awaitable[Any]]
 
 # What an administrator can make a row of.
 CREDITS = (
@@ -31,10 +33,6 @@ CREDITS = (
 )
 
 
-class BadOrder(ValueError):
-    """What cannot be done; the text names the field and the expectation."""
-
-
 class DataAdmin:
     """`/admin/data` tunes, `/admin/data/credit` adds a row."""
 
@@ -45,17 +43,19 @@ class DataAdmin:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/admin/data", _endpoint(self.tune), methods=["POST"]),
-            Route("/admin/data/credit", _endpoint(self.credit), methods=["POST"]),
+            Route(
+                "/admin/data",
+                _endpoint(self.tune, "lag_ms", "recompute_ms", "cache_ms", "retired", "refuse"),
+                methods=["POST"],
+            ),
+            Route("/admin/data/credit", _endpoint(self.credit, "user", "kind", "usdc_micros"), methods=["POST"]),
         ]
 
-    async def tune(self, body: dict[str, Any]) -> Any:
+    async def tune(self, body: Body) -> Any:
         """`lag_ms`, `recompute_ms`, `cache_ms`, `retired` and `refuse` {code, path, times}, from now on."""
         feed, answers = self._feed, self._answers
-        lag_ms, recompute_ms = _whole(body, "lag_ms", feed.lag_ms), _whole(body, "recompute_ms", feed.recompute_ms)
-        cache_ms, retired = _whole(body, "cache_ms", answers.cache.keep_ms), body.get("retired", answers.retired)
-        if not isinstance(retired, bool):
-            raise BadOrder("retired: expected true or false")
+        lag_ms, recompute_ms = number(body, "lag_ms", feed.lag_ms), number(body, "recompute_ms", feed.recompute_ms)
+        cache_ms, retired = number(body, "cache_ms", answers.cache.keep_ms), flag(body, "retired", answers.retired)
         refusals = _refusals(body["refuse"]) if "refuse" in body else answers.refusals
         feed.lag_ms, feed.recompute_ms, answers.cache.keep_ms = lag_ms, recompute_ms, cache_ms
         answers.retired, answers.refusals = retired, refusals
@@ -67,49 +67,34 @@ class DataAdmin:
             "refuse": {"code": refusals.code, "path": refusals.path, "times": refusals.times},
         }
 
-    async def credit(self, body: dict[str, Any]) -> Any:
+    async def credit(self, body: Body) -> Any:
         """A row of `kind` for `user` over `usdc_micros`; no money moves on chain."""
-        user, kind, amount = body.get("user"), body.get("kind"), _whole(body, "usdc_micros", 0)
-        if not isinstance(user, str) or not is_address(user.lower()):
-            raise BadOrder("user: expected a wallet's address")
+        user, kind, amount = address_of(body, "user"), body.get("kind"), number(body, "usdc_micros")
         if kind not in CREDITS:
-            raise BadOrder(f"kind: expected one of {', '.join(CREDITS)}")
+            raise Refusal(f"kind: expected one of {', '.join(CREDITS)}")
         await self._feed.refresh()
         entry = self._feed.credit(user, str(kind), amount)
         return {"user": entry.wallet, "kind": entry.kind, "transaction_hash": entry.tx_hash}
 
 
-def _refusals(body: object) -> Refusals:
-    fields = cast(dict[str, Any], body) if isinstance(body, dict) else {}
+def _refusals(wanted: object) -> Refusals:
+    fields = mapping(wanted)
+    only(fields, ("code", "path", "times"))
     code, path = fields.get("code"), fields.get("path", "")
     if code not in CODES or code == "invalid_request":
-        raise BadOrder(f"refuse.code: expected one of {', '.join(CODES)} but invalid_request")
+        raise Refusal(f"refuse.code: expected one of {', '.join(CODES)} but invalid_request")
     if not isinstance(path, str):
-        raise BadOrder("refuse.path: expected the beginning of a path")
-    return Refusals(str(code), path, _whole(fields, "times", 1))
+        raise Refusal("refuse.path: expected the beginning of a path")
+    return Refusals(str(code), path, number(fields, "times", 1))
 
 
-def _whole(body: dict[str, Any], name: str, default: int) -> int:
-    value = body.get(name, default)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise BadOrder(f"{name}: expected a whole number, 0 or more")
-    return value
-
-
-def _endpoint(handler: Callable[[dict[str, Any]], Awaitable[Any]]) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(handler: Handler, *names: str) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
-            return JSONResponse(await handler(_body(await request.body())))
-        except (BadOrder, orjson.JSONDecodeError) as refused:
-            return JSONResponse({"error": str(refused)}, 400)
+            return JSONResponse(await handler(await asked(request, *names)))
+        except Refusal as refused:
+            return JSONResponse(refused.body, refused.status)
         except (httpx.HTTPError, RpcError) as error:
             return JSONResponse({"error": f"the node does not answer: {error!r}"}, 503)
 
     return endpoint
-
-
-def _body(text: bytes) -> dict[str, Any]:
-    body = cast(object, orjson.loads(text or b"{}"))
-    if not isinstance(body, dict):
-        raise BadOrder("expected a JSON object")
-    return cast(dict[str, Any], body)

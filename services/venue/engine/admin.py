@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
-from eth_utils.address import is_address
 from starlette.requests import Request
 from starlette.routing import Route
 
+from services.venue.body import Body, address_of, asked, choice, flag, mapping, number, only
 from services.venue.clob.answers import endpoint
-from services.venue.clob.parse import read_body
 from services.venue.engine.modes import Change, Mode
 from services.venue.engine.restrictions import Standing
 from services.venue.events import MarketNews
@@ -23,9 +21,7 @@ from services.venue.refusals import Refusal
 
 LONGEST_MS = 7 * 86_400_000
 GROWN = ("hydrated", "labelled")
-
-Body = Mapping[str, Any]
-Word = TypeVar("Word", bound=StrEnum)
+CHANGED = ("condition_id", "delay_ms", "accepting_orders", "auto_tick", "uma", "game_in_ms", "name", *GROWN)
 
 
 class LifeAdmin:
@@ -56,29 +52,24 @@ class LifeAdmin:
 
     async def change_mode(self, request: Request) -> Any:
         """`{"mode": …}` from now on, or `{"script": [{"after_ms": …, "mode": …}, …]}`; either replaces the script before it."""
-        body, now_ms = _mapping(read_body(await request.body())), self._now_ms()
-        _only(body, "mode", "script")
+        body, now_ms = await asked(request, "mode", "script"), self._now_ms()
         if ("mode" in body) == ("script" in body):
             raise Refusal("expected either mode or script")
-        asked = body.get("script", [{"after_ms": 0, "mode": body.get("mode")}])
-        if not isinstance(asked, list):
+        script = body.get("script", [{"after_ms": 0, "mode": body.get("mode")}])
+        if not isinstance(script, list):
             raise Refusal("script: expected a list of changes")
         changes: list[Change] = []
-        for one in cast(list[object], asked):
-            change = _mapping(one)
-            _only(change, "after_ms", "mode")
-            changes.append(Change(now_ms + _whole(change, "after_ms"), _choice(Mode, change, "mode")))
+        for one in cast(list[object], script):
+            change = mapping(one)
+            only(change, ("after_ms", "mode"))
+            changes.append(Change(now_ms + _ms(change, "after_ms"), choice(Mode, change, "mode")))
         self._exchange.modes.play(changes)
         return await self.mode(request)
 
     async def restrict(self, request: Request) -> Any:
         """`{"address": …, "standing": "open" | "closed_only" | "banned"}`."""
-        body = _mapping(read_body(await request.body()))
-        _only(body, "address", "standing")
-        address = body.get("address")
-        if not isinstance(address, str) or not is_address(address):
-            raise Refusal("address: expected a wallet's address")
-        standing = _choice(Standing, body, "standing")
+        body = await asked(request, "address", "standing")
+        address, standing = address_of(body, "address"), choice(Standing, body, "standing")
         self._exchange.restrictions.restrict(address, standing)
         values = {"address": address, "standing": str(standing)}
         self._note("switched", name="restrict", values=values)
@@ -87,19 +78,18 @@ class LifeAdmin:
     async def change_market(self, request: Request) -> Any:
         """Any of `delay_ms`, `accepting_orders`, `auto_tick`, `uma`, `game_in_ms` of the market `condition_id`; the `name` of the
         answer that a placeholder was kept for; whether one that was just made is `hydrated` and `labelled`."""
-        body = _mapping(read_body(await request.body()))
-        _only(body, "condition_id", "delay_ms", "accepting_orders", "auto_tick", "uma", "game_in_ms", "name", *GROWN)
+        body = await asked(request, *CHANGED)
         market = self._exchange.markets.get(str(body.get("condition_id")))
         if market is None or market.closed:
             raise Refusal("condition_id: expected a market of this venue that is not resolved")
-        uma = _choice(Uma, body, "uma") if "uma" in body else market.uma
+        uma = choice(Uma, body, "uma") if "uma" in body else market.uma
         if uma is Uma.RESOLVED:
             raise Refusal("uma: markets are resolved by /admin/resolve")
-        delay_ms, game_in_ms = _whole(body, "delay_ms", market.delay_ms), _whole(body, "game_in_ms")
+        delay_ms, game_in_ms = _ms(body, "delay_ms", market.delay_ms), _ms(body, "game_in_ms")
         # One that gets its name takes orders from then on, unless it is told not to.
-        accepting = _flag(body, "accepting_orders", market.accepting_orders or "name" in body)
-        auto_tick = _flag(body, "auto_tick", market.auto_tick)
-        hydrated, labelled = (_flag(body, one, getattr(market, one)) for one in GROWN)
+        accepting = flag(body, "accepting_orders", market.accepting_orders or "name" in body)
+        auto_tick = flag(body, "auto_tick", market.auto_tick)
+        hydrated, labelled = (flag(body, one, getattr(market, one)) for one in GROWN)
         # Whatever is refused is refused by now, but for the name itself: a body is done as a whole or not at all.
         if "name" in body:
             name_placeholder(market, body["name"])
@@ -115,13 +105,13 @@ class LifeAdmin:
 
     async def add_market(self, request: Request) -> Any:
         """A new market: `question`, and whatever else a listing says; `hydrate_ms` and `label_ms` until others know of it."""
-        body, times = _growing(_mapping(read_body(await request.body())))
+        body, times = _growing(await asked(request))
         (told_of,) = self._listed([await self._lister.market(body)], *times)
         return told_of
 
     async def add_event(self, request: Request) -> Any:
         """A new neg-risk event: `title` and `answers`, and whatever else is said of each of its markets."""
-        body, times = _growing(_mapping(read_body(await request.body())))
+        body, times = _growing(await asked(request))
         return {"markets": self._listed(await self._lister.event(body), *times)}
 
     def _listed(self, markets: Sequence[Market], hydrate_ms: int, label_ms: int) -> list[dict[str, Any]]:
@@ -157,38 +147,9 @@ def told(market: Market) -> dict[str, Any]:
 
 def _growing(body: Body) -> tuple[dict[str, Any], tuple[int, int]]:
     """What is said of the market itself, and how long it takes until it is known."""
-    times = _whole(body, "hydrate_ms"), _whole(body, "label_ms")
+    times = _ms(body, "hydrate_ms"), _ms(body, "label_ms")
     return {name: value for name, value in body.items() if name not in ("hydrate_ms", "label_ms")}, times
 
 
-def _mapping(body: object) -> dict[str, Any]:
-    if not isinstance(body, dict):
-        raise Refusal("expected a JSON object")
-    return cast(dict[str, Any], body)
-
-
-def _only(body: Body, *names: str) -> None:
-    for name in body:
-        if name not in names:
-            raise Refusal(f"{name}: expected one of {', '.join(names)}")
-
-
-def _whole(body: Body, name: str, default: int = 0) -> int:
-    value = body.get(name, default)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LONGEST_MS:
-        raise Refusal(f"{name}: expected a whole number from 0 to {LONGEST_MS}")
-    return value
-
-
-def _flag(body: Body, name: str, default: bool) -> bool:
-    value = body.get(name, default)
-    if not isinstance(value, bool):
-        raise Refusal(f"{name}: expected true or false")
-    return value
-
-
-def _choice(kind: type[Word], body: Body, name: str) -> Word:
-    try:
-        return kind(body.get(name))
-    except ValueError as error:
-        raise Refusal(f"{name}: expected one of {', '.join(word or 'nothing' for word in kind)}") from error
+def _ms(body: Body, name: str, default: int = 0) -> int:
+    return number(body, name, default, most=LONGEST_MS)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from starlette.requests import Request
 from starlette.routing import Route
 
+from services.venue.body import asked
 from services.venue.clob.answers import endpoint
-from services.venue.clob.parse import read_body
 from services.venue.faults.fields import BadFault
 from services.venue.faults.registry import Registry
 from services.venue.refusals import Refusal
@@ -31,11 +31,9 @@ class FaultAdmin:
         return {"faults": [fault.told() for fault in self._registry.active]}
 
     async def add(self, request: Request) -> Any:
-        body = read_body(await request.body())
-        if not isinstance(body, dict):
-            raise Refusal("expected a JSON object")
+        body = await asked(request)
         try:
-            return self._registry.add(cast(dict[str, object], body)).told()
+            return self._registry.add(body).told()
         except BadFault as error:
             raise Refusal(str(error)) from error
 

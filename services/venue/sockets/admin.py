@@ -8,8 +8,9 @@ from typing import Any, cast
 from starlette.requests import Request
 from starlette.routing import Route
 
+from services.venue.body import asked, number
 from services.venue.clob.answers import endpoint
-from services.venue.clob.parse import read_body
+from services.venue.faults.registry import Note
 from services.venue.refusals import Refusal
 from services.venue.rtds import Rtds
 from services.venue.rtds_topics import TYPES
@@ -21,7 +22,8 @@ MOST_MS = 3_600_000
 class SocketAdmin:
     """The controls of the three channels, by their names."""
 
-    def __init__(self, channels: Mapping[str, Manners], rtds: Rtds) -> None:
+    def __init__(self, channels: Mapping[str, Manners], rtds: Rtds, note: Note) -> None:
+        self._note = note
         self._channels = channels
         self._rtds = rtds
 
@@ -33,18 +35,20 @@ class SocketAdmin:
 
     async def tune(self, request: Request) -> Any:
         """`{"channel": "market", "silent_ms": 500, "queued": 10}`: for those who connect, or ping, from now on."""
-        body = _mapping(read_body(await request.body()))
+        body = await asked(request, "channel", "silent_ms", "queued")
         manners = self._channels.get(str(body.get("channel")))
         if manners is None:
             raise Refusal(f"channel: expected one of {', '.join(self._channels)}")
-        silent_ms = _whole(body, "silent_ms", manners.silent_ms, MOST_MS)
-        manners.queued = _whole(body, "queued", manners.queued, MOST_MS)
+        silent_ms = number(body, "silent_ms", manners.silent_ms, least=1, most=MOST_MS)
+        manners.queued = number(body, "queued", manners.queued, least=1, most=MOST_MS)
         manners.silent_ms = silent_ms
-        return {"channel": body["channel"], "silent_ms": manners.silent_ms, "queued": manners.queued}
+        values = {"channel": body["channel"], "silent_ms": silent_ms, "queued": manners.queued}
+        self._note("switched", name="sockets", values=values)
+        return values
 
     async def say(self, request: Request) -> Any:
         """`{"topic": "comments", "type": "comment_created", "payload": {…}}` goes to everyone who has asked for it."""
-        body = _mapping(read_body(await request.body()))
+        body = await asked(request, "topic", "type", "payload")
         topic, kind, payload = str(body.get("topic")), str(body.get("type")), body.get("payload")
         if kind not in TYPES.get(topic, ()):
             raise Refusal("topic, type: expected what RTDS can be asked for")
@@ -52,16 +56,3 @@ class SocketAdmin:
             raise Refusal("payload: expected a JSON object")
         self._rtds.say(topic, kind, cast(dict[str, Any], payload))
         return {"topic": topic, "type": kind}
-
-
-def _whole(body: Mapping[str, Any], name: str, default: int, most: int) -> int:
-    value = body.get(name, default)
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
-        raise Refusal(f"{name}: expected a whole number from 1 to {most}")
-    return value
-
-
-def _mapping(body: object) -> dict[str, Any]:
-    if not isinstance(body, dict):
-        raise Refusal("expected a JSON object")
-    return cast(dict[str, Any], body)
