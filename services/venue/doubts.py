@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from services.venue.data.logs import FILLED
 from services.venue.node.client import Node
-from services.venue.onchain import FILLED, Match, filled_by, filled_in
+from services.venue.onchain import Match, filled_by, filled_in
 
 
 class Doubts:

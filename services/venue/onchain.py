@@ -6,15 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eth_utils.crypto import keccak
-
 from services.venue.contracts import STANDARD, Contract
+from services.venue.data.logs import FILLED
 from services.venue.node import calldata
 from services.venue.signed import SignedOrder, order_tuple
 from services.venue.signing import order_hash
-
-_FILLED = keccak(text="OrderFilled(bytes32,address,address,uint8,uint256,uint256,uint256,uint256,bytes32,bytes32)")
-FILLED = "0x" + _FILLED.hex()
 
 
 @dataclass(frozen=True, slots=True)

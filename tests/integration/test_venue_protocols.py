@@ -5,7 +5,6 @@ from typing import Any
 
 import httpx
 import pytest
-from eth_utils.crypto import keccak
 
 from services.venue.bank import Bank
 from services.venue.conditions import Condition, splitting
@@ -15,13 +14,10 @@ from services.venue.node.client import Node
 from tests.venue_chain import BUY, SELL
 from tests.venue_process import Venue
 from tests.venue_trader import CENT, SHARE, USDC, Signer, Trader
+from tests.venue_views import ORDER_FILLED
 
 pytestmark = pytest.mark.xdist_group("venue protocols")
 
-FILLED = (
-    "0x"
-    + keccak(text="OrderFilled(bytes32,address,address,uint8,uint256,uint256,uint256,uint256,bytes32,bytes32)").hex()
-)
 # Places in the list of markets.
 REDS, BLUES, GREENS, COMET = 6, 7, 8, 9
 KINDS = [pytest.param(REDS, NEG_RISK, id="neg-risk"), pytest.param(COMET, POSITIONS, id="protocol v2")]
@@ -41,7 +37,7 @@ async def market(web: httpx.AsyncClient, place: int) -> dict[str, Any]:
 async def filled_at(node: Node, tx_hash: str) -> list[str]:
     """Where the fills of a transaction were logged."""
     receipt = await node.call("eth_getTransactionReceipt", tx_hash)
-    return [log["address"] for log in receipt["logs"] if log["topics"][0] == FILLED]
+    return [log["address"] for log in receipt["logs"] if log["topics"][0] == ORDER_FILLED]
 
 
 @pytest.mark.parametrize(("place", "contract"), KINDS)
