@@ -24,7 +24,7 @@ from services.engine.generation import wait_after
 from services.engine.line import Line
 from services.engine.lookout import Lookout
 from services.engine.pipeline import Approved
-from services.engine.planner import Plan
+from services.engine.planner import Plan, unspent
 from services.engine.retries import retry_after
 from services.engine.terms import Terms
 from services.engine.timing import Timing
@@ -222,8 +222,7 @@ class Executor:
 
     async def fail(self, claim: Claim, copy: Copy, intent: Intent, attempt: Attempt | None, failure: str) -> None:
         """The order can fill no more: what it had at risk is free again, and its copy may have another order."""
-        now = self._lookout.now()
-        freed = ExposureChange(now, drop=copy.copy_id)
+        now, freed = self._lookout.now(), unspent(copy, intent)
         again = await self._retry_after(copy, intent.answered(attempt))
         async with self._line.booking():
             done = await self._stores.copies.fail(claim.ref, attempt, failure, False, True, freed, None, now, again)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services.common.domain.account import ExposureChange, OpenIntent
+from services.common.domain.copy import Copy
 from services.common.domain.intent import Attempt, Intent, OrderFields, OrderType
 from services.common.domain.market import Market, Side
 from services.common.polymarket.order import Contract, InvalidAmounts, build_order, order_hash
@@ -101,3 +102,11 @@ def _exposed(case: Case, market: Market, intent: Intent) -> ExposureChange:
     )
     spent = intent.usdc_micros if side is Side.BUY else 0
     return ExposureChange(case.now, put=put, spent_micros=spent, spent_on=leader if spent else "")
+
+
+def unspent(copy: Copy, intent: Intent) -> ExposureChange:
+    """What the account has back of an order that has filled nothing and can fill no more: nothing is at risk by it, and the day that
+    it was made on has its money again. Another order of the same copy counts for itself."""
+    spent = intent.usdc_micros if intent.fields.side is Side.BUY else 0
+    made_at, leader = intent.attempts[0].at, copy.trade.leader
+    return ExposureChange(made_at, drop=copy.copy_id, spent_micros=-spent, spent_on=leader if spent else "")

@@ -27,6 +27,7 @@ def broken(world: World) -> list[str]:
         _every_fill_booked,
         _everything_ends,
         _exposure_is_the_sum,
+        _the_day_is_what_was_spent,
     )
     return [*world.violations, *(line for check in checks for line in check(world))]
 
@@ -124,3 +125,16 @@ def _exposure_is_the_sum(world: World) -> Iterator[str]:
     expected = aside | {known for known in under_way if world.stores.database.copies[known].kind is not CopyKind.DEBT}
     if exposure.open.keys() != expected:
         yield f"I8: open {sorted(exposure.open)} but under way or set aside {sorted(expected)}"
+
+
+def _the_day_is_what_was_spent(world: World) -> Iterator[str]:
+    """An order that came to nothing counts against no day, one that may yet have filled does."""
+    spent: defaultdict[str, int] = defaultdict(int)
+    for copy in world.copies:
+        came_to_nothing = copy.executed_at is None and copy.failure != "presumed_dead"
+        if copy.kind is CopyKind.ENTRY and copy.intent is not None and not came_to_nothing:
+            spent[copy.intent.attempts[0].at.date().isoformat()] += copy.intent.usdc_micros
+    days = world.stores.database.accounts[ACCOUNT].exposure.days
+    counted = {date: day.spent_micros for date, day in days.items() if day.spent_micros}
+    if counted != spent:
+        yield f"I8: {counted} counted as spent of {dict(spent)}"

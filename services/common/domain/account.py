@@ -169,7 +169,7 @@ class ExposureChange:
     """How one event moves an account's exposure; applied with `seq + 1` in the write that it belongs to.
 
     `put` adds or replaces an open intent, `drop` removes one by copy id. `held` adds shares and cost (either may be negative) to a
-    holding; one that reaches zero shares is unset. `spent` and `lost` add to the day of `at`.
+    holding; one that reaches zero shares is unset. `spent` and `lost` add to the day of `at`; what was not spent after all is negative.
     """
 
     at: datetime
