@@ -46,7 +46,7 @@ class MonitorServicer(monitor_pb2_grpc.MonitorServiceServicer):
         owned = {account.account_id for account in await self._stores.accounts.all() if caller().owns(account.owner)}
         if known is None or known.account_id not in owned:
             raise NotFound("follow", request.follow_id)
-        left = await self._stores.follows.leave(known.follow_id, leaving, self._clock.now())
+        left = await self._stores.follows.leave(known.follow_id, leaving, caller().name, self._clock.now())
         return pb.DeleteFollowResponse(follow=wire.write_follow(left or known))
 
     async def WatchTrades(

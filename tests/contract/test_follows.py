@@ -121,16 +121,20 @@ async def test_a_follow_that_is_left_closes_to_entries_and_is_over_in_the_way_it
     def bare(found: Follow | None) -> Follow | None:
         return found and replace(found, trail=())
 
-    left = bare(await stores.follows.leave(follow.follow_id, Leaving.CLOSE, now))
+    left = bare(await stores.follows.leave(follow.follow_id, Leaving.CLOSE, "0xowner", now))
     assert left == replace(follow, state=FollowState.CLOSING, leaving=Leaving.CLOSE)
-    assert bare(await stores.follows.leave(follow.follow_id, Leaving.KEEP, now)) == replace(left, leaving=Leaving.KEEP)
+    assert bare(await stores.follows.leave(follow.follow_id, Leaving.KEEP, "0xowner", now)) == replace(left, leaving=Leaving.KEEP)
     assert not await stores.follows.close(follow.follow_id, Leaving.CLOSE, now)
     assert await stores.follows.close(follow.follow_id, Leaving.KEEP, now)
     over = replace(left, leaving=Leaving.KEEP, state=FollowState.CLOSED)
-    assert bare(await stores.follows.leave(follow.follow_id, Leaving.CLOSE, now)) == over
+    assert bare(await stores.follows.leave(follow.follow_id, Leaving.CLOSE, "0xowner", now)) == over
     kept = await stores.follows.get(follow.follow_id)
     assert bare(kept) == over
     assert kept is not None
-    assert [entry.action for entry in kept.trail] == ["closing:close", "closing:keep", "closed"]
+    assert [(entry.actor, entry.action) for entry in kept.trail] == [
+        ("0xowner", "closing:close"),
+        ("0xowner", "closing:keep"),
+        ("engine", "closed"),
+    ]
     assert not await stores.follows.close(follow.follow_id, Leaving.KEEP, now)
-    assert await stores.follows.leave("none", Leaving.KEEP, now) is None
+    assert await stores.follows.leave("none", Leaving.KEEP, "0xowner", now) is None

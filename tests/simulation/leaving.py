@@ -156,7 +156,7 @@ class LeavingWorld(World):
         await asyncio.sleep(self.dice.uniform(6, 40))
         for leaving in how:
             self.left_at.setdefault(follow, self.clock.monotonic())
-            await self.stores.follows.leave(follow, leaving, self.clock.now())
+            await self.stores.follows.leave(follow, leaving, "0xowner", self.clock.now())
             await asyncio.sleep(self.dice.choice([0.5, 3, 10]))
 
     async def _close(self) -> None:

@@ -115,7 +115,7 @@ async def test_what_nobody_holds_is_not_closed_and_nothing_is_kept(world: World)
 
 async def test_tokens_that_no_follow_owns_are_sold_by_an_exit_without_one(world: World):
     await holding(world, 100)
-    await world.stores.follows.leave(FOLLOW, Leaving.KEEP, world.clock.now())
+    await world.stores.follows.leave(FOLLOW, Leaving.KEEP, "0xowner", world.clock.now())
     await passes(world)
 
     await close(world)
@@ -130,7 +130,7 @@ async def test_tokens_that_no_follow_owns_are_sold_by_an_exit_without_one(world:
 
 async def test_an_exit_without_a_follow_leaves_what_follows_own(world: World):
     await holding(world, 100)
-    await world.stores.follows.leave(FOLLOW, Leaving.KEEP, world.clock.now())
+    await world.stores.follows.leave(FOLLOW, Leaving.KEEP, "0xowner", world.clock.now())
     await passes(world)
     await world.stores.follows.create(a_follow(ACCOUNT, OTHER_LEADER, policy=POLICY))
     await holding(world, 75, number=2, leader=OTHER_LEADER)

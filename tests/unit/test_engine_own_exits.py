@@ -29,7 +29,7 @@ async def under(world: World, **rules: int) -> None:
 
 
 async def leave(world: World, leaving: Leaving) -> None:
-    await world.stores.follows.leave(FOLLOW, leaving, world.clock.now())
+    await world.stores.follows.leave(FOLLOW, leaving, "0xowner", world.clock.now())
 
 
 async def state(world: World) -> FollowState:

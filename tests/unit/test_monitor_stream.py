@@ -225,7 +225,9 @@ async def test_a_follow_is_deleted_as_often_as_it_is_asked_and_keeping_may_follo
         ("closing", "close"),
         ("closing", "keep"),
     ]
-    assert [follow.state for follow in await stores.follows.all()] == [FollowState.CLOSING, FollowState.ACTIVE]
+    left, other = await stores.follows.all()
+    assert [left.state, other.state] == [FollowState.CLOSING, FollowState.ACTIVE]
+    assert [entry.actor for entry in left.trail] == [ACCOUNT, ACCOUNT]
 
 
 @pytest.mark.parametrize("holdings", ["", "sell", "CLOSE"])

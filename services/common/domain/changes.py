@@ -26,10 +26,10 @@ def in_state(follow: Follow, state: FollowState, by: str, now: datetime) -> Foll
     return _followed(follow, replace(follow, state=state), by, str(state), now)
 
 
-def leaving(follow: Follow, way: Leaving, now: datetime) -> Follow | None:
-    """The follow that is deleted; None where that changes nothing."""
+def leaving(follow: Follow, way: Leaving, by: str, now: datetime) -> Follow | None:
+    """The follow that somebody deletes; None where that changes nothing."""
     after = left(follow, way)
-    return None if after == follow else _followed(follow, after, "ops", f"{after.state}:{way}", now)
+    return None if after == follow else _followed(follow, after, by, f"{after.state}:{way}", now)
 
 
 def over(follow: Follow, way: Leaving, now: datetime) -> Follow | None:

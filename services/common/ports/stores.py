@@ -310,7 +310,7 @@ class Follows(Protocol):
 
     async def set_state(self, follow_id: str, state: FollowState, now: datetime, by: str = "ops") -> Follow | None: ...
 
-    async def leave(self, follow_id: str, leaving: Leaving, now: datetime) -> Follow | None:
+    async def leave(self, follow_id: str, leaving: Leaving, by: str, now: datetime) -> Follow | None:
         """active or closing → closing, with what becomes of what it holds; one that is closed stays as it is."""
         ...
 

@@ -55,10 +55,9 @@ class MongoFollows:
     async def set_state(self, follow_id: str, state: FollowState, now: datetime, by: str = "ops") -> Follow | None:
         return await self._change(follow_id, lambda known: changes.in_state(known, state, by, now))
 
-    async def leave(self, follow_id: str, leaving: Leaving, now: datetime) -> Follow | None:
-        return await self._change(follow_id, lambda known: changes.leaving(known, leaving, now)) or await self.get(
-            follow_id
-        )
+    async def leave(self, follow_id: str, leaving: Leaving, by: str, now: datetime) -> Follow | None:
+        after = await self._change(follow_id, lambda known: changes.leaving(known, leaving, by, now))
+        return after or await self.get(follow_id)
 
     async def close(self, follow_id: str, leaving: Leaving, now: datetime) -> bool:
         return await self._change(follow_id, lambda known: changes.over(known, leaving, now)) is not None

@@ -55,12 +55,12 @@ class MemoryFollows:
         self._follows[follow.follow_id] = follow
         return follow
 
-    async def leave(self, follow_id: str, leaving: Leaving, now: datetime) -> Follow | None:
+    async def leave(self, follow_id: str, leaving: Leaving, by: str, now: datetime) -> Follow | None:
         await self._db.turn()
         known = self._follows.get(follow_id)
         if known is None:
             return None
-        after = changes.leaving(known, leaving, now)
+        after = changes.leaving(known, leaving, by, now)
         return self._keep(after) if after else known
 
     async def close(self, follow_id: str, leaving: Leaving, now: datetime) -> bool:
