@@ -41,6 +41,11 @@ class NotLimits(ValueError):
 
 def read_limits(table: dict[str, Any], base: Limits) -> Limits:
     """`base` with the table's figures; raises `NotLimits` with everything that is wrong."""
+    return replace(base, **read_figures(table, base))
+
+
+def read_figures(table: dict[str, Any], base: Limits) -> dict[str, int]:
+    """The table's figures by field; raises `NotLimits` with everything that is wrong, also together with the others of `base`."""
     names, problems, figures = _names(), list[str](), dict[str, int]()
     for name, value in table.items():
         try:
@@ -51,7 +56,8 @@ def read_limits(table: dict[str, Any], base: Limits) -> Limits:
             problems.append(f"{name}: {error}")
     if problems:
         raise NotLimits(problems)
-    return _sensible(replace(base, **figures))
+    _held_to_sense(replace(base, **figures))
+    return figures
 
 
 def write_figures(figures: Mapping[str, int]) -> dict[str, str]:
@@ -113,7 +119,7 @@ def _micros(value: Any) -> int:
         raise ValueError("expected a number with at most six decimals") from error
 
 
-def _sensible(made: Limits) -> Limits:
+def _held_to_sense(made: Limits) -> None:
     problems: list[str] = []
     if not made.min_price_micros < made.max_price_micros <= MICRO:
         problems.append("min_price, max_price: expected a band within 0 to 1")
@@ -121,4 +127,3 @@ def _sensible(made: Limits) -> Limits:
         problems.append("send_budget_ms: expected less than intent_lifetime_ms")
     if problems:
         raise NotLimits(problems)
-    return made

@@ -11,7 +11,7 @@ from services.common.crashpoints import crashpoint
 from services.common.domain import control
 from services.common.domain.account import Account, AccountState, Pause, PauseScope
 from services.common.domain.copy import Copy
-from services.common.limits_table import NotLimits, read_limits, written
+from services.common.limits_table import NotLimits, read_figures, written
 from services.common.ports.clock import Clock
 from services.common.ports.signer import Halts, SignerHalted, SignerRefused
 from services.common.ports.stores import Stores
@@ -92,7 +92,7 @@ class Controls:
         if not figures:
             raise InvalidArgument("limits", "at least one limit")
         try:
-            wanted = read_limits(written(figures), known.limits)
+            wanted = read_figures(written(figures), known.limits)
         except NotLimits as error:
             raise InvalidFields([f"limits.{problem}" for problem in error.problems]) from error
         now = await self._stores.now()

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 import structlog
 
+from services.common.domain import changes
 from services.common.domain.account import Account
 from services.common.domain.copy import Copy
 from services.common.domain.exit import Exit, ExitState, Kept, exit_id, own, remaining
@@ -120,7 +122,8 @@ class OwnExits:
         open_ones = await self._stores.exits.open_ones(follow.account_id)
         if any(one.follow_id == follow.follow_id for one in open_ones):
             return False
-        done = await self._stores.follows.close(follow.follow_id, follow.leaving, self._lookout.now())
+        over = partial(changes.over, way=follow.leaving, now=self._lookout.now())
+        done = await self._stores.follows.change(follow.follow_id, over) is not None
         if done:
             log.info("follow_closed", follow=follow.follow_id, holdings=str(follow.leaving))
         return done

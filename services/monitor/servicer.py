@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from grpc import aio
 from polycopy.monitor.v1 import monitor_pb2 as pb
 from polycopy.monitor.v1 import monitor_pb2_grpc
 
+from services.common.domain import changes
 from services.common.ports.clock import Clock
 from services.common.ports.stores import Stores
 from services.common.rpc.caller import caller
@@ -46,7 +48,8 @@ class MonitorServicer(monitor_pb2_grpc.MonitorServiceServicer):
         owned = {account.account_id for account in await self._stores.accounts.all() if caller().owns(account.owner)}
         if known is None or known.account_id not in owned:
             raise NotFound("follow", request.follow_id)
-        left = await self._stores.follows.leave(known.follow_id, leaving, caller().name, self._clock.now())
+        change = partial(changes.leaving, way=leaving, by=caller().name, now=self._clock.now())
+        left = await self._stores.follows.change(known.follow_id, change)
         return pb.DeleteFollowResponse(follow=wire.write_follow(left or known))
 
     async def WatchTrades(

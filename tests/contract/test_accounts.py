@@ -1,7 +1,7 @@
 """An account's line: every control change advances it, by compare-and-set, and exposure moves beside it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -11,16 +11,16 @@ from services.common.domain.account import Account, AccountState, ExposureChange
 from services.common.domain.exposure import applied
 from services.common.ports.stores import Stores
 from tests.builders import ACCOUNT, CONDITION, LEADER, TOKEN, a_copy, an_account, an_exposure, an_intent
+from tests.controlled import OfAccount, brought_to, limited, paused, resumed, started
 
 NOBODY = "0x" + "f" * 40
-Control = Callable[[Stores, str, datetime], Awaitable[Account | None]]
 
-CONTROLS: dict[str, Control] = {
-    "state": lambda s, account, now: s.accounts.set_state(account, AccountState.REDUCING, "ops", now),
-    "pause": lambda s, account, now: s.accounts.pause(account, Pause(PauseScope.LEADER, LEADER, "ops", now)),
-    "resume": lambda s, account, now: s.accounts.resume(account, PauseScope.ALL, "", "ops", now),
-    "limits": lambda s, account, now: s.accounts.set_limits(account, Limits(max_order_micros=1), 1, "ops", now),
-    "version": lambda s, account, now: s.accounts.set_active_version(account, "2.0", "ops", now),
+CONTROLS: dict[str, Callable[[datetime], OfAccount]] = {
+    "version": lambda now: started(now, "2.0"),
+    "state": lambda now: brought_to(AccountState.REDUCING, now),
+    "pause": lambda now: paused(now, PauseScope.LEADER, LEADER),
+    "resume": resumed,
+    "limits": lambda now: limited(now, {"max_order_micros": 1}),
 }
 
 
@@ -55,7 +55,7 @@ async def test_accounts_are_listed_by_their_ids(stores: Stores) -> None:
 async def test_a_control_change_advances_the_line_and_leaves_an_entry(stores: Stores, now: datetime, name: str) -> None:
     await stores.accounts.create(an_account())
 
-    after = await CONTROLS[name](stores, ACCOUNT, now)
+    after = await stores.accounts.change(ACCOUNT, CONTROLS[name](now))
 
     assert after == await line(stores)
     assert (after.seq, len(after.trail)) == (1, 1)
@@ -64,14 +64,14 @@ async def test_a_control_change_advances_the_line_and_leaves_an_entry(stores: St
 
 @pytest.mark.parametrize("name", CONTROLS)
 async def test_control_of_an_unknown_account_changes_nothing(stores: Stores, now: datetime, name: str) -> None:
-    assert await CONTROLS[name](stores, NOBODY, now) is None
+    assert await stores.accounts.change(NOBODY, CONTROLS[name](now)) is None
     assert await stores.accounts.all() == ()
 
 
 async def test_each_control_change_does_what_it_says(stores: Stores, now: datetime) -> None:
     await stores.accounts.create(an_account())
     for control in CONTROLS.values():
-        await control(stores, ACCOUNT, now)
+        await stores.accounts.change(ACCOUNT, control(now))
 
     account = await line(stores)
 
@@ -85,10 +85,10 @@ async def test_each_control_change_does_what_it_says(stores: Stores, now: dateti
 async def test_a_pause_of_one_subject_is_one_pause_and_ends_alone(stores: Stores, now: datetime) -> None:
     await stores.accounts.create(an_account())
     for by in ("one", "two"):
-        await stores.accounts.pause(ACCOUNT, Pause(PauseScope.MARKET, CONDITION, by, now))
-    await stores.accounts.pause(ACCOUNT, Pause(PauseScope.ALL, "", "ops", now))
+        await stores.accounts.change(ACCOUNT, paused(now, PauseScope.MARKET, CONDITION, by))
+    await stores.accounts.change(ACCOUNT, paused(now))
 
-    after = await stores.accounts.resume(ACCOUNT, PauseScope.ALL, "", "ops", now)
+    after = await stores.accounts.change(ACCOUNT, resumed(now))
 
     assert after is not None
     assert [(pause.scope, pause.by) for pause in after.pauses] == [(PauseScope.MARKET, "two")]
@@ -99,7 +99,7 @@ async def test_limits_are_changed_on_the_version_that_was_read(stores: Stores, n
     await stores.accounts.create(an_account())
 
     done = await asyncio.gather(
-        *(stores.accounts.set_limits(ACCOUNT, Limits(max_order_micros=number), 1, "ops", now) for number in range(1, 9))
+        *(stores.accounts.change(ACCOUNT, limited(now, {"max_order_micros": number})) for number in range(1, 9))
     )
 
     (winner,) = [account for account in done if account is not None]
@@ -111,7 +111,7 @@ async def test_control_changes_in_a_race_are_all_kept(stores: Stores, now: datet
     await stores.accounts.create(an_account())
 
     await asyncio.gather(
-        *(stores.accounts.pause(ACCOUNT, Pause(PauseScope.MARKET, f"market {n}", "ops", now)) for n in range(8)),
+        *(stores.accounts.change(ACCOUNT, paused(now, PauseScope.MARKET, f"market {n}")) for n in range(8)),
         *(stores.accounts.apply(ACCOUNT, ExposureChange(now, spent_micros=1, spent_on=LEADER)) for _ in range(8)),
     )
 

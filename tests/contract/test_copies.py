@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.common.domain.account import AccountState, ExposureChange, Holding, Pause, PauseScope
+from services.common.domain.account import ExposureChange, Holding
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.fill import Fill, LedgerLine, Position, TradeStatus
 from services.common.domain.intent import Attempt, IntentState, Outcome
@@ -16,6 +16,7 @@ from services.common.domain.market import Side
 from services.common.ports.stores import Begun
 from tests.builders import ACCOUNT, CONDITION, TOKEN, a_copy, a_decision, a_trade, an_account, an_exposure, an_intent
 from tests.contract import lifecycle_world
+from tests.controlled import halted, limited, paused
 
 LEASE = timedelta(seconds=5)
 SHORT = timedelta(milliseconds=60)
@@ -171,11 +172,11 @@ async def test_nothing_is_begun_on_a_line_that_control_has_moved(stores: Any, no
     copy = await claimed(stores, a_copy(1, now=now))
     account = await stores.accounts.get(ACCOUNT)
     if how == "halt":
-        await stores.accounts.set_state(ACCOUNT, AccountState.HALTED, "ops", now)
+        await stores.accounts.change(ACCOUNT, halted(now))
     elif how == "pause":
-        await stores.accounts.pause(ACCOUNT, Pause(PauseScope.ALL, "", "ops", now))
+        await stores.accounts.change(ACCOUNT, paused(now))
     else:
-        await stores.accounts.set_limits(ACCOUNT, replace(account.limits, max_order_micros=1), 1, "ops", now)
+        await stores.accounts.change(ACCOUNT, limited(now, {"max_order_micros": 1}))
 
     intent = an_intent(1, now)
     begun = await stores.copies.begin(
@@ -193,7 +194,7 @@ async def test_a_resend_is_journaled_once_and_never_after_a_stop(stores: Any, no
     assert await stores.copies.journal(copy.ref, second, now)
     assert (await stores.accounts.get(ACCOUNT)).seq == 2
 
-    await stores.accounts.set_state(ACCOUNT, AccountState.HALTED, "ops", now)
+    await stores.accounts.change(ACCOUNT, halted(now))
 
     assert not await stores.copies.journal(copy.ref, Attempt(3, now), now)
     assert len((await stores.copies.get(copy.copy_id)).intent.attempts) == 2
@@ -203,7 +204,7 @@ async def test_stops_and_resends_in_a_race_leave_nothing_journaled_after_the_sto
     copy = await executing(stores, now)
 
     async def stop() -> int:
-        return (await stores.accounts.set_state(ACCOUNT, AccountState.HALTED, "ops", now)).seq
+        return (await stores.accounts.change(ACCOUNT, halted(now))).seq
 
     stopped_at, *journaled = await asyncio.gather(
         stop(), *(stores.copies.journal(copy.ref, Attempt(2 + n, now), now) for n in range(4))

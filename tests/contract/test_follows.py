@@ -4,11 +4,10 @@ import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-import pytest
-
 from services.common.domain.follow import Follow, FollowState, Leaving, Policy, SizingMode, Tier
 from services.common.ports.stores import Leader, Stores
 from tests.builders import LEADER, a_follow
+from tests.controlled import left, over
 
 OTHER = "0x" + "2" * 40
 POLICY = Policy(mode=SizingMode.TIERED, tiers=(Tier(0, 100), Tier(9, 50)), denied_markets=("0xc0", "0xc1"))
@@ -32,37 +31,22 @@ async def test_an_account_follows_a_leader_once_whatever_the_follow_is_called(st
     assert await stores.follows.all() == (follow,)
 
 
-async def test_a_policy_changes_on_the_version_that_was_read(stores: Stores, now: datetime) -> None:
+async def test_a_follow_is_changed_as_it_was_read_whoever_is_at_it_too(stores: Stores, now: datetime) -> None:
     follow = a_follow()
     await stores.follows.create(follow)
 
     done = await asyncio.gather(
-        *(stores.follows.update(follow.follow_id, Policy(ratio_bps=n), 1, now) for n in range(1, 9))
+        *(stores.follows.change(follow.follow_id, left(Leaving.CLOSE, now, f"0x{n}")) for n in range(8))
     )
 
     (winner,) = [found for found in done if found is not None]
-    assert winner.version == 2
+    assert len(winner.trail) == 1
     assert await stores.follows.get(follow.follow_id) == winner
-    assert await stores.follows.update(follow.follow_id, POLICY, 1, now) is None
-
-
-@pytest.mark.parametrize("state", FollowState)
-async def test_a_follow_changes_its_state_and_nothing_else(stores: Stores, now: datetime, state: FollowState) -> None:
-    follow = a_follow(policy=POLICY)
-    await stores.follows.create(follow)
-
-    for _ in range(2):
-        after = await stores.follows.set_state(follow.follow_id, state, now, "0xadmin")
-    assert after is not None
-    assert replace(after, trail=()) == replace(follow, state=state)
-    assert [(entry.actor, entry.action) for entry in after.trail] == [("0xadmin", str(state))] * 2
-    assert await stores.follows.get(follow.follow_id) == after
 
 
 async def test_what_is_not_followed_is_not_changed(stores: Stores, now: datetime) -> None:
     assert await stores.follows.get("none") is None
-    assert await stores.follows.update("none", POLICY, 1, now) is None
-    assert await stores.follows.set_state("none", FollowState.CLOSED, now) is None
+    assert await stores.follows.change("none", left(Leaving.KEEP, now)) is None
     assert await stores.follows.all() == ()
 
 
@@ -116,25 +100,27 @@ async def test_a_follow_that_is_left_closes_to_entries_and_is_over_in_the_way_it
 ) -> None:
     follow = a_follow(policy=POLICY)
     await stores.follows.create(follow)
-    assert not await stores.follows.close(follow.follow_id, Leaving.STAY, now)
+    name = follow.follow_id
+    assert await stores.follows.change(name, over(Leaving.STAY, now)) is None
 
     def bare(found: Follow | None) -> Follow | None:
         return found and replace(found, trail=())
 
-    left = bare(await stores.follows.leave(follow.follow_id, Leaving.CLOSE, "0xowner", now))
-    assert left == replace(follow, state=FollowState.CLOSING, leaving=Leaving.CLOSE)
-    assert bare(await stores.follows.leave(follow.follow_id, Leaving.KEEP, "0xowner", now)) == replace(left, leaving=Leaving.KEEP)
-    assert not await stores.follows.close(follow.follow_id, Leaving.CLOSE, now)
-    assert await stores.follows.close(follow.follow_id, Leaving.KEEP, now)
-    over = replace(left, leaving=Leaving.KEEP, state=FollowState.CLOSED)
-    assert bare(await stores.follows.leave(follow.follow_id, Leaving.CLOSE, "0xowner", now)) == over
-    kept = await stores.follows.get(follow.follow_id)
-    assert bare(kept) == over
+    closing = bare(await stores.follows.change(name, left(Leaving.CLOSE, now)))
+    assert closing == replace(follow, state=FollowState.CLOSING, leaving=Leaving.CLOSE)
+    assert await stores.follows.change(name, left(Leaving.CLOSE, now)) is None
+    keeping = bare(await stores.follows.change(name, left(Leaving.KEEP, now)))
+    assert keeping == replace(closing, leaving=Leaving.KEEP)
+    assert await stores.follows.change(name, over(Leaving.CLOSE, now)) is None
+    closed = bare(await stores.follows.change(name, over(Leaving.KEEP, now)))
+    assert closed == replace(keeping, state=FollowState.CLOSED)
+    for late in (left(Leaving.CLOSE, now), over(Leaving.KEEP, now)):
+        assert await stores.follows.change(name, late) is None
+    kept = await stores.follows.get(name)
+    assert bare(kept) == closed
     assert kept is not None
     assert [(entry.actor, entry.action) for entry in kept.trail] == [
         ("0xowner", "closing:close"),
         ("0xowner", "closing:keep"),
         ("engine", "closed"),
     ]
-    assert not await stores.follows.close(follow.follow_id, Leaving.KEEP, now)
-    assert await stores.follows.leave("none", Leaving.KEEP, "0xowner", now) is None

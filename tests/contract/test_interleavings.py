@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.common.domain.account import Account, AccountState, ExposureChange, Pause, PauseScope
+from services.common.domain.account import Account, AccountState, ExposureChange
 from services.common.domain.copy import Copy
 from services.common.domain.intent import Attempt
 from services.common.domain.lifecycle import CopyState
@@ -15,6 +15,7 @@ from services.common.ports.stores import Begun, StoreUnavailable
 from services.common.store.client import MongoStores
 from tests.builders import ACCOUNT, a_copy, a_decision, a_trade, an_exposure, an_intent
 from tests.contract.lifecycle_world import LEASE, S, books, executed, executing, in_state, kept, settled
+from tests.controlled import halted, paused
 
 
 def meanwhile(
@@ -58,11 +59,11 @@ async def begin(stores: MongoStores, copy: Copy, now: datetime, seq: int = 0, nu
 
 
 async def halt(stores: MongoStores, now: datetime) -> None:
-    await stores.accounts.set_state(ACCOUNT, AccountState.HALTED, "ops", now)
+    await stores.accounts.change(ACCOUNT, halted(now))
 
 
 async def pause(stores: MongoStores, now: datetime) -> None:
-    await stores.accounts.pause(ACCOUNT, Pause(PauseScope.ALL, "", "ops", now))
+    await stores.accounts.change(ACCOUNT, paused(now))
 
 
 @pytest.mark.parametrize("control", [halt, pause])

@@ -27,6 +27,7 @@ from services.common.store.client import MongoStores
 from services.common.store.memory import MemoryStores
 from tests.builders import ACCOUNT, a_copy, a_decision, a_trade, an_account, an_exposure, an_intent
 from tests.contract.lifecycle_world import LEASE, S, books, settled
+from tests.controlled import brought_to
 
 T = TypeVar("T")
 
@@ -243,7 +244,7 @@ class Life(RuleBasedStateMachine):
     @rule(halted=st.booleans())
     def control(self, halted: bool) -> None:
         state = AccountState.HALTED if halted else AccountState.ACTIVE
-        self.do(self.stores.accounts.set_state(ACCOUNT, state, "ops", self.at))
+        self.do(self.stores.accounts.change(ACCOUNT, brought_to(state, self.at)))
         self.model.halted, self.model.seq = halted, self.model.seq + 1
 
     @invariant()

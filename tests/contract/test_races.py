@@ -1,18 +1,18 @@
 """Many at once on one thing: exactly one of them gets it, and the others are told."""
 
 import asyncio
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from services.common.domain.account import AccountState, ExposureChange, Pause, PauseScope
+from services.common.domain.account import AccountState, ExposureChange, PauseScope
 from services.common.domain.copy import Copy
 from services.common.domain.intent import Attempt, Outcome
 from services.common.domain.lifecycle import CopyState
 from services.common.ports.stores import Begun, Stores
 from tests.builders import ACCOUNT, LEADER, a_copy, a_decision, a_trade, an_account, an_exposure, an_intent
 from tests.contract.lifecycle_world import LEASE, S, books, executed, executing, in_state, kept, settled
+from tests.controlled import brought_to, halted, limited, paused, started
 
 MANY = 20
 
@@ -137,17 +137,17 @@ async def test_what_control_writes_between_snapshot_and_intent_stops_the_intent(
     change = an_exposure(copy, intent, now)
 
     if how == "halt":
-        await stores.accounts.set_state(ACCOUNT, AccountState.HALTED, "ops", now)
+        await stores.accounts.change(ACCOUNT, halted(now))
     elif how == "reduce":
-        await stores.accounts.set_state(ACCOUNT, AccountState.REDUCING, "ops", now)
+        await stores.accounts.change(ACCOUNT, brought_to(AccountState.REDUCING, now))
     elif how == "pause":
-        await stores.accounts.pause(ACCOUNT, Pause(PauseScope.ALL, "", "ops", now))
+        await stores.accounts.change(ACCOUNT, paused(now))
     elif how == "pause of a leader":
-        await stores.accounts.pause(ACCOUNT, Pause(PauseScope.LEADER, LEADER, "ops", now))
+        await stores.accounts.change(ACCOUNT, paused(now, PauseScope.LEADER, LEADER))
     elif how == "limits":
-        await stores.accounts.set_limits(ACCOUNT, replace(snapshot.limits, max_order_micros=1), 1, "ops", now)
+        await stores.accounts.change(ACCOUNT, limited(now, {"max_order_micros": 1}))
     else:
-        await stores.accounts.set_active_version(ACCOUNT, "2", "ops", now)
+        await stores.accounts.change(ACCOUNT, started(now, "2"))
 
     begun = await stores.copies.begin(copy, snapshot.seq, intent, a_decision(now), change, (), now)
 
@@ -174,9 +174,9 @@ async def test_a_stop_among_many_decisions_has_none_after_it(stores: Stores, now
                 return True
 
     async def stop() -> int:
-        halted = await stores.accounts.set_state(ACCOUNT, AccountState.HALTED, "ops", now)
-        assert halted is not None
-        return halted.seq
+        after = await stores.accounts.change(ACCOUNT, halted(now))
+        assert after is not None
+        return after.seq
 
     stopped_at, *decided = await asyncio.gather(
         stop(), *(decide(number, copy) for number, copy in enumerate(copies)), return_exceptions=False

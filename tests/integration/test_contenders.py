@@ -19,6 +19,7 @@ from services.common.domain.lifecycle import CopyState
 from services.common.store.client import MongoStores
 from tests.builders import a_copy, a_follow, a_trade, an_account
 from tests.contender import condition, signer
+from tests.controlled import started
 from tests.mesh import SHARE, eventually
 
 PROCESSES = 4
@@ -184,6 +185,6 @@ async def _replaced(stores: MongoStores, known: str, race: int) -> int:
         return (await stored(stores, known)).seq > race + 1
 
     await eventually(begun)
-    changed = await stores.accounts.set_active_version(known, "2", "tests", datetime.now(UTC))
+    changed = await stores.accounts.change(known, started(datetime.now(UTC), "2"))
     assert changed is not None
     return changed.seq

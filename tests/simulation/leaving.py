@@ -19,6 +19,7 @@ from services.common.ports.chain import OrderFilled, Transfer
 from services.common.ports.stores import StoreUnavailable
 from services.engine.closing import Closing, NotHeld
 from tests.builders import LEADER, NOON, TOKEN, a_follow
+from tests.controlled import as_it_is_not, left
 from tests.simulation import world as plain
 from tests.simulation.process import WiredStores
 from tests.simulation.venue import LATEST_S
@@ -77,7 +78,7 @@ class LeavingWorld(World):
     async def open(self) -> None:
         await super().open()
         await self.stores.follows.create(a_follow(ACCOUNT, SECOND_LEADER, policy=self.policy))
-        await self.stores.follows.update(FOLLOWS[0], self.policy, 1, self.clock.now())
+        await self.stores.follows.change(FOLLOWS[0], as_it_is_not(policy=self.policy))
 
     # what leaders do
 
@@ -156,7 +157,7 @@ class LeavingWorld(World):
         await asyncio.sleep(self.dice.uniform(6, 40))
         for leaving in how:
             self.left_at.setdefault(follow, self.clock.monotonic())
-            await self.stores.follows.leave(follow, leaving, "0xowner", self.clock.now())
+            await self.stores.follows.change(follow, left(leaving, self.clock.now()))
             await asyncio.sleep(self.dice.choice([0.5, 3, 10]))
 
     async def _close(self) -> None:

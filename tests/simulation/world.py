@@ -32,6 +32,7 @@ from services.reconciler.loop import Reconciliation
 from services.reconciler.settle import Settler
 from tests.builders import CONDITION, LEADER, NOON, TOKEN, a_follow, an_account
 from tests.builders_case import a_market
+from tests.controlled import brought_to, halted
 from tests.simulation.process import Process, ProcessClock, Wire, WiredStores
 from tests.simulation.venue import LATEST_S, Reads, SimChain, SimClob, SimVenue
 from tests.simulation.virtual_time import SimClock
@@ -204,9 +205,9 @@ class World:
         """Someone stops the account now and then, and always starts it again."""
         for _ in range(self.random.choice([0, 0, 1, 3])):
             await asyncio.sleep(self.random.uniform(0.5, 12))
-            await self.stores.accounts.set_state(ACCOUNT, AccountState.HALTED, "ops", self.clock.now())
+            await self.stores.accounts.change(ACCOUNT, halted(self.clock.now()))
             await asyncio.sleep(self.random.choice([0.01, 0.2, 3.0]))
-            await self.stores.accounts.set_state(ACCOUNT, AccountState.ACTIVE, "ops", self.clock.now())
+            await self.stores.accounts.change(ACCOUNT, brought_to(AccountState.ACTIVE, self.clock.now()))
 
     async def _review(self) -> None:
         """Someone looks at what wants a review: until then its market is left alone."""

@@ -32,7 +32,7 @@ def test_every_limit_has_its_safe_direction():
 
 
 def test_a_mixed_change_is_split_by_figure():
-    wanted = replace(SHIPPED, max_order_micros=1, max_market_micros=2_000_000_000, min_price_micros=10_000)
+    wanted = {"max_order_micros": 1, "max_market_micros": 2_000_000_000, "min_price_micros": 10_000}
 
     after = control.limited(an_account(), wanted, ONE, NOON)
 
@@ -43,7 +43,7 @@ def test_a_mixed_change_is_split_by_figure():
 
 
 def test_a_raise_is_in_force_after_a_day_and_not_a_moment_sooner():
-    asked = control.limited(an_account(), replace(SHIPPED, max_order_micros=300_000_000), ONE, NOON)
+    asked = control.limited(an_account(), {"max_order_micros": 300_000_000}, ONE, NOON)
 
     assert control.ripened(asked, NOON + A_DAY - timedelta(milliseconds=1)) is None
     after = control.ripened(asked, NOON + A_DAY)
@@ -54,7 +54,7 @@ def test_a_raise_is_in_force_after_a_day_and_not_a_moment_sooner():
 
 
 def test_a_second_admin_puts_a_raise_in_force_at_once_and_the_first_does_not():
-    asked = control.limited(an_account(), replace(SHIPPED, max_order_micros=300_000_000), ONE, NOON)
+    asked = control.limited(an_account(), {"max_order_micros": 300_000_000}, ONE, NOON)
     (wanted,) = asked.raises
 
     with pytest.raises(control.OwnRaise):
@@ -68,7 +68,7 @@ def test_a_second_admin_puts_a_raise_in_force_at_once_and_the_first_does_not():
 
 
 def test_a_raise_that_is_taken_back_never_takes_effect():
-    asked = control.limited(an_account(), replace(SHIPPED, max_order_micros=300_000_000), ONE, NOON)
+    asked = control.limited(an_account(), {"max_order_micros": 300_000_000}, ONE, NOON)
 
     after = control.cancelled(asked, asked.raises[0].raise_id, TWO, NOON)
 
@@ -79,8 +79,8 @@ def test_a_raise_that_is_taken_back_never_takes_effect():
 
 
 def test_a_limit_that_is_tightened_meanwhile_is_not_raised_by_what_was_asked_before():
-    asked = control.limited(an_account(), replace(SHIPPED, max_order_micros=300_000_000, max_fee_bps=300), ONE, NOON)
-    tightened = control.limited(asked, replace(asked.limits, max_order_micros=9), TWO, NOON + SOON)
+    asked = control.limited(an_account(), {"max_order_micros": 300_000_000, "max_fee_bps": 300}, ONE, NOON)
+    tightened = control.limited(asked, {"max_order_micros": 9}, TWO, NOON + SOON)
 
     after = control.ripened(tightened, NOON + A_DAY)
 
@@ -89,11 +89,11 @@ def test_a_limit_that_is_tightened_meanwhile_is_not_raised_by_what_was_asked_bef
 
 
 def test_a_raise_that_is_asked_for_again_goes_on_waiting_and_another_figure_waits_anew():
-    wanted = replace(SHIPPED, max_order_micros=300_000_000)
+    wanted = {"max_order_micros": 300_000_000}
     asked = control.limited(an_account(), wanted, ONE, NOON)
 
     again = control.limited(asked, wanted, ONE, NOON + SOON)
-    more = control.limited(asked, replace(wanted, max_order_micros=400_000_000), ONE, NOON + SOON)
+    more = control.limited(asked, {"max_order_micros": 400_000_000}, ONE, NOON + SOON)
 
     assert again.raises == asked.raises
     assert [(one.limits, one.effective_at) for one in more.raises] == [
@@ -105,7 +105,7 @@ def test_a_raise_that_is_asked_for_again_goes_on_waiting_and_another_figure_wait
 def test_whatever_one_admin_asks_for_no_limit_is_ever_looser_before_its_day_is_over(wishes):
     account, tightest = an_account(), asdict(SHIPPED)
     for number, wish in enumerate(wishes):
-        account = control.limited(account, replace(account.limits, **wish), ONE, NOON + number * SOON)
+        account = control.limited(account, wish, ONE, NOON + number * SOON)
         account = control.ripened(account, NOON + A_DAY - SOON) or account
         for name, figure in asdict(account.limits).items():
             assert not is_looser(name, tightest[name], figure)

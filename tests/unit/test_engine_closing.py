@@ -8,6 +8,7 @@ from services.common.domain.follow import Leaving
 from services.engine import closing
 from services.engine.closing import Closing, NotHeld, OtherRequest
 from tests.builders import TOKEN, a_follow
+from tests.controlled import left
 from tests.engine_world import ACCOUNT, OTHER_TOKEN, POLICY, SHARE, World
 from tests.exit_world import FOLLOW, OTHER_LEADER, buys, holding, passes, sold, the_exit
 
@@ -115,7 +116,7 @@ async def test_what_nobody_holds_is_not_closed_and_nothing_is_kept(world: World)
 
 async def test_tokens_that_no_follow_owns_are_sold_by_an_exit_without_one(world: World):
     await holding(world, 100)
-    await world.stores.follows.leave(FOLLOW, Leaving.KEEP, "0xowner", world.clock.now())
+    await world.stores.follows.change(FOLLOW, left(Leaving.KEEP, world.clock.now()))
     await passes(world)
 
     await close(world)
@@ -130,7 +131,7 @@ async def test_tokens_that_no_follow_owns_are_sold_by_an_exit_without_one(world:
 
 async def test_an_exit_without_a_follow_leaves_what_follows_own(world: World):
     await holding(world, 100)
-    await world.stores.follows.leave(FOLLOW, Leaving.KEEP, "0xowner", world.clock.now())
+    await world.stores.follows.change(FOLLOW, left(Leaving.KEEP, world.clock.now()))
     await passes(world)
     await world.stores.follows.create(a_follow(ACCOUNT, OTHER_LEADER, policy=POLICY))
     await holding(world, 75, number=2, leader=OTHER_LEADER)

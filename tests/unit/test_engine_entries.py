@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from services.common.domain.account import AccountState
 from services.common.domain.intent import IntentState, Outcome
 from services.common.domain.lifecycle import CopyState
 from tests.builders import NOON
+from tests.controlled import halted
 from tests.engine_world import ACCOUNT, SHARE, World
 
 
@@ -227,7 +227,7 @@ async def test_a_trade_that_is_too_old_is_skipped_with_its_whole_report(world: W
 
 
 async def test_a_halted_account_claims_nothing_and_skips_nothing(world: World):
-    await world.stores.accounts.set_state(ACCOUNT, AccountState.HALTED, "ops", world.clock.now())
+    await world.stores.accounts.change(ACCOUNT, halted(world.clock.now()))
     copy = await world.buys()
     world.start()
 

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from services.common.domain.account import AccountState, Pause, PauseScope
+from services.common.domain.account import PauseScope
 from services.common.domain.intent import Outcome
 from services.common.domain.lifecycle import CopyState
 from services.common.ports.stores import StoreUnavailable
 from tests.builders import CONDITION
+from tests.controlled import halted, paused
 from tests.engine_world import ACCOUNT, World
 
 
@@ -28,7 +29,7 @@ def slowly(world: World, name: str, seconds: float, *, stopped: bool, lost: bool
         done = await really(*args)
         if slow.pop() if slow else False:
             if stopped:
-                await world.stores.accounts.set_state(ACCOUNT, AccountState.HALTED, "ops", world.clock.now())
+                await world.stores.accounts.change(ACCOUNT, halted(world.clock.now()))
             world.clock.jump(seconds)
             if lost:
                 raise StoreUnavailable("no answer")
@@ -80,7 +81,7 @@ async def test_a_market_that_is_paused_after_the_order_left_is_sent_nothing_more
     await world.run(0.5)
     assert len(world.venue.posts) == 1
 
-    await world.stores.accounts.pause(ACCOUNT, Pause(PauseScope.MARKET, CONDITION, "ops", world.clock.now()))
+    await world.stores.accounts.change(ACCOUNT, paused(world.clock.now(), PauseScope.MARKET, CONDITION))
     await world.run(30)
 
     assert len(world.venue.posts) == 1

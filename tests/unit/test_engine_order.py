@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from services.common.domain.account import AccountState, Pause, PauseScope
+from services.common.domain.account import AccountState, PauseScope
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.trade import LeaderTrade
 from tests.builders import TOKEN, a_copy, a_follow, a_trade
+from tests.controlled import brought_to, paused
 from tests.engine_world import ACCOUNT, OTHER_TOKEN, POLICY, SHARE, World
 
 OTHER_LEADER = "0x" + "b" * 40
@@ -43,7 +44,7 @@ def of_another(world: World, number: int, **changes: object) -> LeaderTrade:
 
 async def test_a_reducing_account_sells_past_an_earlier_buy_that_it_may_not_make(world: World):
     await holding(world, 20)
-    await world.stores.accounts.set_state(ACCOUNT, AccountState.REDUCING, "ops", world.clock.now())
+    await world.stores.accounts.change(ACCOUNT, brought_to(AccountState.REDUCING, world.clock.now()))
     waiting = await world.buys(2, shares=10, block_number=101)
     await world.sells(3, 20, of=20, block_number=102)
 
@@ -56,8 +57,7 @@ async def test_a_reducing_account_sells_past_an_earlier_buy_that_it_may_not_make
 async def test_a_paused_leader_holds_up_no_other_leader_in_the_same_token(world: World):
     await world.stores.follows.create(a_follow(ACCOUNT, leader=OTHER_LEADER, policy=POLICY))
     copy = await world.buys(1, block_number=100)
-    pause = Pause(PauseScope.LEADER, copy.trade.leader, "ops", world.clock.now())
-    await world.stores.accounts.pause(ACCOUNT, pause)
+    await world.stores.accounts.change(ACCOUNT, paused(world.clock.now(), PauseScope.LEADER, copy.trade.leader))
     trade = of_another(world, 2, block_number=101)
     other = a_copy(2, account=ACCOUNT, trade=trade, policy=POLICY, now=world.clock.now())
     await world.stores.copies.insert([other])

@@ -9,6 +9,7 @@ from services.common.domain.follow import FollowState, Leaving
 from services.common.domain.lifecycle import CopyState
 from services.engine import own_exits
 from tests.builders import TOKEN, a_follow
+from tests.controlled import as_it_is_not, left
 from tests.engine_world import ACCOUNT, POLICY, SHARE, World
 from tests.exit_world import FOLLOW, OTHER_LEADER, buys, holding, passes, sold, the_exit
 
@@ -22,14 +23,11 @@ async def world():
 
 async def under(world: World, **rules: int) -> None:
     """The follow has these rules from now on."""
-    follow = await world.stores.follows.get(FOLLOW)
-    assert follow is not None
-    changed = await world.stores.follows.update(FOLLOW, replace(POLICY, **rules), follow.version, world.clock.now())
-    assert changed is not None
+    assert await world.stores.follows.change(FOLLOW, as_it_is_not(policy=replace(POLICY, **rules)))
 
 
 async def leave(world: World, leaving: Leaving) -> None:
-    await world.stores.follows.leave(FOLLOW, leaving, "0xowner", world.clock.now())
+    await world.stores.follows.change(FOLLOW, left(leaving, world.clock.now()))
 
 
 async def state(world: World) -> FollowState:
@@ -213,7 +211,7 @@ async def test_what_is_kept_is_not_sold_for_a_follow_that_is_made_again(world: W
     await passes(world)
     await leave(world, Leaving.KEEP)
     await passes(world)
-    await world.stores.follows.set_state(FOLLOW, FollowState.ACTIVE, world.clock.now())
+    await world.stores.follows.change(FOLLOW, as_it_is_not(state=FollowState.ACTIVE))
     await holding(world, 50, number=3)
 
     await world.sells(4, 30, of=30)

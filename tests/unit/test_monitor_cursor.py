@@ -12,6 +12,7 @@ from services.common.ports.stores import StoreUnavailable
 from services.monitor.sources import chain as chain_source
 from services.monitor.sources.chain import WIDEST_SWEEP
 from tests.builders import LEADER, NOON, a_follow
+from tests.controlled import as_it_is_not
 from tests.monitor_world import OTHER_ACCOUNT, OTHER_LEADER, OVERLAP_BLOCKS, World, a_fill
 
 START = block_of(NOON)
@@ -229,7 +230,7 @@ async def test_a_cursor_never_moves_back(world: World):
 
 async def test_a_follow_that_is_closed_is_watched_no_more(world: World):
     monitor = await world.start()
-    await world.stores.follows.set_state(a_follow().follow_id, FollowState.CLOSED, NOON)
+    await world.stores.follows.change(a_follow().follow_id, as_it_is_not(state=FollowState.CLOSED))
 
     assert await monitor.roster.refresh()
 

@@ -8,6 +8,7 @@ from services.common.domain.market import Side, Token
 from services.common.ports.venue import VenueUnavailable
 from tests.builders import ACCOUNT, LEADER, TOKEN, a_follow
 from tests.builders_case import a_market
+from tests.controlled import as_it_is_not
 from tests.monitor_world import EXCHANGE, OTHER_LEADER, SHARE, STRANGER, World, a_fill
 
 OTHER_TOKEN = "8" * 70
@@ -163,8 +164,8 @@ async def test_a_payout_whose_market_cannot_be_asked_for_waits(world: World, mon
 
 
 async def test_a_closing_follow_still_hears_of_it_and_a_closed_one_does_not(world: World):
-    await world.stores.follows.set_state(a_follow().follow_id, FollowState.CLOSING, world.clock.now())
-    await world.stores.follows.set_state(a_follow(leader=OTHER_LEADER).follow_id, FollowState.CLOSED, world.clock.now())
+    await world.stores.follows.change(a_follow().follow_id, as_it_is_not(state=FollowState.CLOSING))
+    await world.stores.follows.change(a_follow(leader=OTHER_LEADER).follow_id, as_it_is_not(state=FollowState.CLOSED))
     world.mines(moves=[(LEADER, STRANGER, TOKEN, 4), (OTHER_LEADER, STRANGER, TOKEN, 6)])
 
     await swept(world)

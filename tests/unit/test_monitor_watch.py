@@ -17,6 +17,7 @@ from services.common.ports.stores import StoreUnavailable
 from services.common.ports.venue import VenueUnavailable
 from tests.builders import ACCOUNT, LEADER, NOON, TOKEN, a_follow
 from tests.builders_case import a_market
+from tests.controlled import as_it_is_not
 from tests.monitor_world import OTHER_ACCOUNT, OTHER_LEADER, SHARE, STRANGER, World, a_fill
 
 SOURCES = ("chain", "activity", "rtds", "sweep")
@@ -212,7 +213,7 @@ async def test_a_leader_who_joins_while_his_transaction_is_being_handled_is_not_
 
 async def test_a_follow_that_closes_takes_no_more_entries(world: World):
     monitor, tx = await world.start(), world.mines(a_fill(1), a_fill(2, side=Side.SELL))
-    await world.stores.follows.set_state(a_follow().follow_id, FollowState.CLOSING, NOON)
+    await world.stores.follows.change(a_follow().follow_id, as_it_is_not(state=FollowState.CLOSING))
     await monitor.roster.refresh()
 
     await monitor.watch.see(world.hint(tx))

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.common.domain import contents
-from services.common.domain.follow import Follow, FollowState, Leaving, Policy, left
+from services.common.domain.follow import Follow, FollowState, Leaving, left
 from services.common.domain.trail import lengthened, sealed
 from services.common.domain.user import User, UserRole
 
@@ -13,17 +13,6 @@ def made(follow: Follow, by: str) -> Follow:
     """A new follow with the entry that says where it comes from."""
     trail = lengthened((), follow.created_at, by, "created", follow.version, "")
     return replace(follow, trail=sealed(trail, contents.hashed(contents.of_follow(follow))))
-
-
-def policed(follow: Follow, policy: Policy, by: str, now: datetime) -> Follow:
-    """The follow under another policy, its version advanced."""
-    after = replace(follow, policy=policy, version=follow.version + 1)
-    return _followed(follow, after, by, f"policy:{after.version}", now)
-
-
-def in_state(follow: Follow, state: FollowState, by: str, now: datetime) -> Follow:
-    """The follow active, closing or closed."""
-    return _followed(follow, replace(follow, state=state), by, str(state), now)
 
 
 def leaving(follow: Follow, way: Leaving, by: str, now: datetime) -> Follow | None:

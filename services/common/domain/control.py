@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from services.common.domain import contents, limits
-from services.common.domain.account import Account, AccountState, Limits, Pause, PauseScope, Raise
+from services.common.domain.account import Account, AccountState, Pause, PauseScope, Raise
 from services.common.domain.trail import lengthened, sealed
 
 RAISE_AFTER = timedelta(hours=24)
@@ -71,17 +71,12 @@ def resumed(account: Account, scope: PauseScope, subject: str, by: str, now: dat
     return _changed(account, replace(account, pauses=rest), by, f"resumed:{scope}:{subject}", now)
 
 
-def served_by(account: Account, version: str, by: str, now: datetime) -> Account:
-    """The account served by this engine version alone."""
-    return _changed(account, replace(account, active_version=version), by, f"version:{version}", now)
-
-
-def limited(account: Account, wanted: Limits, by: str, now: datetime) -> Account:
-    """The account under the tighter of its limits and those wanted; what is looser waits as a raise.
+def limited(account: Account, wanted: Mapping[str, int], by: str, now: datetime) -> Account:
+    """The account under the tighter of its limits and the figures wanted, by field; what is looser waits as a raise.
 
     A raise that waits for a figure that is now tightened, or wanted anew, waits no more.
     """
-    tightened, raised = limits.changes(account.limits, wanted)
+    tightened, raised = limits.changes(account.limits, limits.changed(account.limits, wanted))
     known = {name: figure for one in account.raises for name, figure in one.limits.items()}
     # What is asked for again waits no longer for that.
     raised = {name: figure for name, figure in raised.items() if known.get(name) != figure}

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
-from services.common.domain.account import Account, AccountState, ExposureChange, Limits, Pause, PauseScope
+from services.common.domain.account import Account, ExposureChange
 from services.common.domain.checkpoint import Checkpoint, Head
 from services.common.domain.close_request import CloseRequest
 from services.common.domain.control import Standing
@@ -19,7 +19,7 @@ from services.common.domain.copy import Copy, CopyKind, CopyRef
 from services.common.domain.dead_letter import DeadLetter
 from services.common.domain.exit import Exit, ExitState, Kept, Step
 from services.common.domain.fill import Fill, LedgerLine, Position, ReconciliationResult
-from services.common.domain.follow import Follow, FollowState, Leaving, Policy
+from services.common.domain.follow import Follow
 from services.common.domain.intent import Attempt, Intent
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.recent_order import RecentOrder
@@ -271,20 +271,6 @@ class Accounts(Protocol):
 
     async def all(self) -> tuple[Account, ...]: ...
 
-    async def set_state(self, account_id: str, state: AccountState, by: str, now: datetime) -> Account | None: ...
-
-    async def pause(self, account_id: str, pause: Pause) -> Account | None: ...
-
-    async def resume(
-        self, account_id: str, scope: PauseScope, subject: str, by: str, now: datetime
-    ) -> Account | None: ...
-
-    async def set_limits(
-        self, account_id: str, limits: Limits, expected_version: int, by: str, now: datetime
-    ) -> Account | None: ...
-
-    async def set_active_version(self, account_id: str, version: str, by: str, now: datetime) -> Account | None: ...
-
     async def change(self, account_id: str, change: Callable[[Account], Account | None]) -> Account | None:
         """What `change` (one of `domain.control`) makes of the account, on the line that was read; again while another write is first.
         None where there is no such account, or `change` gives none. What it raises is passed on, and nothing is written."""
@@ -304,18 +290,9 @@ class Follows(Protocol):
 
     async def all(self) -> tuple[Follow, ...]: ...
 
-    async def update(
-        self, follow_id: str, policy: Policy, expected_version: int, now: datetime, by: str = "ops"
-    ) -> Follow | None: ...
-
-    async def set_state(self, follow_id: str, state: FollowState, now: datetime, by: str = "ops") -> Follow | None: ...
-
-    async def leave(self, follow_id: str, leaving: Leaving, by: str, now: datetime) -> Follow | None:
-        """active or closing → closing, with what becomes of what it holds; one that is closed stays as it is."""
-        ...
-
-    async def close(self, follow_id: str, leaving: Leaving, now: datetime) -> bool:
-        """closing → closed, where it is leaving in this way still."""
+    async def change(self, follow_id: str, change: Callable[[Follow], Follow | None]) -> Follow | None:
+        """What `change` (one of `domain.changes`) makes of the follow, as it was read; again while another write is first.
+        None where there is no such follow, or `change` gives none."""
         ...
 
 

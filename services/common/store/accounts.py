@@ -2,12 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 
 from pymongo.errors import DuplicateKeyError
 
-from services.common.domain import control
-from services.common.domain.account import Account, AccountState, ExposureChange, Limits, Pause, PauseScope
+from services.common.domain.account import Account, ExposureChange
 from services.common.store import codec, exposures, trails
 from services.common.store.session import Database, guarded
 
@@ -36,35 +34,12 @@ class MongoAccounts:
         async with guarded():
             return tuple([exposures.read(document) async for document in self._accounts.find(sort=[("_id", 1)])])
 
-    async def set_state(self, account_id: str, state: AccountState, by: str, now: datetime) -> Account | None:
-        return await self._change(account_id, lambda account: control.in_state(account, state, by, now))
-
-    async def pause(self, account_id: str, pause: Pause) -> Account | None:
-        return await self._change(account_id, lambda account: control.paused(account, pause))
-
-    async def resume(self, account_id: str, scope: PauseScope, subject: str, by: str, now: datetime) -> Account | None:
-        return await self._change(account_id, lambda account: control.resumed(account, scope, subject, by, now))
-
-    async def set_limits(
-        self, account_id: str, limits: Limits, expected_version: int, by: str, now: datetime
-    ) -> Account | None:
-        def limited(account: Account) -> Account | None:
-            return control.limited(account, limits, by, now) if account.limits_version == expected_version else None
-
-        return await self._change(account_id, limited)
-
-    async def set_active_version(self, account_id: str, version: str, by: str, now: datetime) -> Account | None:
-        return await self._change(account_id, lambda account: control.served_by(account, version, by, now))
-
-    async def change(self, account_id: str, change: Callable[[Account], Account | None]) -> Account | None:
-        return await self._change(account_id, change)
-
     async def apply(self, account_id: str, change: ExposureChange) -> bool:
         async with guarded():
             return await exposures.move(self._database, account_id, change)
 
-    async def _change(self, account_id: str, change: Callable[[Account], Account | None]) -> Account | None:
-        """Control fields alone are written, on the line that was read: exposure moves by its own updates."""
+    async def change(self, account_id: str, change: Callable[[Account], Account | None]) -> Account | None:
+        # Control fields alone are written, on the line that was read: exposure moves by its own updates.
         async with guarded():
             while (found := await self._accounts.find_one({"_id": account_id})) is not None:
                 account = exposures.read(found)

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from services.common.domain import changes
 from services.common.domain.dead_letter import DeadLetter
-from services.common.domain.follow import Follow, FollowState, Leaving, Policy
+from services.common.domain.follow import Follow
 from services.common.ports.stores import Leader
 from services.common.store import codec, trails
 from services.common.store.session import Database, guarded
@@ -44,25 +43,7 @@ class MongoFollows:
                 ]
             )
 
-    async def update(
-        self, follow_id: str, policy: Policy, expected_version: int, now: datetime, by: str = "ops"
-    ) -> Follow | None:
-        def policed(known: Follow) -> Follow | None:
-            return changes.policed(known, policy, by, now) if known.version == expected_version else None
-
-        return await self._change(follow_id, policed)
-
-    async def set_state(self, follow_id: str, state: FollowState, now: datetime, by: str = "ops") -> Follow | None:
-        return await self._change(follow_id, lambda known: changes.in_state(known, state, by, now))
-
-    async def leave(self, follow_id: str, leaving: Leaving, by: str, now: datetime) -> Follow | None:
-        after = await self._change(follow_id, lambda known: changes.leaving(known, leaving, by, now))
-        return after or await self.get(follow_id)
-
-    async def close(self, follow_id: str, leaving: Leaving, now: datetime) -> bool:
-        return await self._change(follow_id, lambda known: changes.over(known, leaving, now)) is not None
-
-    async def _change(self, follow_id: str, change: Callable[[Follow], Follow | None]) -> Follow | None:
+    async def change(self, follow_id: str, change: Callable[[Follow], Follow | None]) -> Follow | None:
         while (known := await self.get(follow_id)) is not None:
             after = change(known)
             if after is None:

@@ -2,10 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 
-from services.common.domain import control
-from services.common.domain.account import Account, AccountState, ExposureChange, Limits, Pause, PauseScope
+from services.common.domain.account import Account, ExposureChange
 from services.common.store.memory.database import MemoryDatabase, add
 
 
@@ -30,29 +28,6 @@ class MemoryAccounts:
         await self._db.turn()
         return tuple(self._db.accounts[account_id] for account_id in sorted(self._db.accounts))
 
-    async def set_state(self, account_id: str, state: AccountState, by: str, now: datetime) -> Account | None:
-        return await self._change(account_id, lambda account: control.in_state(account, state, by, now))
-
-    async def pause(self, account_id: str, pause: Pause) -> Account | None:
-        return await self._change(account_id, lambda account: control.paused(account, pause))
-
-    async def resume(self, account_id: str, scope: PauseScope, subject: str, by: str, now: datetime) -> Account | None:
-        return await self._change(account_id, lambda account: control.resumed(account, scope, subject, by, now))
-
-    async def set_limits(
-        self, account_id: str, limits: Limits, expected_version: int, by: str, now: datetime
-    ) -> Account | None:
-        def limited(account: Account) -> Account | None:
-            return control.limited(account, limits, by, now) if account.limits_version == expected_version else None
-
-        return await self._change(account_id, limited)
-
-    async def set_active_version(self, account_id: str, version: str, by: str, now: datetime) -> Account | None:
-        return await self._change(account_id, lambda account: control.served_by(account, version, by, now))
-
-    async def change(self, account_id: str, change: Callable[[Account], Account | None]) -> Account | None:
-        return await self._change(account_id, change)
-
     async def apply(self, account_id: str, change: ExposureChange) -> bool:
         await self._db.turn()
         if account_id not in self._db.accounts:
@@ -60,7 +35,7 @@ class MemoryAccounts:
         self._db.expose(account_id, change)
         return True
 
-    async def _change(self, account_id: str, change: Callable[[Account], Account | None]) -> Account | None:
+    async def change(self, account_id: str, change: Callable[[Account], Account | None]) -> Account | None:
         await self._db.turn()
         account = self._db.accounts.get(account_id)
         after = change(account) if account else None

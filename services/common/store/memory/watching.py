@@ -1,11 +1,11 @@
 """`Follows`, `Leaders`, `Leases` and `DeadLetters` in memory."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from services.common.domain import changes
 from services.common.domain.dead_letter import DeadLetter
-from services.common.domain.follow import Follow, FollowState, Leaving, Policy
+from services.common.domain.follow import Follow
 from services.common.ports.stores import Leader
 from services.common.store.memory.database import MemoryDatabase, add
 
@@ -33,43 +33,17 @@ class MemoryFollows:
         await self._db.turn()
         return tuple(self._follows[follow_id] for follow_id in sorted(self._follows))
 
-    async def update(
-        self, follow_id: str, policy: Policy, expected_version: int, now: datetime, by: str = "ops"
-    ) -> Follow | None:
+    async def change(self, follow_id: str, change: Callable[[Follow], Follow | None]) -> Follow | None:
         await self._db.turn()
         known = self._follows.get(follow_id)
-        if known is None or known.version != expected_version:
-            return None
-        return self._keep(changes.policed(known, policy, by, now))
-
-    async def set_state(self, follow_id: str, state: FollowState, now: datetime, by: str = "ops") -> Follow | None:
-        await self._db.turn()
-        known = self._follows.get(follow_id)
-        if known is None:
-            return None
-        return self._keep(changes.in_state(known, state, by, now))
+        after = change(known) if known else None
+        return self._keep(after) if after else None
 
     def _keep(self, follow: Follow) -> Follow:
         follow = replace(follow, trail=self._db.shortened("follows", follow.follow_id, follow.trail))
         self._db.grown("follows", follow.follow_id, follow.trail)
         self._follows[follow.follow_id] = follow
         return follow
-
-    async def leave(self, follow_id: str, leaving: Leaving, by: str, now: datetime) -> Follow | None:
-        await self._db.turn()
-        known = self._follows.get(follow_id)
-        if known is None:
-            return None
-        after = changes.leaving(known, leaving, by, now)
-        return self._keep(after) if after else known
-
-    async def close(self, follow_id: str, leaving: Leaving, now: datetime) -> bool:
-        await self._db.turn()
-        known = self._follows.get(follow_id)
-        after = changes.over(known, leaving, now) if known else None
-        if after is not None:
-            self._keep(after)
-        return after is not None
 
 
 class MemoryLeaders:
