@@ -106,7 +106,8 @@ class Controls:
         return self._told(after)
 
     async def confirm(self, who: Caller, account_id: str, raise_id: str) -> Account:
-        """Put a raise in force at once: a person's word, and another's than who asked. Raises `PermissionDenied` and `NotFound`."""
+        """Put a raise in force at once: a person's word, and another's than who asked; of two where an operator did.
+        Raises `PermissionDenied` and `NotFound`."""
         if who.principal is None:
             raise PermissionDenied("an admin who has logged in")
         return await self._raise(who, account_id, raise_id, control.confirmed)

@@ -67,6 +67,33 @@ def test_a_second_admin_puts_a_raise_in_force_at_once_and_the_first_does_not():
         control.confirmed(after, wanted.raise_id, TWO, NOON)
 
 
+def test_what_an_operator_asks_for_takes_two_people_who_are_not_the_same():
+    asked = control.limited(an_account(), {"max_order_micros": 300_000_000}, "ops", NOON)
+    (wanted,) = asked.raises
+
+    first = control.confirmed(asked, wanted.raise_id, ONE, NOON + SOON)
+
+    assert first.limits == SHIPPED
+    assert first.raises == (replace(wanted, by=ONE),)
+    assert (first.trail[-1].actor, first.trail[-1].action) == (ONE, f"vouched:{wanted.raise_id}")
+    with pytest.raises(control.OwnRaise):
+        control.confirmed(first, wanted.raise_id, ONE, NOON + SOON)
+    assert control.confirmed(first, wanted.raise_id, TWO, NOON + SOON).limits.max_order_micros == 300_000_000
+    ripened = control.ripened(first, NOON + A_DAY)
+    assert ripened is not None
+    assert ripened.limits.max_order_micros == 300_000_000
+
+
+def test_a_raise_is_withdrawn_by_who_asks_for_the_figure_in_force_and_no_other_is():
+    wanted = {"max_order_micros": 300_000_000, "max_fee_bps": 300}
+    asked = control.limited(an_account(), wanted, ONE, NOON)
+
+    after = control.limited(asked, {"max_order_micros": SHIPPED.max_order_micros}, TWO, NOON + SOON)
+
+    assert after.limits == SHIPPED
+    assert [(one.limits, one.effective_at) for one in after.raises] == [({"max_fee_bps": 300}, NOON + A_DAY)]
+
+
 def test_a_raise_that_is_taken_back_never_takes_effect():
     asked = control.limited(an_account(), {"max_order_micros": 300_000_000}, ONE, NOON)
 

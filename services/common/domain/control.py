@@ -3,7 +3,7 @@
 Everything that makes trading safer takes effect at once. What lets more pass waits for a day or for a second admin.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -74,25 +74,36 @@ def resumed(account: Account, scope: PauseScope, subject: str, by: str, now: dat
 def limited(account: Account, wanted: Mapping[str, int], by: str, now: datetime) -> Account:
     """The account under the tighter of its limits and the figures wanted, by field; what is looser waits as a raise.
 
-    A raise that waits for a figure that is now tightened, or wanted anew, waits no more.
+    A raise waits no more for a figure that is now wanted otherwise: tightened, raised by more or less, or left as it is in force.
     """
     tightened, raised = limits.changes(account.limits, limits.changed(account.limits, wanted))
     known = {name: figure for one in account.raises for name, figure in one.limits.items()}
     # What is asked for again waits no longer for that.
-    raised = {name: figure for name, figure in raised.items() if known.get(name) != figure}
-    waiting = _without(account.raises, {**tightened, **raised})
-    if raised:
-        waiting = (*waiting, Raise(f"r{account.seq + 1}", raised, by, now, now + RAISE_AFTER))
+    otherwise = {name for name, figure in wanted.items() if known.get(name) != figure}
+    waiting = _without(account.raises, otherwise)
+    if anew := {name: figure for name, figure in raised.items() if name in otherwise}:
+        waiting = (*waiting, Raise(f"r{account.seq + 1}", anew, by, now, now + RAISE_AFTER))
     return _limited(account, tightened, waiting, by, "limits", now)
 
 
 def confirmed(account: Account, raise_id: str, by: str, now: datetime) -> Account:
-    """The account with a raise in force at once, because a second admin says so. Raises `OwnRaise` for the first one, `NotWaiting`."""
+    """The account with a raise in force at once, because a second person says so. Raises `OwnRaise` for the first one, `NotWaiting`.
+
+    Who asked as an operator has no name: the first person who confirms takes the raise upon himself, and it waits for another's word.
+    """
     wanted = _raise(account, raise_id)
     if wanted.by.lower() == by.lower():
         raise OwnRaise(raise_id)
+    if not is_person(wanted.by):
+        mine = tuple(replace(one, by=by) if one is wanted else one for one in account.raises)
+        return _changed(account, replace(account, raises=mine), by, f"vouched:{raise_id}", now)
     rest = tuple(one for one in account.raises if one is not wanted)
     return _limited(account, wanted.limits, rest, by, f"confirmed:{raise_id}", now)
+
+
+def is_person(by: str) -> bool:
+    """Whether this names a person, who has logged in by his address: a peer of the mesh is none."""
+    return by.startswith("0x")
 
 
 def cancelled(account: Account, raise_id: str, by: str, now: datetime) -> Account:
@@ -142,7 +153,7 @@ def _raise(account: Account, raise_id: str) -> Raise:
     return found
 
 
-def _without(raises: tuple[Raise, ...], figures: Mapping[str, int]) -> tuple[Raise, ...]:
+def _without(raises: tuple[Raise, ...], figures: Collection[str]) -> tuple[Raise, ...]:
     """The raises without what is said of these limits anew; one that nothing is left of is gone."""
     left = (
         replace(one, limits={name: figure for name, figure in one.limits.items() if name not in figures})

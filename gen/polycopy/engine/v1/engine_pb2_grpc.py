@@ -192,7 +192,8 @@ class EngineServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ConfirmRaise(self, request, context):
-        """ConfirmRaise puts a waiting raise in force at once. It takes a person, and another one than who asked for it.
+        """ConfirmRaise puts a waiting raise in force at once. It takes a person, and another one than who asked for it: of what an operator
+        asked for, the first who confirms counts as the one who asked, and it waits for a second.
 
         Fails with PERMISSION_DENIED for the one who asked, with NOT_FOUND when nothing of that id is waiting.
         """

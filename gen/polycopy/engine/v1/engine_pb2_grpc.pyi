@@ -69,7 +69,8 @@ class EngineServiceStub:
     (VERSION_CONFLICT) when the limits have changed since `version` was read.
     """
     ConfirmRaise: _grpc.UnaryUnaryMultiCallable[_engine_pb2.ConfirmRaiseRequest, _engine_pb2.ConfirmRaiseResponse]
-    """ConfirmRaise puts a waiting raise in force at once. It takes a person, and another one than who asked for it.
+    """ConfirmRaise puts a waiting raise in force at once. It takes a person, and another one than who asked for it: of what an operator
+    asked for, the first who confirms counts as the one who asked, and it waits for a second.
 
     Fails with PERMISSION_DENIED for the one who asked, with NOT_FOUND when nothing of that id is waiting.
     """
@@ -157,7 +158,8 @@ class EngineServiceAsyncStub(EngineServiceStub):
     (VERSION_CONFLICT) when the limits have changed since `version` was read.
     """
     ConfirmRaise: _aio.UnaryUnaryMultiCallable[_engine_pb2.ConfirmRaiseRequest, _engine_pb2.ConfirmRaiseResponse]  # type: ignore[assignment]
-    """ConfirmRaise puts a waiting raise in force at once. It takes a person, and another one than who asked for it.
+    """ConfirmRaise puts a waiting raise in force at once. It takes a person, and another one than who asked for it: of what an operator
+    asked for, the first who confirms counts as the one who asked, and it waits for a second.
 
     Fails with PERMISSION_DENIED for the one who asked, with NOT_FOUND when nothing of that id is waiting.
     """
@@ -290,7 +292,8 @@ class EngineServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _engine_pb2.ConfirmRaiseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_engine_pb2.ConfirmRaiseResponse, _abc.Awaitable[_engine_pb2.ConfirmRaiseResponse]]:
-        """ConfirmRaise puts a waiting raise in force at once. It takes a person, and another one than who asked for it.
+        """ConfirmRaise puts a waiting raise in force at once. It takes a person, and another one than who asked for it: of what an operator
+        asked for, the first who confirms counts as the one who asked, and it waits for a second.
 
         Fails with PERMISSION_DENIED for the one who asked, with NOT_FOUND when nothing of that id is waiting.
         """
