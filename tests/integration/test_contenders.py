@@ -151,7 +151,8 @@ async def test_fifty_copies_for_one_limit_in_four_processes_never_pass_it(
         assert len(exposure.open) == len(taken)
         assert sum(day.spent_micros for day in exposure.days.values()) == spent
         assert spent <= min(limits.max_daily_spend_micros, limits.max_leader_day_micros, limits.max_event_micros)
-        assert len({copy.claimed_by for copy in copies[name]}) > 1
+    # One process may have had all of one account, not of all.
+    assert len({copy.claimed_by for found in copies.values() for copy in found}) > 1
 
 
 @pytest.mark.timeout(240)
