@@ -8,9 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.simulation.invariants import broken
-from tests.simulation.mutants import MUTANTS
-from tests.simulation.pins import found, pinned
+from tests.simulation.pins import COPYING
 from tests.simulation.virtual_time import run
 from tests.simulation.world import World, simulate
 
@@ -57,12 +55,6 @@ def played(seed: int) -> World:
     return run(simulate(seed))
 
 
-def off(seeds: Sequence[int]) -> dict[int, list[str]]:
-    """What is broken, by seed."""
-    found = ((seed, broken(played(seed))) for seed in seeds)
-    return {seed: lines for seed, lines in found if lines}
-
-
 def blocks(first: int, last: int) -> list[range]:
     return [range(start, start + BLOCK) for start in range(first, last, BLOCK)]
 
@@ -75,25 +67,26 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def test_whatever_dies_every_trade_ends_with_one_order_or_a_named_reason(usual: Sequence[int]):
-    assert off(usual) == {}
+    assert COPYING.off(usual) == {}
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("seeds", blocks(USUAL, NIGHTLY), ids=lambda seeds: f"{seeds.start} to {seeds.stop - 1}")
 def test_whatever_dies_every_night(seeds: range):
-    assert off(seeds) == {}
+    assert COPYING.off(seeds) == {}
 
 
 def test_what_was_found_once_stays_mended():
-    assert off(ONCE_BROKEN) == {}
+    assert COPYING.off(ONCE_BROKEN) == {}
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+@pytest.mark.parametrize("name", COPYING.variants)
 def test_the_protocol_without_one_of_its_rules_is_found_out(name: str):
-    seed = found(name, pinned().get(name, 0), 4 * USUAL)
+    pinned = COPYING.pinned().get(name, 0)
+    seed = COPYING.found(name, pinned, 4 * USUAL)
 
     assert seed is not None
-    if seed != pinned().get(name):
+    if seed != pinned:
         warnings.warn(f"python -m tests.simulation.pins {name}: it is caught by {seed} now", stacklevel=1)
 
 
