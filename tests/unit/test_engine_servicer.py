@@ -1,6 +1,5 @@
 """Stopping reaches every account that it can reach."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import cast
@@ -23,26 +22,15 @@ from services.common.rpc.errors import (
 )
 from services.common.store.memory import MemoryStores
 from services.engine.ripening import Ripening
-from services.engine.servicer import EngineServicer
 from services.engine.status import Status
-from tests.builders import NOON, an_account
+from tests.builders import NOON
 from tests.engine_world import TestClock
-
-ACCOUNTS = ["0x" + letter * 40 for letter in "abc"]
-ADMIN = Caller("", Principal("0x" + "9" * 40, UserRole.ADMIN))
+from tests.servicer_world import ACCOUNTS, ADMIN, accounts, servicer
 
 
 @pytest.fixture
 async def stores() -> MemoryStores:
-    made = MemoryStores(lambda: NOON)
-    for account in ACCOUNTS:
-        await made.accounts.create(an_account(account))
-    return made
-
-
-def servicer(stores: MemoryStores) -> EngineServicer:
-    clock = TestClock()
-    return EngineServicer(stores, Status(stores, {}, clock, "1"), clock, asyncio.Event())
+    return await accounts()
 
 
 async def states(stores: MemoryStores) -> dict[str, AccountState]:
@@ -97,15 +85,10 @@ class SignersStop:
             raise self._failure
 
 
-def with_signer(stores: MemoryStores, halts: SignersStop) -> EngineServicer:
-    clock = TestClock()
-    return EngineServicer(stores, Status(stores, {}, clock, "1"), clock, asyncio.Event(), halts)
-
-
 async def test_a_stop_halts_the_signer_first_and_a_start_resumes_it_first(stores):
     calling(ADMIN)
     halts = SignersStop(stores)
-    engine = with_signer(stores, halts)
+    engine = servicer(stores, halts)
 
     await engine.StopTrading(pb.StopTradingRequest(account_id=ACCOUNTS[0]), None)  # type: ignore[arg-type]
     await engine.StartTrading(pb.StartTradingRequest(account_id=ACCOUNTS[0]), None)  # type: ignore[arg-type]
@@ -117,7 +100,7 @@ async def test_a_stop_halts_the_signer_first_and_a_start_resumes_it_first(stores
 async def test_a_stop_waits_for_no_signer(stores):
     calling(ADMIN)
 
-    await with_signer(stores, SignersStop(stores, SignerAway("away"))).StopTrading(pb.StopTradingRequest(), None)  # type: ignore[arg-type]
+    await servicer(stores, SignersStop(stores, SignerAway("away"))).StopTrading(pb.StopTradingRequest(), None)  # type: ignore[arg-type]
 
     assert set((await states(stores)).values()) == {AccountState.HALTED}
 
@@ -130,7 +113,7 @@ async def test_what_the_operator_has_halted_at_the_signer_is_not_started(stores,
     await servicer(stores).StopTrading(pb.StopTradingRequest(), None)  # type: ignore[arg-type]
 
     with pytest.raises(told):
-        await with_signer(stores, SignersStop(stores, failure)).StartTrading(pb.StartTradingRequest(), None)  # type: ignore[arg-type]
+        await servicer(stores, SignersStop(stores, failure)).StartTrading(pb.StartTradingRequest(), None)  # type: ignore[arg-type]
 
     assert set((await states(stores)).values()) == {AccountState.HALTED}
 

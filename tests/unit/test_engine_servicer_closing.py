@@ -1,35 +1,19 @@
 """ClosePositions: what is held is asked for once, and a wish that makes no sense owes nothing."""
 
-import asyncio
-
 import pytest
 from polycopy.engine.v1 import engine_pb2 as pb
 
 from services.common.domain.account import ExposureChange, Holding
-from services.common.domain.user import UserRole
-from services.common.rpc.caller import Caller, Principal, calling
+from services.common.rpc.caller import calling
 from services.common.rpc.errors import InvalidArgument, NotFound
 from services.common.store.memory import MemoryStores
-from services.engine.servicer import EngineServicer
-from services.engine.status import Status
-from tests.builders import CONDITION, NOON, TOKEN, an_account
-from tests.engine_world import TestClock
-
-ACCOUNTS = ["0x" + letter * 40 for letter in "abc"]
-ADMIN = Caller("", Principal("0x" + "9" * 40, UserRole.ADMIN))
+from tests.builders import CONDITION, NOON, TOKEN
+from tests.servicer_world import ACCOUNTS, ADMIN, accounts, servicer
 
 
 @pytest.fixture
 async def stores() -> MemoryStores:
-    made = MemoryStores(lambda: NOON)
-    for account in ACCOUNTS:
-        await made.accounts.create(an_account(account))
-    return made
-
-
-def servicer(stores: MemoryStores) -> EngineServicer:
-    clock = TestClock()
-    return EngineServicer(stores, Status(stores, {}, clock, "1"), clock, asyncio.Event())
+    return await accounts()
 
 
 async def close(stores: MemoryStores, **request: object) -> pb.ClosePositionsResponse:

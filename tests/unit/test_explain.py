@@ -1,6 +1,5 @@
 """A decision explains itself: to a program, on the command line, and for a member of a group by the order that it is part of."""
 
-import asyncio
 import io
 from dataclasses import replace
 
@@ -10,17 +9,13 @@ from rich.console import Console
 from services.cli import operator
 from services.common.domain.copy import Copy
 from services.common.domain.lifecycle import CopyState
-from services.common.domain.user import UserRole
 from services.common.domain.verdict import Decision, Verdict
-from services.common.rpc.caller import Caller, Principal, calling
+from services.common.rpc.caller import calling
 from services.common.store.memory import MemoryStores
 from services.engine import wire
-from services.engine.servicer import EngineServicer
-from services.engine.status import Status
 from tests.builders import NOON, a_copy, an_account, an_intent
-from tests.engine_world import TestClock
+from tests.servicer_world import ADMIN, servicer
 
-ADMIN = Caller("", Principal("0x" + "9" * 40, UserRole.ADMIN))
 OLD = Verdict("trade_time", False, "too_old", {"age_ms": "31250"}, {"age_ms": "30000"}, 31_250)
 UNKNOWN = Verdict("parties", False, "missing", {"missing": "tags"}, {"missing": "none"})
 FINE = Verdict("sizing", True, "", {"shares": "10"}, {"shares": "10"})
@@ -41,15 +36,14 @@ async def test_each_guard_tells_value_limit_age_and_what_would_have_had_to_diffe
 
 
 async def test_a_member_is_explained_by_the_order_that_it_is_part_of():
-    stores, clock = MemoryStores(lambda: NOON), TestClock()
+    stores = MemoryStores(lambda: NOON)
     eldest = replace(a_copy(1), state=CopyState.EXECUTING, decision=decided(FINE), intent=an_intent(), group_key="k")
     member = replace(a_copy(2), state=CopyState.EXECUTING, group_key="k", member_of=eldest.copy_id, claimable_at=None)
     await stores.accounts.create(an_account())
     await stores.copies.insert([eldest, member])
     calling(ADMIN)
-    servicer = EngineServicer(stores, Status(stores, {}, clock, "1"), clock, asyncio.Event())
 
-    told = await servicer.ExplainCopy(pb.ExplainCopyRequest(copy_id=member.copy_id), None)  # type: ignore[arg-type]
+    told = await servicer(stores).ExplainCopy(pb.ExplainCopyRequest(copy_id=member.copy_id), None)  # type: ignore[arg-type]
 
     assert (told.copy.copy_id, told.copy.member_of, told.copy.group_key) == (member.copy_id, eldest.copy_id, "k")
     assert told.decided_for == eldest.copy_id

@@ -1,0 +1,29 @@
+"""The engine's servicer on stores in memory: three accounts that trade, and an admin who calls."""
+
+import asyncio
+
+from services.engine.ports import Halts
+
+from services.common.domain.user import UserRole
+from services.common.rpc.caller import Caller, Principal
+from services.common.store.memory import MemoryStores
+from services.engine.servicer import EngineServicer
+from services.engine.status import Status
+from tests.builders import NOON, an_account
+from tests.engine_world import TestClock
+
+ACCOUNTS = ["0x" + letter * 40 for letter in "abc"]
+ADMIN = Caller("", Principal("0x" + "9" * 40, UserRole.ADMIN))
+
+
+async def accounts() -> MemoryStores:
+    """Stores with nothing but the three."""
+    made = MemoryStores(lambda: NOON)
+    for account in ACCOUNTS:
+        await made.accounts.create(an_account(account))
+    return made
+
+
+def servicer(stores: MemoryStores, halts: Halts | None = None) -> EngineServicer:
+    clock = TestClock()
+    return EngineServicer(stores, Status(stores, {}, clock, "1"), clock, asyncio.Event(), halts)
