@@ -2,9 +2,8 @@
 
 import asyncio
 
-from services.engine.ports import Halts
-
 from services.common.domain.user import UserRole
+from services.common.ports.signer import Halts
 from services.common.rpc.caller import Caller, Principal
 from services.common.store.memory import MemoryStores
 from services.engine.servicer import EngineServicer
