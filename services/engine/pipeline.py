@@ -48,7 +48,6 @@ def decide(case: Case, guards: Sequence[Guard] = GUARDS) -> Approved | Refused:
 def _ask(guard: Guard, case: Case) -> Verdict:
     name = getattr(guard, "__name__", repr(guard))
     try:
-        verdict = guard(case)
-        return verdict if verdict.guard == name else replace(verdict, guard=name)
+        return replace(guard(case), guard=name)
     except Exception as error:  # noqa: BLE001  a guard that breaks has not allowed anything
         return Verdict(name, False, "error", {"error": type(error).__name__})

@@ -71,6 +71,13 @@ ROWS: list[Row] = [
         "own_order",
     ),
     (
+        "self_trade",
+        "a purchase of the same token below it",
+        lambda: an_exit_case(account=an_account(open={"other": an_open_intent(price_micros=470_000)})),
+        lambda: an_exit_case(account=an_account(open={"other": an_open_intent(price_micros=480_000)})),
+        "own_order",
+    ),
+    (
         "credit",
         "a fee that the proceeds pay",
         lambda: an_exit_case(draft={"fee_micros": 9_600_000}),

@@ -24,8 +24,11 @@ ROWS: list[Row] = [
     ),
     (
         "viability",
-        "a spread of ten ticks",
-        lambda: a_case(book=a_book(bids=levels(("42", 99)), asks=levels(("46", 9), ("52", 99)))),
+        "a spread of as many ticks as it may have",
+        lambda: a_case(
+            account=an_account({"max_spread_ticks": 4, "max_collar_bps": 2_000}),
+            book=a_book(bids=levels(("46", 99))),
+        ),
         lambda: a_case(
             account=an_account({"max_spread_ticks": 3, "max_collar_bps": 2_000}),
             book=a_book(bids=levels(("46", 99))),

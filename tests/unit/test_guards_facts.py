@@ -7,26 +7,20 @@ import pytest
 
 from services.common.domain.account import Limits
 from services.common.domain.exit import Place, Step
-from services.common.domain.market import Level
-from services.engine.case import Case, Funds
+from services.engine.case import Case
 from services.engine.guards import GUARDS
 from services.engine.pipeline import Approved, Refused, decide
 from tests.builders_case import (
-    DOLLAR,
-    NO,
     NOON,
     SHARE,
-    YES,
     a_book,
     a_case,
-    a_holding,
-    a_market,
     an_account,
     an_exit_case,
     an_open_intent,
     levels,
-    seconds,
 )
+from tests.guard_rows.impossible import IMPOSSIBLE
 
 ORDER = [
     "trade_time",
@@ -118,34 +112,8 @@ def test_an_exit_of_unknown_age_is_held_to_its_narrowest_bound():
     assert refusals(replace(aged, exit_opened_at=None)) == {"slippage": "beyond_bound"}
 
 
-@pytest.mark.parametrize(
-    ("case", "guard"),
-    [
-        (lambda: a_case(market=a_market(ends_at=None)), "viability"),
-        (lambda: a_case(book=a_book(asks=())), "viability"),
-        (lambda: a_case(book=a_book(bids=())), "price_collar"),
-        (lambda: a_case(book=a_book(token_id=NO)), "market_data"),
-        (lambda: a_case(book=a_book(asks=(Level(500_000, -1),))), "market_data"),
-        (lambda: a_case(book=a_book(asks=(Level(1_000_000, 1),))), "market_data"),
-        (lambda: a_case(funds=Funds(-1, 9, NOON)), "credit"),
-        (lambda: a_case(funds=Funds(9 * DOLLAR, 9 * DOLLAR, NOON + seconds(3))), "credit"),
-        (lambda: a_case(repetitions=-1), "repetition"),
-        (lambda: a_case(account=an_account({"max_order_micros": -1})), "order_size"),
-        (lambda: a_case(account=an_account(high_water_micros=-1)), "drawdown"),
-        (lambda: a_case(draft={"fee_micros": -1}), "fee_bound"),
-        (lambda: a_case(draft={"limit_micros": 0}), "sizing"),
-        (lambda: a_case(draft={"shares_micros": -5 * SHARE}), "venue_validity"),
-        (lambda: a_case(funds=Funds(float("nan"), 9, NOON)), "account_exposure"),
-        (lambda: a_case(repetitions=float("nan")), "repetition"),
-        (lambda: a_case(marks={YES: float("nan")}, account=an_account(held={YES: a_holding()})), "daily_loss"),
-        (lambda: a_case(trade={"shares_micros": 0}), "sizing"),
-        (lambda: a_case(market=a_market(tick_micros=3)), "sizing"),
-        (lambda: an_exit_case(others_micros=None), "position"),
-        (lambda: an_exit_case(settled_micros=None), "position"),
-        (lambda: an_exit_case(book=None), "viability"),
-    ],
-)
-def test_an_impossible_figure_refuses(case, guard):
+@pytest.mark.parametrize(("name", "case", "guard"), IMPOSSIBLE, ids=[name for name, *_ in IMPOSSIBLE])
+def test_an_impossible_figure_refuses(name, case, guard):
     assert guard in refusals(case())
 
 

@@ -13,7 +13,7 @@ from services.common.domain.exit import Place, Step
 from services.common.domain.follow import Policy, SizingMode, Tier
 from services.common.domain.market import Side
 from services.engine.pricing import WIDENING, exit_bps, furthest_limit, spend
-from services.engine.sizing import entry, least_entry, policy_micros
+from services.engine.sizing import entry, exit_shares, free_micros, least_entry, policy_micros
 from tests.builders_case import (
     DOLLAR,
     LEADER,
@@ -224,12 +224,19 @@ def test_the_bound_of_an_exit_widens_with_its_age_to_the_floor(age, bps):
 
 
 def test_an_exit_sells_what_is_free_where_that_is_an_order_at_all():
-    enough, short = an_exit_case(settled_micros=7 * SHARE), an_exit_case(settled_micros=4 * SHARE)
+    sizes = [
+        exit_shares(an_exit_case(settled_micros=settled), a_market()) for settled in (7_009_999, 5_000_000, 4_999_999)
+    ]
 
-    assert enough.draft
-    assert enough.draft.shares_micros == 7 * SHARE
-    assert short.draft
-    assert short.draft.shares_micros == 20 * SHARE
+    assert sizes == [7 * SHARE, 5 * SHARE, 20 * SHARE]
+
+
+@pytest.mark.parametrize("fact", ["settled_micros", "others_micros"])
+def test_an_exit_of_which_nobody_knows_what_is_free_is_for_what_is_owed(fact):
+    case = an_exit_case(**{fact: None})
+
+    assert free_micros(case) is None
+    assert exit_shares(case, a_market()) == 20 * SHARE
 
 
 def test_an_exit_leaves_what_other_follows_hold_and_what_is_being_sold():
@@ -240,6 +247,20 @@ def test_an_exit_leaves_what_other_follows_hold_and_what_is_being_sold():
 
     assert case.draft
     assert case.draft.shares_micros == 12 * SHARE
+
+
+@pytest.mark.parametrize(
+    ("settled", "others", "selling", "free"), [(9, 2, 3, 4), (9, 6, 3, 0), (9, 6, 4, 0), (9, 0, 0, 9)]
+)
+def test_what_is_free_is_settled_and_neither_being_sold_nor_anothers(settled, others, selling, free):
+    sales = {
+        "one": an_open_intent(side=Side.SELL, shares_micros=selling),
+        "two": an_open_intent(side=Side.SELL, shares_micros=99, token_id="73"),
+        "three": an_open_intent(shares_micros=99),
+    }
+    case = an_exit_case(settled_micros=settled, others_micros=others, account=an_account(open=sales))
+
+    assert free_micros(case) == free
 
 
 def test_an_odd_rest_is_sold_in_whole_hundredths():

@@ -30,9 +30,12 @@ def parties(case: Case) -> Verdict:
     """The follow is active, the account takes entries, neither the market nor its subjects are denied, and no party is one of our
     wallets: neither the leader nor whoever he traded with."""
     follow, account, own, policy = case.follow, case.account, case.own_wallets, case.policy
-    unknown = _unknown(case)
-    if follow is None or own is None or unknown:
-        return missing(unknown)
+    if follow is None:
+        return missing("follow")
+    if own is None:
+        return missing("own_wallets")
+    if unknown := _unknown(case):
+        return missing(unknown[0])
     ours, leader = {wallet.lower() for wallet in own}, case.trade.leader.lower()
     market, tags = case.market.condition_id if case.market else "", (case.market and case.market.tags) or ()
     met, denied = (
@@ -58,14 +61,12 @@ def parties(case: Case) -> Verdict:
     return unless(reasons, observed, WELCOME)
 
 
-def _unknown(case: Case) -> str:
-    """The first fact that the parties are judged by and that is not known; empty where all are."""
+def _unknown(case: Case) -> list[str]:
+    """The facts of the trade and its market that the parties are judged by and that are not known."""
     market, policy = case.market, case.policy
     facts = {
-        "follow": case.follow is None,
-        "own_wallets": case.own_wallets is None,
         "market": bool(policy.denied_markets or policy.denied_tags) and market is None,
         "tags": bool(policy.denied_tags) and (market is None or market.tags is None),
         "counterparties": case.trade.counterparties is None,
     }
-    return next((name for name, unknown in facts.items() if unknown), "")
+    return [name for name, unknown in facts.items() if unknown]

@@ -15,12 +15,13 @@ def sizing(case: Case) -> Verdict:
     draft, market, book = case.draft, case.market, case.book
     if draft is None or market is None or book is None or draft.limit_micros <= 0:
         return missing("size")
+    wanted = entry(case, market) if case.is_entry else None
     computed = size_at(case, market, book, draft.limit_micros)
     if computed is None:
         return missing("size")
     observed = {"shares": text(draft.shares_micros), "usdc": text(draft.usdc_micros)}
     reasons, limit = {"not_the_policys": computed != draft.shares_micros}, {"shares": text(computed)}
-    if case.is_entry:
+    if wanted is not None:
         least, room = least_entry(market, draft.limit_micros), max(room_micros(case, market), 0)
         small = draft.shares_micros < least
         reasons |= {
@@ -28,13 +29,8 @@ def sizing(case: Case) -> Verdict:
             "below_minimum": small,
             "above_cap": draft.usdc_micros > room,
         }
-        limit |= {"least_shares": text(least), "most_usdc": text(room), "policy_usdc": text(_spend(case))}
+        limit |= {"least_shares": text(least), "most_usdc": text(room), "policy_usdc": text(wanted.spend_micros)}
     return unless(reasons, observed, limit)
-
-
-def _spend(case: Case) -> int:
-    wanted = entry(case, case.market) if case.market else None
-    return wanted.spend_micros if wanted else 0
 
 
 def venue_validity(case: Case) -> Verdict:
