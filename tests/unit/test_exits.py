@@ -1,15 +1,13 @@
 """What an exit does next: what is owed follows from lots and steps alone."""
 
 from dataclasses import replace
-from datetime import timedelta
-from itertools import count
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.domain.copy import Copy, CopyKind
-from services.common.domain.exit import Exit, ExitState, Place, Step
+from services.common.domain.copy import Copy
+from services.common.domain.exit import Exit, ExitState
 from services.common.domain.intent import IntentState, Outcome
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Market, Side
@@ -19,36 +17,13 @@ from tests.builders_case import (
     NOON,
     SHARE,
     YES,
-    a_copy,
     a_market,
-    a_trade,
     an_account,
     an_intent,
     an_open_intent,
     seconds,
 )
-
-NAMES = count()
-
-
-def an_entry(block: int, filled: int, state: CopyState = CopyState.RECONCILED) -> Copy:
-    """A BUY of ours that filled so many shares, for a leader's trade of that block."""
-    trade = a_trade(block_number=block, log_index=0)
-    return a_copy(copy_id=f"e{next(NAMES)}", trade=trade, state=state, filled_micros=filled * SHARE)
-
-
-def an_attempt(filled: float, state: CopyState = CopyState.RECONCILED, *outcomes: Outcome, asked: float = 0) -> Copy:
-    """An attempt of ours that sold so many shares of those it asked for."""
-    intent = an_intent(IntentState.FINAL, *(outcomes or (Outcome.ACKED,)), shares_micros=round(asked * SHARE))
-    return a_copy(
-        copy_id=f"x{next(NAMES)}", kind=CopyKind.EXIT, state=state, filled_micros=round(filled * SHARE), intent=intent
-    )
-
-
-def an_exit(*steps: tuple[int, int, int]) -> Exit:
-    """An exit with steps (block, decrease, before)."""
-    kept = tuple(Step(f"s{block}", Place(block, 0), decrease, before) for block, decrease, before in steps)
-    return Exit("exit", "main", "follow", YES, ExitState.OPEN, kept, NOON - timedelta(minutes=1))
+from tests.exit_builders import ALL, HALF, TENTH, an_attempt, an_entry, an_exit, end, sale, wait
 
 
 def next_of(
@@ -64,23 +39,6 @@ def next_of(
 ) -> Due:
     stocked = Stock(None if settled is None else settled * SHARE, selling * SHARE, others * SHARE, settling)
     return due(exit_, entries, attempts or [], stocked, market, NOON)
-
-
-def sale(shares: float) -> Due:
-    return Due(DueKind.SELL, "owed", round(shares * SHARE))
-
-
-def wait(reason: str) -> Due:
-    return Due(DueKind.WAIT, reason)
-
-
-def end(reason: str, state: ExitState) -> Due:
-    return Due(DueKind.END, reason, state=state)
-
-
-ALL = (20, 100, 100)
-TENTH = (20, 10, 100)
-HALF = (20, 1, 2)
 
 
 @pytest.mark.parametrize(
