@@ -95,6 +95,22 @@ async def test_trades_of_version_two_are_those_of_everybody_of_one_or_of_a_marke
     assert (nobodys.status_code, nobodys.json()["parameter"]) == (400, "start")
 
 
+async def test_activity_of_version_two_is_narrowed_and_turned_round(web, busy):
+    async def shown(**more: Any) -> list[Row]:
+        return (await rows(web, "/data/v2/activity", user=busy, limit=1000, **more))["data"]
+
+    every = await shown()
+    market, oldest = every[0]["condition_id"], every[-1]["timestamp"]
+
+    assert await shown(side="SELL") == [row for row in every if row["side"] == "SELL"] != []
+    assert await shown(condition=market) == [row for row in every if row["condition_id"] == market] != every
+    assert await shown(start=oldest + 1) == [row for row in every if row["timestamp"] > oldest] != []
+    assert await shown(end=oldest) == [row for row in every if row["timestamp"] <= oldest] != every
+    assert await shown(type="TRADE") == [row for row in every if row["type"] == "TRADE"] != []
+    assert await shown(type="SPLIT") == []
+    assert await shown(sort_direction="ASC") == every[::-1]
+
+
 HELD = {
     "CURRENT": "currentValue",
     "INITIAL": "initialValue",
