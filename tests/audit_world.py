@@ -14,7 +14,7 @@ from services.cli import audit_verify
 from services.common.audit import spelling
 from services.common.audit.key import AuditKey
 from services.common.domain import contents, control, transitions
-from services.common.domain.account import AccountState, Limits, Pause, PauseScope
+from services.common.domain.account import AccountState, Pause, PauseScope
 from services.common.domain.checkpoint import Checkpoint, Head, following
 from services.common.domain.lifecycle import Actor
 from services.common.domain.trail import Trail
@@ -80,7 +80,7 @@ def judged(lines: Lines, outside: Lines | None = None, known: tuple[int, str] | 
 def _controlled(account: Any, step: int, at: Any) -> Any:
     return (
         control.paused(account, Pause(PauseScope.LEADER, LEADER, "ops", at)),
-        control.limited(account, Limits(max_order_micros=100 - step), "0xadmin", at),
+        control.limited(account, {"max_order_micros": 100 - step}, "0xadmin", at),
         control.in_state(account, AccountState.HALTED, "ops", at),
         control.started(account, "2", "ops", at),
     )[step]
