@@ -10,8 +10,8 @@ from services.common.domain.copy import Copy
 from services.common.domain.follow import Follow
 from services.common.domain.market import Side
 from services.common.polymarket.memory import MemoryActivity, MemoryMarkets
+from services.common.ports.accounts import Leader
 from services.common.ports.chain import ChainUnavailable, Head, OrderFilled, Receipt, Sighting, Transfer
-from services.common.ports.stores import Leader
 from services.common.ports.venue import Hint, PublicPosition, VenueUnavailable
 from services.common.store.memory import MemoryStores
 from services.monitor.roster import Roster

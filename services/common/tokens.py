@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from jwt.utils import base64url_decode, base64url_encode
 
 from services.common.domain.user import User, UserRole
-from services.common.ports.stores import Users
+from services.common.ports.people import Users
 from services.common.rpc.caller import Principal
 from services.common.rpc.errors import Unauthenticated
 

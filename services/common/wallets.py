@@ -9,7 +9,7 @@ from services.common.config_file import ConfigError, read_config
 from services.common.domain import control
 from services.common.domain.account import Account
 from services.common.polymarket.eip712 import checksum_address
-from services.common.ports.stores import Accounts
+from services.common.ports.accounts import Accounts
 from services.common.settings import AccountSettings, Check
 
 EOA, DEPOSIT_WALLET = 0, 3

@@ -7,8 +7,9 @@ from datetime import timedelta
 from polycopy.engine.v1 import engine_pb2 as pb
 
 from services.common.domain.copy import Copy
+from services.common.ports.answers import Change
 from services.common.ports.clock import Clock
-from services.common.ports.stores import Change, Stores
+from services.common.ports.stores import Stores
 from services.engine import wire
 from services.engine.status import Status
 

@@ -12,7 +12,7 @@ from services.common.domain.copy import Copy
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.verdict import Verdict
 from services.common.limits_table import write_figures
-from services.common.ports.stores import Change
+from services.common.ports.answers import Change
 from services.common.rpc.errors import InvalidArgument
 from services.common.rpc.messages import write_copy, write_instant
 from services.engine.counterfactual import Difference, difference

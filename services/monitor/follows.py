@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from services.common.config_file import ConfigError, read_config
 from services.common.domain.changes import made
 from services.common.domain.follow import Follow, FollowState, Policy, follow_id
-from services.common.ports.stores import Follows
+from services.common.ports.accounts import Follows
 from services.common.settings import AccountSettings, Check, addresses
 
 

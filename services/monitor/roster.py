@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from services.common.domain.follow import Follow, FollowState
+from services.common.ports.accounts import Leader
 from services.common.ports.chain import Chain
 from services.common.ports.clock import Clock
-from services.common.ports.stores import Leader, Stores
+from services.common.ports.stores import Stores
 
 
 class Roster:

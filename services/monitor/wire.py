@@ -4,7 +4,7 @@ from polycopy.monitor.v1 import monitor_pb2 as pb
 
 from services.common.domain.copy import Copy
 from services.common.domain.follow import Follow, Leaving
-from services.common.ports.stores import Leader
+from services.common.ports.accounts import Leader
 from services.common.rpc.errors import InvalidArgument
 from services.common.rpc.messages import write_instant, write_optional_instant, write_trade
 

@@ -13,8 +13,9 @@ from prometheus_client import Counter, Gauge
 from services.common.audit.file import CheckpointFile
 from services.common.audit.key import AuditKey
 from services.common.domain.checkpoint import Checkpoint, Head, following, follows
+from services.common.ports.answers import Change
 from services.common.ports.clock import Clock
-from services.common.ports.stores import Change, Stores
+from services.common.ports.stores import Stores
 
 log = structlog.get_logger()
 

@@ -14,7 +14,8 @@ from services.common.domain.account import Account, Pause, PauseScope
 from services.common.domain.checkpoint import Checkpoint, Head, following
 from services.common.domain.copy import Copy
 from services.common.domain.user import User, UserRole
-from services.common.ports.stores import Change, Stores
+from services.common.ports.answers import Change
+from services.common.ports.stores import Stores
 from tests.audit_world import PUBLIC
 from tests.builders import ACCOUNT, a_copy, a_follow, an_account
 from tests.contract.lifecycle_world import executing

@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.common.domain.follow import Follow, FollowState, Leaving, Policy, SizingMode, Tier
-from services.common.ports.stores import Leader, Stores
+from services.common.ports.accounts import Leader
+from services.common.ports.stores import Stores
 from tests.builders import LEADER, a_follow
 from tests.controlled import left, over
 

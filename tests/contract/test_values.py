@@ -21,7 +21,8 @@ from services.common.domain.intent import Attempt, Outcome
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.user import Nonce, User
 from services.common.domain.verdict import Decision
-from services.common.ports.stores import Leader, Stores
+from services.common.ports.accounts import Leader
+from services.common.ports.stores import Stores
 from services.common.store import codec
 from tests.builders import (
     ACCOUNT,

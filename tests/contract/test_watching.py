@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from services.common.domain.copy import Copy
-from services.common.ports.stores import Change, Stores, StoreUnavailable
+from services.common.ports.answers import Change
+from services.common.ports.stores import Stores, StoreUnavailable
 from services.common.store.client import MongoStores
 from services.common.store.memory import MemoryStores
 from services.common.store.memory.database import Feed

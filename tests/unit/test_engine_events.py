@@ -12,7 +12,7 @@ import pytest
 from services.common.clock import SystemClock
 from services.common.domain.copy import Copy
 from services.common.domain.lifecycle import CopyState
-from services.common.ports.stores import Change
+from services.common.ports.answers import Change
 from services.engine import events
 from services.engine.events import Events
 from tests.builders import a_copy

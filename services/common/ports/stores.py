@@ -1,4 +1,5 @@
-"""The ports of the store. `MongoX` and `MemoryX` implement them and pass one contract suite.
+"""The ports of the store: those of the copies and of what is owed, and all of them together. `MongoX` and `MemoryX` implement them and
+pass one contract suite.
 
 Every write is a compare-and-set or carries a unique key, so that doing it again is harmless. A False or None says that the condition no
 longer held (the fence has moved on, another was first): nothing was written. `StoreUnavailable` says that nothing is known: the write may
@@ -6,28 +7,26 @@ have been applied. Lease times are the database's own.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
-from services.common.domain.account import Account, ExposureChange
-from services.common.domain.checkpoint import Checkpoint, Head
+from services.common.domain.account import ExposureChange
 from services.common.domain.close_request import CloseRequest
 from services.common.domain.control import Standing
 from services.common.domain.copy import Copy, CopyKind, CopyRef
 from services.common.domain.dead_letter import DeadLetter
 from services.common.domain.exit import Exit, ExitState, Kept, Step
-from services.common.domain.fill import Fill, LedgerLine, Position, ReconciliationResult
-from services.common.domain.follow import Follow
+from services.common.domain.fill import Fill, LedgerLine, Position
 from services.common.domain.intent import Attempt, Intent
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.recent_order import RecentOrder
-from services.common.domain.trail import Trail
-from services.common.domain.user import Nonce, User
 from services.common.domain.verdict import Decision
-
-T = TypeVar("T")
+from services.common.ports.accounts import Accounts, Follows, Leaders
+from services.common.ports.answers import Change, Page
+from services.common.ports.audit import Audit
+from services.common.ports.books import Positions, Results
+from services.common.ports.people import Nonces, Users
 
 
 class StoreUnavailable(Exception):
@@ -40,22 +39,6 @@ class Begun(StrEnum):
     DONE = "done"
     ACCOUNT_MOVED = "account_moved"
     CLAIM_LOST = "claim_lost"
-
-
-@dataclass(frozen=True, slots=True)
-class Change(Generic[T]):
-    """One change of a watched collection; `token` resumes after it. `value` is None for a resync marker: read a snapshot first."""
-
-    token: str
-    value: T | None
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """Some of a listing; `total` counts all of it."""
-
-    items: tuple[T, ...]
-    total: int
 
 
 def unheard(copy: Copy) -> None:
@@ -262,68 +245,6 @@ class Copies(Protocol):
         ...
 
 
-class Accounts(Protocol):
-    """`accounts`: one line each; every control change advances `seq`."""
-
-    async def create(self, account: Account) -> bool: ...
-
-    async def get(self, account_id: str) -> Account | None: ...
-
-    async def all(self) -> tuple[Account, ...]: ...
-
-    async def change(self, account_id: str, change: Callable[[Account], Account | None]) -> Account | None:
-        """What `change` (one of `domain.control`) makes of the account, on the line that was read; again while another write is first.
-        None where there is no such account, or `change` gives none. What it raises is passed on, and nothing is written."""
-        ...
-
-    async def apply(self, account_id: str, change: ExposureChange) -> bool:
-        """Move the exposure outside a copy's transaction (high-water mark, an external sale)."""
-        ...
-
-
-class Follows(Protocol):
-    """`follows`: who is watched for whom."""
-
-    async def create(self, follow: Follow) -> bool: ...
-
-    async def get(self, follow_id: str) -> Follow | None: ...
-
-    async def all(self) -> tuple[Follow, ...]: ...
-
-    async def change(self, follow_id: str, change: Callable[[Follow], Follow | None]) -> Follow | None:
-        """What `change` (one of `domain.changes`) makes of the follow, as it was read; again while another write is first.
-        None where there is no such follow, or `change` gives none."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Leader:
-    """How far a leader has been read: every trade up to `cursor_block` and `cursor_at` has its copies. `lag_ms` of the last one."""
-
-    address: str
-    cursor_block: int
-    cursor_at: datetime
-    seen: int = 0
-    last_trade_at: datetime | None = None
-    lag_ms: int | None = None
-
-
-class Leaders(Protocol):
-    """`leaders`: cursors and health, written by the monitor."""
-
-    async def get(self, address: str) -> Leader | None: ...
-
-    async def all(self) -> tuple[Leader, ...]: ...
-
-    async def start(self, leader: Leader) -> bool:
-        """Keep the first cursor of a leader; False when he has one."""
-        ...
-
-    async def advance(self, leader: Leader) -> bool:
-        """Move a cursor forward, never back."""
-        ...
-
-
 class Exits(Protocol):
     """`exits`: what we still owe to sell, written by the engine."""
 
@@ -378,34 +299,6 @@ class CloseRequests(Protocol):
     async def finish(self, key: str) -> None: ...
 
 
-class Positions(Protocol):
-    """`user_positions`, `fills` and `ledger`, written by the reconciler (through `Copies.settle`)."""
-
-    async def get(self, account_id: str, token_id: str) -> Position | None: ...
-
-    async def of(self, accounts: Sequence[str]) -> tuple[Position, ...]: ...
-
-    async def mark(self, account_id: str, token_id: str, mark_micros: int, now: datetime) -> None: ...
-
-    async def fills_of(self, copy_id: str) -> tuple[Fill, ...]: ...
-
-    async def fills(self, accounts: Sequence[str]) -> tuple[Fill, ...]: ...
-
-    async def ledger(self, account_id: str, token_id: str | None = None) -> tuple[LedgerLine, ...]: ...
-
-    def watch(self, token: str | None) -> AsyncIterator[Change[Position]]: ...
-
-
-class Results(Protocol):
-    """`reconciliation_results`."""
-
-    async def add(self, result: ReconciliationResult) -> bool: ...
-
-    async def latest(self, account_id: str) -> ReconciliationResult | None: ...
-
-    async def page(self, accounts: Sequence[str], limit: int, offset: int) -> Page[ReconciliationResult]: ...
-
-
 class Leases(Protocol):
     """Single flight across processes: who may do a named piece of work now."""
 
@@ -424,68 +317,6 @@ class DeadLetters(Protocol):
         ...
 
     async def all(self) -> tuple[DeadLetter, ...]: ...
-
-
-class Users(Protocol):
-    """`users`."""
-
-    async def get(self, address: str) -> User | None: ...
-
-    async def upsert(self, user: User) -> User:
-        """The user that is kept: an existing one keeps its epoch and takes the role."""
-        ...
-
-    async def advance_epoch(self, address: str, now: datetime) -> User | None: ...
-
-
-class Nonces(Protocol):
-    """`auth_nonces`: deleted by use, or by a TTL index."""
-
-    async def add(self, nonce: Nonce) -> None: ...
-
-    async def open_for(self, address: str, now: datetime, limit: int = 5) -> tuple[Nonce, ...]:
-        """The newest open messages of an address."""
-        ...
-
-    async def consume(self, nonce: str, address: str, now: datetime) -> Nonce | None:
-        """Delete and return it, once; None when it is used, expired or another's."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A document's whole trail, what the document says, and the things whose hashes stand in that."""
-
-    trail: str
-    content: Mapping[str, object]
-    entries: Trail
-    attached: Mapping[str, object]
-
-
-class Audit(Protocol):
-    """The trails of every document, and `checkpoints`, which are only ever added to."""
-
-    def heads(self, token: str | None) -> AsyncIterator[Change[Head]]:
-        """The head of every trail that grows, after `token`; where there is none, or it is too old, a resync change first."""
-        ...
-
-    def every_head(self) -> AsyncIterator[Head]:
-        """The head of every trail as it is now."""
-        ...
-
-    def trails(self) -> AsyncIterator[Told]:
-        """Every document with its whole trail, what has moved out of it too."""
-        ...
-
-    async def add(self, checkpoint: Checkpoint) -> bool:
-        """Keep a checkpoint; False where its index is taken."""
-        ...
-
-    async def last(self) -> Checkpoint | None: ...
-
-    def after(self, index: int) -> AsyncIterator[Checkpoint]:
-        """The checkpoints after `index`, in order."""
-        ...
 
 
 class Stores(Protocol):

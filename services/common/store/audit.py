@@ -12,7 +12,8 @@ from services.common.domain.copy import Copy
 from services.common.domain.follow import Follow
 from services.common.domain.trail import TrailEntry
 from services.common.domain.user import User
-from services.common.ports.stores import Change, Told
+from services.common.ports.answers import Change
+from services.common.ports.audit import Told
 from services.common.store import activities, codec, exposures
 from services.common.store.session import Database, guarded
 from services.common.store.trails import entry, named

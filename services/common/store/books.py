@@ -7,7 +7,7 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from services.common.domain.fill import Fill, LedgerLine, Position, ReconciliationResult, continues
-from services.common.ports.stores import Change, Page
+from services.common.ports.answers import Change, Page
 from services.common.store import codec
 from services.common.store.session import Database, Session, guarded
 from services.common.store.watching import watched

@@ -19,7 +19,8 @@ from services.common.domain.intent import Attempt, Intent
 from services.common.domain.lifecycle import Actor, CopyState
 from services.common.domain.recent_order import RecentOrder
 from services.common.domain.verdict import Decision
-from services.common.ports.stores import Begun, Change, Page, StoreUnavailable
+from services.common.ports.answers import Change, Page
+from services.common.ports.stores import Begun, StoreUnavailable
 from services.common.store import activities, books, exposures, trails
 from services.common.store.claims import MongoClaims
 from services.common.store.indexes import EPOCH

@@ -9,7 +9,7 @@ from pymongo.errors import DuplicateKeyError
 
 from services.common.domain.dead_letter import DeadLetter
 from services.common.domain.follow import Follow
-from services.common.ports.stores import Leader
+from services.common.ports.accounts import Leader
 from services.common.store import codec, trails
 from services.common.store.session import Database, guarded
 

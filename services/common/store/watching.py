@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pymongo.errors import OperationFailure
 
-from services.common.ports.stores import Change
+from services.common.ports.answers import Change
 from services.common.store.session import Collection, guarded
 
 T = TypeVar("T")

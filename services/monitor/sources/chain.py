@@ -7,9 +7,10 @@ from datetime import datetime
 from prometheus_client import Gauge
 
 from services.common.crashpoints import crashpoint
+from services.common.ports.accounts import Leader
 from services.common.ports.chain import Chain, Sighting
 from services.common.ports.clock import Clock
-from services.common.ports.stores import Leader, Stores
+from services.common.ports.stores import Stores
 from services.common.ports.venue import Hint
 from services.monitor.roster import Roster
 from services.monitor.watch import Seen, Watch

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from services.common.domain import contents
 from services.common.domain.checkpoint import Checkpoint, Head
 from services.common.domain.trail import Trail
-from services.common.ports.stores import Change, Told
+from services.common.ports.answers import Change
+from services.common.ports.audit import Told
 from services.common.store.memory.database import MemoryDatabase
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.common.domain.fill import Fill, LedgerLine, Position, ReconciliationResult
-from services.common.ports.stores import Change, Page
+from services.common.ports.answers import Change, Page
 from services.common.store.memory.database import MemoryDatabase, add
 
 

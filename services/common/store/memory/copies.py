@@ -15,7 +15,8 @@ from services.common.domain.intent import Attempt, Intent, IntentState
 from services.common.domain.lifecycle import Actor, CopyState
 from services.common.domain.recent_order import RecentOrder, recent_order
 from services.common.domain.verdict import Decision
-from services.common.ports.stores import Begun, Change, Page, unheard
+from services.common.ports.answers import Change, Page
+from services.common.ports.stores import Begun, unheard
 from services.common.store.memory.database import MemoryDatabase
 
 RANK = {CopyKind.DEBT: 0, CopyKind.EXIT: 1, CopyKind.ENTRY: 2}

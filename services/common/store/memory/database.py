@@ -16,7 +16,8 @@ from services.common.domain.fill import Fill, LedgerLine, Position
 from services.common.domain.follow import Follow
 from services.common.domain.trail import Trail, TrailEntry, parted
 from services.common.domain.user import User
-from services.common.ports.stores import Change, StoreUnavailable
+from services.common.ports.answers import Change
+from services.common.ports.stores import StoreUnavailable
 from services.common.store.memory.index import CopyIndex
 
 T = TypeVar("T")

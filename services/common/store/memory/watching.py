@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from services.common.domain.dead_letter import DeadLetter
 from services.common.domain.follow import Follow
-from services.common.ports.stores import Leader
+from services.common.ports.accounts import Leader
 from services.common.store.memory.database import MemoryDatabase, add
 
 

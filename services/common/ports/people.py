@@ -1,0 +1,35 @@
+"""The ports of who may log in.
+
+As of every port of the store: see `services.common.ports.stores`.
+"""
+
+from datetime import datetime
+from typing import Protocol
+
+from services.common.domain.user import Nonce, User
+
+
+class Users(Protocol):
+    """`users`."""
+
+    async def get(self, address: str) -> User | None: ...
+
+    async def upsert(self, user: User) -> User:
+        """The user that is kept: an existing one keeps its epoch and takes the role."""
+        ...
+
+    async def advance_epoch(self, address: str, now: datetime) -> User | None: ...
+
+
+class Nonces(Protocol):
+    """`auth_nonces`: deleted by use, or by a TTL index."""
+
+    async def add(self, nonce: Nonce) -> None: ...
+
+    async def open_for(self, address: str, now: datetime, limit: int = 5) -> tuple[Nonce, ...]:
+        """The newest open messages of an address."""
+        ...
+
+    async def consume(self, nonce: str, address: str, now: datetime) -> Nonce | None:
+        """Delete and return it, once; None when it is used, expired or another's."""
+        ...
