@@ -1,6 +1,4 @@
-"""An answer that is lost, late or wrong, and an engine that is killed: one order each, found and booked by itself."""
-
-import signal
+"""An answer that is lost, late or wrong: one order each, found and booked by itself."""
 
 import pytest
 
@@ -59,32 +57,9 @@ async def test_an_answer_that_is_lost_costs_no_order_and_doubles_none(running: M
     assert len(copy.order_hashes) == 1
 
 
-@pytest.mark.parametrize(
-    ("leader", "market", "point"),
-    [
-        ("leader-3", 1, "after_intent_before_sign"),
-        ("leader-1", 2, "after_sign_before_send"),
-        ("leader-2", 2, "mid_send"),
-        ("leader-3", 2, "after_answer_before_record"),
-    ],
-)
-async def test_an_engine_killed_between_intent_and_answer_sends_one_order(running: Mesh, leader, market, point):
-    await running.restart("engine", {"POLYCOPY_CRASH": point})
-    await running.stack.admin.fault(endpoint="clob.post_order", kind="delay", ms=300)
-
-    leaders_order = await running.take(leader, market)
-    killed = await running.stack.children["engine"].wait()
-    await running.stack.admin.no_faults()
-    await running.start("engine")
-    copy = await running.copied(leaders_order)
-
-    assert killed == -signal.SIGKILL
-    await one_order(running, copy)
-
-
 async def test_in_the_end_every_figure_agrees_with_the_venue(running: Mesh):
     found = await running.at_rest()
 
     assert found["problems"] == []
     assert (found["duplicates"], found["lost"], found["discrepancies"], found["needs_review"]) == (0, 0, 0, 0)
-    assert found["executed"] == found["leader_trades"] == 10
+    assert found["executed"] == found["leader_trades"] == 6

@@ -12,6 +12,7 @@ import pytest
 
 from services.common import crashpoints
 from services.common.crashpoints import CRASHPOINTS, Plan, read
+from tests.kill_scenarios import SCENARIOS
 
 SERVICES = Path(__file__).resolve().parents[2] / "services"
 CALL = re.compile(r"\bcrashpoint\((.*?)\)")
@@ -25,6 +26,10 @@ def test_every_name_is_passed_in_exactly_one_place():
     called = Counter(name for file in files for name in CALL.findall(file.read_text()))
 
     assert called == Counter(f'"{name}"' for name in CRASHPOINTS)
+
+
+def test_at_every_one_of_them_a_process_is_killed_and_frozen():
+    assert SCENARIOS.keys() == CRASHPOINTS
 
 
 @pytest.mark.parametrize(
