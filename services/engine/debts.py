@@ -9,7 +9,7 @@ from services.common.crashpoints import crashpoint
 from services.common.domain.account import Account
 from services.common.domain.amounts import LOT_MICROS
 from services.common.domain.copy import Copy
-from services.common.domain.exit import Exit, ExitState, Kept, exit_id
+from services.common.domain.exit import Exit, ExitState, Kept, Step, exit_id
 from services.common.domain.lifecycle import TERMINAL, CopyState
 from services.common.domain.market import Book, Market
 from services.common.domain.trade import LeaderTrade
@@ -86,27 +86,25 @@ class Debts:
         now = self._lookout.now()
         self._standing.seen(step)
         crashpoint("mid_exit_owed")
-        exit_ = await self._stores.exits.owe(
-            exit_id(debt.follow_id, debt.trade.token_id),
-            debt.account_id,
-            debt.follow_id,
-            debt.trade.token_id,
-            step,
-            now,
+        name = (
+            await self._park(claim, step, now) if await self._touches(debt) else await self._for_later(debt, step, now)
         )
         crashpoint("after_exit_owed")
-        if exit_.state is not ExitState.OPEN or not await self._touches(debt):
-            if await self._stores.copies.skip(claim.ref, NOTHING_HELD, None, now):
-                metrics.ENDS.labels(NOTHING_HELD).inc()
-        elif not await self._stores.copies.park(claim.ref, exit_.exit_id, now):
-            await self._with_its_exit(claim, exit_.exit_id)
+        if name and await self._stores.copies.skip(claim.ref, name, None, now):
+            metrics.ENDS.labels(name).inc()
 
-    async def _with_its_exit(self, claim: Claim, exit_id_: str) -> None:
-        # The exit has ended, here or elsewhere, between its step and the parking.
-        exit_ = await self._stores.exits.get(exit_id_)
-        if exit_ is not None and exit_.state is not ExitState.OPEN:
-            name = REFUSED_BY.get(_REASONS.get(exit_.state, ""), NOTHING_HELD)
-            await self._stores.copies.skip(claim.ref, name, None, self._lookout.now())
+    async def _park(self, claim: Claim, step: Step, now: datetime) -> str:
+        """With its step, at once: what is sold for the one takes the other along. What the debt is skipped for where its exit is over."""
+        exit_ = await self._stores.copies.park(claim.ref, step, now)
+        over = exit_ is not None and exit_.state is not ExitState.OPEN
+        return REFUSED_BY.get(_REASONS.get(exit_.state, ""), NOTHING_HELD) if exit_ and over else ""
+
+    async def _for_later(self, debt: Copy, step: Step, now: datetime) -> str:
+        """The step counts for what is bought before it and seen later; the debt itself asks for nothing."""
+        token_id = debt.trade.token_id
+        name = exit_id(debt.follow_id, token_id)
+        await self._stores.exits.owe(name, debt.account_id, debt.follow_id, token_id, step, now)
+        return NOTHING_HELD
 
     async def _touches(self, debt: Copy) -> bool:
         """Whether the follow has bought, or may yet buy, any of the token before this was given up."""

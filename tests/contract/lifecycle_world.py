@@ -155,15 +155,19 @@ async def _begin(stores: Stores, copy: Copy, ref: CopyRef, now: datetime) -> boo
 
 
 async def owed(stores: Stores, debt: Copy, now: datetime) -> str:
-    """The open exit, with the debt's step, that a debt may be parked in."""
+    """The open exit, with the debt's step."""
     known = exit_id(debt.follow_id, debt.trade.token_id)
-    step = Step(f"step {debt.copy_id}", Place(debt.trade.block_number, debt.trade.log_index), 1, 2)
-    await stores.exits.owe(known, debt.account_id, debt.follow_id, debt.trade.token_id, step, now)
+    await stores.exits.owe(known, debt.account_id, debt.follow_id, debt.trade.token_id, step_of(debt), now)
     return known
 
 
+def step_of(debt: Copy) -> Step:
+    """What a debt makes its exit owe."""
+    return Step(f"step {debt.copy_id}", Place(debt.trade.block_number, debt.trade.log_index), 1, 2)
+
+
 async def _park(stores: Stores, copy: Copy, ref: CopyRef, now: datetime) -> bool:
-    return await stores.copies.park(ref, await owed(stores, copy, now), now)
+    return await stores.copies.park(ref, step_of(copy), now) is not None
 
 
 def _hash(copy: Copy) -> str:

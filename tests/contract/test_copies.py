@@ -329,8 +329,7 @@ async def test_debts_share_the_fate_of_the_attempt_that_takes_them(stores: Any, 
     debt = a_copy(1, kind=CopyKind.DEBT, now=now, trade=sell)
     await stores.copies.insert([debt])
     taken = await stores.copies.claim(ACCOUNT, "w", LEASE, fresh=True)
-    owed = await lifecycle_world.owed(stores, debt, now)
-    assert await stores.copies.park(taken.ref, owed, now)
+    owed = (await stores.copies.park(taken.ref, lifecycle_world.step_of(debt), now)).exit_id
     assert await stores.copies.claim(ACCOUNT, "w", LEASE, fresh=True) is None
     attempt = a_copy(2, kind=CopyKind.EXIT, now=now, trade=sell, exit_id=owed, attempt_number=1)
     await stores.copies.insert([attempt])

@@ -15,7 +15,7 @@ from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Side
 from services.common.ports.stores import Stores
 from tests.builders import ACCOUNT, LEADER, NOON, TOKEN, a_copy, a_decision, a_trade
-from tests.contract.lifecycle_world import claimed, owed
+from tests.contract.lifecycle_world import claimed
 
 FOLLOW = follow_id(ACCOUNT, LEADER)
 EXIT = exit_id(FOLLOW, TOKEN)
@@ -184,28 +184,61 @@ async def test_attempts_and_debts_of_an_exit_are_listed_debts_first(stores: Stor
     assert found == [copy.copy_id for copy in (debts[1], debts[0], attempts[1], attempts[0])]
 
 
-async def test_a_debt_is_parked_in_an_open_exit_and_seen_by_whoever_ends_it(stores: Stores, now: datetime) -> None:
+async def test_a_debt_is_parked_with_its_step_and_seen_by_whoever_ends_its_exit(stores: Stores, now: datetime) -> None:
+    other = await owe(stores, a_step(1), now)
     debt = await claimed(stores, a_copy(1, kind=CopyKind.DEBT, now=now))
-    known = await owed(stores, debt, now)
-    before = await stores.exits.get(known)
-    assert before is not None
 
-    assert await stores.copies.park(debt.ref, known, now)
+    parked = await stores.copies.park(debt.ref, a_step(2), now)
 
-    assert not await stores.exits.end(known, before.version, ExitState.MET, now)
-    assert await stores.exits.end(known, before.version + 1, ExitState.MET, now)
+    assert parked == replace(other, steps=(a_step(1), a_step(2)), version=other.version + 1) == await kept(stores)
+    assert [copy.copy_id for copy in await stores.copies.of_exit(EXIT)] == [debt.copy_id]
+    assert not await stores.exits.end(EXIT, other.version, ExitState.MET, now)
+    assert await stores.exits.end(EXIT, parked.version, ExitState.MET, now)
 
 
-async def test_no_debt_is_parked_in_an_exit_that_is_over(stores: Stores, now: datetime) -> None:
+async def test_the_first_debt_of_a_token_opens_its_exit(stores: Stores, now: datetime) -> None:
     debt = await claimed(stores, a_copy(1, kind=CopyKind.DEBT, now=now))
-    known = await owed(stores, debt, now)
-    opened = await stores.exits.get(known)
-    assert opened is not None
-    assert await stores.exits.end(known, opened.version, ExitState.MET, now)
 
-    assert not await stores.copies.park(debt.ref, known, now)
+    parked = await stores.copies.park(debt.ref, a_step(), now)
+
+    assert (
+        parked == Exit(EXIT, ACCOUNT, FOLLOW, TOKEN, ExitState.OPEN, (a_step(),), now, version=1) == await kept(stores)
+    )
+
+
+async def test_a_step_that_was_owed_before_is_parked_with_all_the_same(stores: Stores, now: datetime) -> None:
+    owed = await owe(stores, a_step(), now)
+    debt = await claimed(stores, a_copy(1, kind=CopyKind.DEBT, now=now))
+
+    assert await stores.copies.park(debt.ref, a_step(), now) == replace(owed, version=owed.version + 1)
+    assert await stores.copies.park(debt.ref, a_step(), now) is None
+
+
+async def test_debts_in_a_race_are_each_parked_with_their_step(stores: Stores, now: datetime) -> None:
+    debts = [await claimed(stores, a_copy(number, kind=CopyKind.DEBT, now=now)) for number in range(1, 7)]
+
+    await asyncio.gather(*(stores.copies.park(one.ref, a_step(n), now) for n, one in enumerate(debts)))
+
+    assert len((await kept(stores)).steps) == len(await stores.copies.of_exit(EXIT)) == 6
+
+
+async def test_no_debt_is_parked_in_an_exit_that_is_over_with_its_step(stores: Stores, now: datetime) -> None:
+    debt = await claimed(stores, a_copy(1, kind=CopyKind.DEBT, now=now))
+    opened = await owe(stores, a_step(), now)
+    assert await stores.exits.end(EXIT, opened.version, ExitState.MET, now)
+    over = await kept(stores)
+
+    assert await stores.copies.park(debt.ref, a_step(), now) == over == await kept(stores)
 
     assert (await stores.copies.get(debt.copy_id)).state is CopyState.CLAIMED
+
+
+async def test_who_has_lost_the_claim_owes_nothing(stores: Stores, now: datetime) -> None:
+    debt = await claimed(stores, a_copy(1, kind=CopyKind.DEBT, now=now))
+
+    assert await stores.copies.park(replace(debt.ref, fence=debt.fence - 1), a_step(), now) is None
+
+    assert await stores.exits.get(EXIT) is None
 
 
 async def test_an_exit_that_opens_again_is_as_old_as_its_new_step(stores: Stores, now: datetime) -> None:

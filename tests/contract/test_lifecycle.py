@@ -24,8 +24,8 @@ from tests.contract.lifecycle_world import (
     in_state,
     kept,
     other_fences,
-    owed,
     settled,
+    step_of,
 )
 
 
@@ -140,7 +140,7 @@ async def test_a_resend_that_is_journaled_is_not_confirmed_to_a_lapsed_lease(sto
 
 async def a_parked_debt(stores: Stores, now: datetime) -> Copy:
     debt = await claimed(stores, a_copy(1, kind=CopyKind.DEBT, now=now))
-    assert await stores.copies.park(debt.ref, await owed(stores, debt, now), now)
+    assert await stores.copies.park(debt.ref, step_of(debt), now)
     return await kept(stores, debt)
 
 

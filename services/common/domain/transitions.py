@@ -10,6 +10,7 @@ from datetime import datetime
 
 from services.common.domain import contents
 from services.common.domain.copy import Copy, CopyKind
+from services.common.domain.exit import Exit, ExitState, Step, exit_id, with_step
 from services.common.domain.intent import Attempt, Intent, IntentState
 from services.common.domain.lifecycle import Actor, CopyState, ForbiddenTransition, check
 from services.common.domain.trail import is_draft, lengthened
@@ -87,6 +88,14 @@ def parked(copy: Copy, exit_id: str, now: datetime) -> Copy:
     return replace(
         moved(copy, CopyState.DETECTED, Actor.ENGINE, "parked", now), claimed_by="", claimable_at=None, exit_id=exit_id
     )
+
+
+def owing(debt: Copy, known: Exit | None, step: Step, now: datetime) -> Exit:
+    """The exit of a debt's follow and token with its step, a version on: whoever ends it has seen the debt. One that is over stays."""
+    name = exit_id(debt.follow_id, debt.trade.token_id)
+    known = known or Exit(name, debt.account_id, debt.follow_id, debt.trade.token_id, ExitState.OPEN, (), now)
+    after = with_step(known, step, now)
+    return after if after.state is not ExitState.OPEN else replace(after, version=known.version + 1)
 
 
 def skipped(copy: Copy, reason: str, decision: Decision | None, now: datetime) -> Copy:

@@ -84,9 +84,10 @@ class Copies(Protocol):
         """claimed → detected, untouched, claimable again after `after`. The report of a guard that refused for now is kept with it."""
         ...
 
-    async def park(self, ref: CopyRef, exit_id: str, now: datetime) -> bool:
-        """claimed → detected, claimable no more: a debt whose step is in the exit `exit_id`. That is still open, and its version
-        advances in the same transaction: whoever ends it has seen the debt. False where the exit is over, or the claim is lost."""
+    async def park(self, ref: CopyRef, step: Step, now: datetime) -> Exit | None:
+        """claimed → detected, claimable no more: a debt, with its step in the exit of its follow and token, as `Exits.owe` would add it.
+        The exit's version advances in the same transaction: whoever sells for the step, or ends the exit, has seen the debt. The exit
+        as it is then; where it is over, which a step that is new to it never leaves it, nothing was written. None: the claim is lost."""
         ...
 
     async def skip(self, ref: CopyRef, reason: str, decision: Decision | None, now: datetime) -> bool:

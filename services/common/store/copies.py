@@ -14,6 +14,7 @@ from services.common.domain import transitions
 from services.common.domain.account import ExposureChange
 from services.common.domain.control import Standing
 from services.common.domain.copy import Copy, CopyKind, CopyRef
+from services.common.domain.exit import Exit, ExitState, Step, exit_id
 from services.common.domain.fill import Fill, LedgerLine, Position
 from services.common.domain.intent import Attempt, Intent
 from services.common.domain.lifecycle import Actor, CopyState
@@ -21,7 +22,7 @@ from services.common.domain.recent_order import RecentOrder
 from services.common.domain.verdict import Decision
 from services.common.ports.answers import Change, Page
 from services.common.ports.stores import Begun, StoreUnavailable
-from services.common.store import activities, books, exposures, trails
+from services.common.store import activities, books, exits, exposures, trails
 from services.common.store.claims import MongoClaims
 from services.common.store.indexes import EPOCH
 from services.common.store.session import Client, Conflict, Database, Session, guarded, transact
@@ -58,17 +59,22 @@ class MongoCopies(MongoClaims):
         due = self._clock() + after
         return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.released(copy, due, decision))
 
-    async def park(self, ref: CopyRef, exit_id: str, now: datetime) -> bool:
-        async def work(session: Session) -> bool:
+    async def park(self, ref: CopyRef, step: Step, now: datetime) -> Exit | None:
+        async def work(session: Session) -> Exit | None:
             found = await self._read(ref.copy_id, session)
             if found is None or found[0].fence != ref.fence or found[0].state is not CopyState.CLAIMED:
-                return False
-            still_open = {"_id": exit_id, "state": "open"}
-            if not (await self._exits.update_one(still_open, {"$inc": {"version": 1}}, session=session)).matched_count:
-                return False
-            if not await self._replace(transitions.parked(found[0], exit_id, now), found[1], session):
+                return None
+            debt, rev = found
+            name = exit_id(debt.follow_id, debt.trade.token_id)
+            stored = await self._exits.find_one({"_id": name}, session=session)
+            known = exits.read(stored) if stored else None
+            after = transitions.owing(debt, known, step, now)
+            if after.state is not ExitState.OPEN:
+                return after
+            done = await exits.put(self._exits, known.version if known else 0, after, session)
+            if not done or not await self._replace(transitions.parked(debt, name, now), rev, session):
                 raise Conflict
-            return True
+            return after
 
         return await transact(self._client, work)
 

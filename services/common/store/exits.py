@@ -1,8 +1,9 @@
 """`Exits` in MongoDB."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
@@ -10,7 +11,7 @@ from services.common.domain import transitions
 from services.common.domain.copy import Copy
 from services.common.domain.exit import Exit, ExitState, Kept, Step, with_kept, with_step, without_step
 from services.common.store import activities, codec
-from services.common.store.session import Client, Conflict, Database, Session, guarded, transact
+from services.common.store.session import Client, Collection, Conflict, Database, Session, guarded, transact
 
 ID = "exit_id"
 
@@ -26,7 +27,7 @@ class MongoExits:
     async def get(self, exit_id: str) -> Exit | None:
         async with guarded():
             found = await self._exits.find_one({"_id": exit_id})
-        return codec.record(Exit, found, ID) if found else None
+        return read(found) if found else None
 
     async def owe(
         self, exit_id: str, account_id: str, follow_id: str, token_id: str, step: Step, now: datetime
@@ -40,11 +41,9 @@ class MongoExits:
     async def _put(self, known: Exit, after: Exit) -> bool:
         try:
             async with guarded():
-                held = {"_id": known.exit_id, "version": known.version}
-                done = await self._exits.replace_one(held, codec.document(after, ID), upsert=known.version == 0)
+                return await put(self._exits, known.version, after)
         except DuplicateKeyError:
             return False
-        return bool(done.matched_count or done.upserted_id)
 
     async def open_attempt(self, exit_id: str, version: int, attempt: Copy) -> bool:
         async def work(session: Session) -> bool:
@@ -53,7 +52,7 @@ class MongoExits:
             )
             if found is None or await self._copies.find_one({"_id": attempt.copy_id}, session=session):
                 return False
-            known = codec.record(Exit, found, ID)
+            known = read(found)
             opened = replace(known, open_attempt=attempt.copy_id, attempts=known.attempts + 1, version=version + 1)
             done = await self._exits.replace_one(
                 {"_id": exit_id, "version": version}, codec.document(opened, ID), session=session
@@ -97,7 +96,7 @@ class MongoExits:
     async def open_ones(self, account_id: str) -> tuple[Exit, ...]:
         async with guarded():
             cursor = self._exits.find({"account": account_id, "state": "open"}, sort=[("_id", 1)])
-            return tuple([codec.record(Exit, document, ID) async for document in cursor])
+            return tuple([read(document) async for document in cursor])
 
     async def _change(self, exit_id: str, change: Callable[[Exit], Exit | None]) -> bool:
         while (known := await self.get(exit_id)) is not None:
@@ -107,3 +106,15 @@ class MongoExits:
             if await self._put(known, replace(after, version=known.version + 1)):
                 return True
         return False
+
+
+def read(document: Mapping[str, Any]) -> Exit:
+    """The exit of a document."""
+    return codec.record(Exit, document, ID)
+
+
+async def put(exits: Collection, version: int, after: Exit, session: Session | None = None) -> bool:
+    """Replace the exit of this version, 0 for one that is new; False where it has moved."""
+    held = {"_id": after.exit_id, "version": version}
+    done = await exits.replace_one(held, codec.document(after, ID), upsert=version == 0, session=session)
+    return bool(done.matched_count or done.upserted_id)

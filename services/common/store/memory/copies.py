@@ -9,7 +9,7 @@ from services.common.domain import control, transitions
 from services.common.domain.account import AccountState, ExposureChange, PauseScope
 from services.common.domain.control import Standing
 from services.common.domain.copy import Copy, CopyKind, CopyRef
-from services.common.domain.exit import ExitState
+from services.common.domain.exit import Exit, ExitState, Step, exit_id
 from services.common.domain.fill import Fill, LedgerLine, Position, continues
 from services.common.domain.intent import Attempt, Intent, IntentState
 from services.common.domain.lifecycle import Actor, CopyState
@@ -82,14 +82,17 @@ class MemoryCopies:
         due = self._db.later(after)
         return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.released(copy, due, decision))
 
-    async def park(self, ref: CopyRef, exit_id: str, now: datetime) -> bool:
+    async def park(self, ref: CopyRef, step: Step, now: datetime) -> Exit | None:
         await self._db.turn()
-        held, known = self._held(ref), self._db.exits.get(exit_id)
-        if held is None or held.state is not CopyState.CLAIMED or known is None or known.state is not ExitState.OPEN:
-            return False
-        self._db.exits[exit_id] = replace(known, version=known.version + 1)
-        self._db.put(transitions.parked(held, exit_id, now))
-        return True
+        held = self._held(ref)
+        if held is None or held.state is not CopyState.CLAIMED:
+            return None
+        name = exit_id(held.follow_id, held.trade.token_id)
+        after = transitions.owing(held, self._db.exits.get(name), step, now)
+        if after.state is ExitState.OPEN:
+            self._db.exits[name] = after
+            self._db.put(transitions.parked(held, name, now))
+        return after
 
     async def skip(self, ref: CopyRef, reason: str, decision: Decision | None, now: datetime) -> bool:
         return await self._undecided(ref, lambda copy: transitions.skipped(copy, reason, decision, now), now)
