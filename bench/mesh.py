@@ -90,7 +90,7 @@ async def _mesh(folder: Path, wallets: int = 1) -> AsyncGenerator[Stack]:
 
 
 def _of_all_leaders(size: int) -> list[Trade]:
-    return [(number % LEADERS, number % MARKETS, number // MARKETS % 2) for number in range(size)]
+    return [(number % LEADERS, number % MARKETS, number % MARKETS % 2) for number in range(size)]
 
 
 async def _phase(stack: Stack, groups: Sequence[Iterable[Trade]], skip: int = 0) -> dict[str, Any]:
