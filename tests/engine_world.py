@@ -108,6 +108,7 @@ class Venue:
     away: bool = False
     hidden: bool = False
     cash_micros: int = 1_000_000_000
+    wallets_read: int = 0
     on_post: Callable[[], None] | None = None
     spread: tuple[int, int] = (490_000, 500_000)
     closed: bool = False
@@ -174,6 +175,7 @@ class Venue:
 
     async def wallet(self) -> Wallet:
         self._answers()
+        self.wallets_read += 1
         return Wallet(self.cash_micros, 10**15, self.clock.now())
 
     async def server_time(self) -> datetime:

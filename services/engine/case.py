@@ -18,11 +18,15 @@ from services.engine.grouping import left
 
 @dataclass(frozen=True, slots=True)
 class Funds:
-    """What the account's wallet may spend, as read at `read_at`: collateral and the exchange's allowance, in micro-USDC."""
+    """What the account's wallet may spend, as read at `read_at`: collateral and the exchange's allowance, in micro-USDC.
+
+    `at_least` where orders have left the line since: all that they might have taken is taken off.
+    """
 
     balance_micros: int
     allowance_micros: int
     read_at: datetime
+    at_least: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,10 @@ class Decider:
             return None
         outcome = decide(drafted(case))
         crashpoint("after_decide")
+        if isinstance(outcome, Refused) and case.funds is not None and case.funds.at_least:
+            # There may be more than that: nobody is refused on an estimate.
+            await self._snapshot.count_again()
+            return Begun.ACCOUNT_MOVED
         self._count(outcome)
         if isinstance(outcome, Refused):
             await self._refused(claim, outcome)
@@ -127,7 +131,7 @@ class Decider:
         begun = await self._executor.begin(claim, copy, approved, plan, members)
         if isinstance(begun, Copy):
             self._line.moved(approved.case.account, plan.change)
-            self._snapshot.sent(begun)
+            self._snapshot.sent(begun, plan.change.put)
         claim.lost = claim.lost or begun is Begun.CLAIM_LOST
         return begun
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from services.common.domain.account import Account
+from services.common.domain.account import Account, OpenIntent
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.exit import Exit, exit_id
 from services.common.domain.follow import Follow
@@ -33,10 +33,19 @@ class AccountGone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Purse:
-    """What the wallet may spend, and which intents were open just before it was read."""
+    """What the wallet may spend, and what the intents might take that were open just before it was read, by copy."""
 
     wallet: Wallet
-    open_then: frozenset[str]
+    promised: Mapping[str, int]
+
+    def spent_micros(self, begun: Mapping[str, int], account: Account) -> int | None:
+        """The most that has been spent by intents which have left the line since, `begun` being those that came after; None where none has.
+
+        Whether the balance knows of them already cannot be told.
+        """
+        known = {**self.promised, **begun}
+        gone = [micros for copy_id, micros in known.items() if copy_id not in account.exposure.open]
+        return sum(gone) if gone else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +88,7 @@ class Snapshot:
         self._purse = Warm(self._read_purse, FUNDS_KEPT, clock)
         self._marks = Warm(self._read_marks, MARKS_KEPT, clock)
         self._wallets = Warm(self._read_wallets, WALLETS_KEPT, clock)
-        self._begun: set[str] = set()
+        self._begun: dict[str, int] = {}
 
     async def around(self, copy: Copy) -> Around:
         """What lies around a copy, read outside of the account's line; its token's market and book are at hand from then on.
@@ -110,9 +119,7 @@ class Snapshot:
         if account is None:
             raise AccountGone(copy.account_id)
         market, book = await self._markets.by_token(token_id), await self._markets.book(token_id)
-        purse, marks, wallets = await asyncio.gather(
-            self._covering(account), self._marked(account), self._wallets.get()
-        )
+        purse, marks, wallets = await asyncio.gather(self._purse.get(), self._marked(account), self._wallets.get())
         orders, now = await self._journal.orders(), self._lookout.now()
         return Case(
             now=now,
@@ -121,7 +128,7 @@ class Snapshot:
             follow=follow,
             market=market,
             book=book,
-            funds=self._funds(purse.wallet, market),
+            funds=self._funds(purse, account, market),
             recent_orders=_attempted(orders, now - MINUTE),
             repetitions=_repetitions(orders, account, token_id, now),
             own_wallets=wallets,
@@ -138,13 +145,17 @@ class Snapshot:
         account = known or await self._stores.accounts.get(self._account_id)
         if account is None:
             raise AccountGone(self._account_id)
-        await asyncio.gather(self._covering(account), self._marked(account), self._wallets.get())
+        await asyncio.gather(self._purse.get(), self._marked(account), self._wallets.get())
         return account
 
-    def sent(self, copy: Copy) -> None:
+    async def count_again(self) -> None:
+        """Read the wallet now. Raises `VenueUnavailable`."""
+        await self._purse.refresh()
+
+    def sent(self, copy: Copy, promised: OpenIntent | None) -> None:
         """An order of this copy was journaled by this process: it counts from now on, without being read."""
         self._journal.sent(copy)
-        self._begun.add(copy.copy_id)
+        self._begun[copy.copy_id] = _may_take(promised) if promised else 0
 
     async def read_ahead(self, token_id: str) -> None:
         """Read the token's market and book, which then are at hand. Raises `VenueUnavailable`."""
@@ -154,26 +165,26 @@ class Snapshot:
         """Read ahead what decisions need."""
         await asyncio.gather(self._purse.refresh(), self._marks.refresh())
 
-    async def _covering(self, account: Account) -> Purse:
-        # An intent that has left the line since the wallet was read may have moved its balance, one that was begun since then too.
-        purse = await self._purse.get()
-        return purse if purse.open_then | self._begun <= account.exposure.open.keys() else await self._purse.refresh()
-
     async def _read_purse(self) -> Purse:
-        begun = frozenset(self._begun)
+        begun = tuple(self._begun)
         account = await self._stores.accounts.get(self._account_id)
         wallet = await self._clob.wallet()
-        open_then = frozenset(account.exposure.open) if account else frozenset[str]()
-        self._begun -= begun
-        return Purse(wallet, open_then)
+        for copy_id in begun:
+            self._begun.pop(copy_id, None)
+        promised = account.exposure.open.items() if account else ()
+        return Purse(wallet, {copy_id: _may_take(one) for copy_id, one in promised})
 
-    def _funds(self, wallet: Wallet, market: Market | None) -> Funds | None:
+    def _funds(self, purse: Purse, account: Account, market: Market | None) -> Funds | None:
         """What the exchange of this market may take; not known where there is none."""
         try:
             exchange = self._contract(market).exchange if market else None
         except ValueError:
             exchange = None
-        return Funds(wallet.balance_micros, wallet.allowance(exchange), wallet.read_at) if exchange else None
+        if not exchange:
+            return None
+        wallet, spent = purse.wallet, purse.spent_micros(self._begun, account)
+        left = (wallet.balance_micros - (spent or 0), wallet.allowance(exchange) - (spent or 0))
+        return Funds(*left, wallet.read_at, at_least=spent is not None)
 
     async def _marked(self, account: Account) -> Mapping[str, int]:
         # A token that was booked since the marks were read has to be marked before it counts as worthless.
@@ -216,6 +227,10 @@ class Snapshot:
     async def _read_wallets(self) -> frozenset[str]:
         accounts = await self._stores.accounts.all()
         return frozenset(wallet.lower() for account in accounts for wallet in (account.wallet, account.signer))
+
+
+def _may_take(intent: OpenIntent) -> int:
+    return intent.usdc_micros + intent.fee_micros if intent.side is Side.BUY else 0
 
 
 def _attempted(orders: Sequence[RecentOrder], since: datetime) -> tuple[datetime, ...]:

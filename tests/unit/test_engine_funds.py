@@ -33,6 +33,24 @@ async def test_cash_that_was_spent_and_settled_since_the_wallet_was_read_is_not_
     assert funds["balance_micros"] == world.venue.cash_micros
 
 
+async def test_while_enough_is_left_for_certain_the_wallet_is_not_read_again(world: World):
+    world.venue.cash_micros = 1_000 * SHARE
+    world.start()
+    first = await world.buys(1, shares=10)
+    await world.run(0.5)
+    read, spent = world.venue.wallets_read, (await world.copy(first)).intent
+    await world.settles()
+
+    second = await world.buys(2, shares=20)
+    await world.run(0.5)
+
+    done = await world.copy(second)
+    assert done.state is CopyState.EXECUTED
+    assert world.venue.wallets_read == read
+    assert done.decision.case["funds"]["at_least"]
+    assert done.decision.case["funds"]["balance_micros"] == 1_000 * SHARE - spent.usdc_micros - spent.fee_micros
+
+
 async def test_resends_count_as_orders_sent():
     world = await World(FOUR_IN_A_MINUTE).open()
     world.venue.script = ["lost_before", "lost_before"]
