@@ -118,7 +118,7 @@ def a_decision(now: datetime = NOON, **changes: Any) -> Decision:
         now,
         0,
         (Verdict("order_size", True, "", {"notionalMicros": "5100000"}, {"maxMicros": "250000000"}, 12),),
-        {"case": "kept"},
+        '{"case": "kept"}',
     )
     return replace(made, **changes)
 

@@ -1,5 +1,6 @@
 """A case as plain data: what a decision keeps of it, and the way back, so that it can be made again from its own record."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from datetime import datetime
@@ -21,6 +22,11 @@ def write_case(case: Case) -> dict[str, object]:
     follow = case.follow and replace(case.follow, trail=())
     kept = replace(case, copy=copy, account=account, follow=follow, book=_touched(case))
     return cast("dict[str, object]", _writer(Case)(kept))
+
+
+def kept(case: Case) -> str:
+    """The case as a decision keeps it."""
+    return json.dumps(write_case(case), separators=(",", ":"))
 
 
 def read_case(record: Mapping[str, object]) -> Case:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from services.common.domain.verdict import Decision, Verdict
 from services.engine.case import Case, Draft
-from services.engine.decision_record import write_case
+from services.engine.decision_record import kept
 from services.engine.guards import GUARDS
 
 Guard = Callable[[Case], Verdict]
@@ -39,7 +39,8 @@ def decide(case: Case, guards: Sequence[Guard] = GUARDS) -> Approved | Refused:
     verdicts = tuple(_ask(guard, case) for guard in guards)
     if case.draft is None:
         verdicts = (*verdicts, Verdict("draft", False, "missing", {"missing": "draft"}))
-    decision = Decision(case.now, case.account.seq, verdicts, write_case(case))
+    market = case.market.condition_id if case.market else ""
+    decision = Decision(case.now, case.account.seq, verdicts, kept(case), market)
     if case.draft is None or not decision.allowed:
         return Refused(case, decision)
     return Approved(case, case.draft, decision)

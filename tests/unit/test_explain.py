@@ -22,7 +22,7 @@ FINE = Verdict("sizing", True, "", {"shares": "10"}, {"shares": "10"})
 
 
 def decided(*verdicts: Verdict) -> Decision:
-    return Decision(NOON, 4, verdicts, {})
+    return Decision(NOON, 4, verdicts)
 
 
 async def test_each_guard_tells_value_limit_age_and_what_would_have_had_to_differ():

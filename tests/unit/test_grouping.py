@@ -15,7 +15,7 @@ from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Side
 from services.common.domain.verdict import Decision
 from services.engine import grouping
-from services.engine.decision_record import write_case
+from services.engine.decision_record import kept
 from services.engine.guards import GUARDS
 from services.engine.pipeline import Approved, decide
 from services.monitor import detect
@@ -144,7 +144,7 @@ def test_each_trade_of_a_group_shrinks_by_the_steps_after_it():
 
 def executed(case, filled):
     """A copy that was decided as this case, and bought so many shares."""
-    decision = Decision(NOON, 1, (), write_case(case))
+    decision = Decision(NOON, 1, (), kept(case))
     return replace(
         a_copy(1, state=CopyState.EXECUTED),
         trade=case.copy.trade,

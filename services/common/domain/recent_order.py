@@ -1,9 +1,7 @@
 """What an order has come to lately, without what it was decided on: what brakes and counters are made of."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
 
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.intent import Attempt
@@ -55,9 +53,7 @@ def recent_order(copy: Copy) -> RecentOrder | None:
 
 def market_of(copy: Copy) -> str:
     """The copy's market, by its decision where the trade does not say."""
-    kept = copy.decision.case.get("market") if copy.decision else None
-    known = cast("Mapping[str, str]", kept).get("condition_id", "") if isinstance(kept, Mapping) else ""
-    return named_market(copy.trade, known)
+    return named_market(copy.trade, copy.decision.market if copy.decision else "")
 
 
 def named_market(trade: LeaderTrade, decided_in: str) -> str:

@@ -1,5 +1,6 @@
 """What a guard says: data that is stored, shown and replayed as it is."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,12 +23,17 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Decision:
-    """The whole report on one copy at one moment, kept pass or refuse. `case` is the snapshot it was made on, enough to make it again."""
+    """The whole report on one copy at one moment, kept pass or refuse.
+
+    `record` is the snapshot that it was made on in JSON, enough to make it again: nobody asks the database for what is in it, so it is one
+    text there. `market` is the condition id of the market that was judged; empty where none was known.
+    """
 
     at: datetime
     account_seq: int
     verdicts: tuple[Verdict, ...]
-    case: Mapping[str, object]
+    record: str = "{}"
+    market: str = ""
 
     @property
     def refusals(self) -> tuple[Verdict, ...]:
@@ -37,6 +43,11 @@ class Decision:
     def allowed(self) -> bool:
         """Approved means that guards were asked and none refused."""
         return bool(self.verdicts) and not self.refusals
+
+    @cached_property
+    def case(self) -> Mapping[str, object]:
+        """The snapshot in plain data."""
+        return json.loads(self.record)
 
     @cached_property
     def digest(self) -> str:
@@ -49,5 +60,6 @@ class Decision:
             "at": self.at.isoformat(timespec="milliseconds"),
             "accountSeq": self.account_seq,
             "verdicts": [[one.guard, one.ok, one.reason, one.observed, one.limit, one.age_ms] for one in self.verdicts],
-            "case": self.case,
+            "record": self.record,
+            "market": self.market,
         }

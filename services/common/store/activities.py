@@ -16,7 +16,6 @@ from services.common.store import codec
 
 RANK = {CopyKind.DEBT: 0, CopyKind.EXIT: 1, CopyKind.ENTRY: 2}
 ID = "copy_id"
-IN_MARKET = "condition_id"
 RECENT = {
     "kind": 1,
     "state": 1,
@@ -27,7 +26,7 @@ RECENT = {
     "intent.state": 1,
     "pastIntents.attempts": 1,
     "pastIntents.state": 1,
-    f"decision.case.market.{IN_MARKET}": 1,
+    "decision.market": 1,
 }
 """What is read of an order that is only counted: minutes of them are read every second."""
 
@@ -58,14 +57,13 @@ def read_recent(document: Mapping[str, Any]) -> RecentOrder:
     """The order in a document of which `RECENT` was read."""
     trade = codec.decode(LeaderTrade, document["trade"])
     decision: dict[str, Any] = document.get("decision") or {}
-    market: dict[str, str] = decision.get("case", {}).get("market") or {}
     orders = [_attempts(order) for order in (*document.get("pastIntents", ()), document["intent"])]
     return RecentOrder(
         document["_id"],
         CopyKind(document["kind"]),
         trade.leader,
         trade.token_id,
-        named_market(trade, market.get(IN_MARKET, "")),
+        named_market(trade, decision.get("market", "")),
         CopyState(document["state"]),
         document["failure"],
         document["needsReview"],
