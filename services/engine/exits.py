@@ -178,9 +178,9 @@ def _is_resolved(market: Market) -> bool:
 
 
 def _left_of(owed: int, held: Sequence[Lot], missing_micros: int) -> int:
-    """What is owed of lots that a person has sold a part of: each is the smaller by it."""
+    """What is owed of lots that a person has sold a part of: each is the smaller by it; below zero where he has sold more than these."""
     bought = sum(lot.shares_micros for lot in held)
-    return mul_div(owed, max(bought - missing_micros, 0), bought) if missing_micros and bought else owed
+    return mul_div(owed, bought - missing_micros, bought) if missing_micros and bought else owed
 
 
 def _sale(
@@ -244,8 +244,8 @@ def _watched(entry: Copy, now: datetime) -> bool:
 
 
 def _whole(exit_: Exit, entries: Sequence[Copy]) -> bool:
-    """Whether the leader kept nothing of any lot."""
-    return all(remaining(lot.place, exit_.steps) == 0 for lot in own(lots(entries), exit_.kept))
+    """Whether the leader kept nothing of any lot. What its owner keeps is older: every step that covers the others covers it too."""
+    return all(remaining(lot.place, exit_.steps) == 0 for lot in lots(entries))
 
 
 def _sold_nothing(attempt: Copy) -> bool:

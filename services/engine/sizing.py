@@ -50,8 +50,8 @@ class Entry:
         """The shares at this limit price: whole cents for whole hundredths of a share, within every cap; 0 where nothing is."""
         shares = exact_shares_micros(Side.BUY, mul_div(self.spend_micros, MICRO, price_micros), price_micros)
         least = least_entry(market, price_micros)
-        if self.raised and shares < least and mul_div(least, price_micros, MICRO) <= self.room_micros:
-            return least
+        if self.raised and mul_div(least, price_micros, MICRO) <= self.room_micros:
+            return max(shares, least)
         return shares
 
 

@@ -49,6 +49,7 @@ def test_places_are_in_the_order_of_blocks_and_of_logs_in_them():
     assert Place(2, 0) < Place(2, 1)
     assert not Place(2, 1) < Place(2, 1)
     assert not Place(2, 2) < Place(2, 1)
+    assert Place(2, 1) < Place(2, 1).after == Place(2, 2)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,26 @@ def test_places_are_in_the_order_of_blocks_and_of_logs_in_them():
 )
 def test_a_step_leaves_of_what_was_bought_before_it_what_the_leader_kept(place, left):
     assert remaining(place, (HALF, THIRD)) == left
+
+
+@pytest.mark.parametrize(
+    ("decrease", "before", "fraction"),
+    [
+        (1, 3, Fraction(1, 3)),
+        (0, 3, Fraction(0)),
+        (-1, 3, Fraction(0)),
+        (2, 3, Fraction(2, 3)),
+        (3, 3, Fraction(1)),
+        (4, 3, Fraction(1)),
+        (1, 0, Fraction(1)),
+        (1, -3, Fraction(1)),
+    ],
+)
+def test_a_step_is_of_the_part_that_the_leader_gave_up_and_never_more_than_all(decrease, before, fraction):
+    step = Step("s", Place(1, 0), decrease, before)
+
+    assert step.fraction == fraction
+    assert replace(step, removed=True).fraction == 0
 
 
 def test_a_step_that_was_taken_back_leaves_everything():

@@ -143,7 +143,7 @@ def test_what_a_person_has_sold_is_missing_before_what_we_have_sold_is_taken_off
     assert next_of(an_exit(HALF), [an_entry(10, 100)], [an_attempt(30)], stock) == EXTERNAL
 
 
-def test_what_no_follow_owns_is_owed_whole_whatever_is_missing():
+def test_what_no_follow_owns_is_owed_whole_where_some_is_missing_too():
     exit_ = replace(an_exit((20, 9 * SHARE, 1)), follow_id="main:none")
 
     assert next_of(exit_, [], stock=replace(PLENTY, missing_micros=3)) == sale(9)
@@ -329,6 +329,12 @@ def test_a_sale_that_was_given_up_is_waited_for_before_an_earlier_buy():
     entries = [an_entry(10, 9), an_entry(11, 0, S.EXECUTING)]
 
     assert next_of(an_exit(ALL), entries, [watched]) == wait("attempt_watched")
+
+
+def test_what_was_sold_of_what_its_owner_keeps_is_not_sold_of_the_rest():
+    exit_ = replace(an_exit(ALL), kept=Kept(Place(15, 0), 5 * SHARE))
+
+    assert next_of(exit_, [an_entry(10, 9), an_entry(16, 20)], [an_attempt(8)]) == sale(17)
 
 
 def test_the_leader_kept_something_of_a_lot_where_any_step_left_some():

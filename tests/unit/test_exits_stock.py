@@ -27,6 +27,7 @@ BUYING = {"open": {"other": an_open_intent()}}
     [
         (40, 10, 30, 0),
         (50, 10, 30, 0),
+        (30, 0, 30, 0),
         (39, 10, 30, 0),
         (38, 10, 30, 1),
         (20, 10, 30, 15),
@@ -39,6 +40,7 @@ BUYING = {"open": {"other": an_open_intent()}}
     ids=[
         "all of it is there",
         "more is there",
+        "all of its own is there",
         "less than a whole of its part",
         "two, of which more than one is its part",
         "half",
@@ -67,6 +69,7 @@ def test_what_belongs_to_others_alone_is_missing_to_them():
         (an_account(**a_sale(30), **held(40)), 30, 0),
         (an_account(**a_sale(19), **held(40)), 19, None),
         (an_account(**a_sale(19)), 19, 0),
+        (an_account(**BUYING, **held(21)), 0, 0),
     ],
     ids=[
         "a purchase, and nothing settled by the books",
@@ -76,10 +79,16 @@ def test_what_belongs_to_others_alone_is_missing_to_them():
         "a sale took some of it",
         "a sale took a part, a person another",
         "a sale of what the books do not have",
+        "less than a whole of its part is gone",
     ],
 )
 def test_while_an_order_is_under_way_only_what_it_cannot_have_taken_is_missing(account, selling, missing):
     assert stock(account, YES, 20, 10, 30) == Stock(20, selling, 10, True, missing)
+
+
+def test_what_the_books_do_not_have_yet_is_not_missing():
+    assert stock(an_account(**BUYING), YES, 0, 0, 30) == Stock(0, 0, 0, True, 0)
+    assert stock(an_account(**BUYING, **held(1)), YES, 0, 0, 30) == Stock(0, 0, 0, True, 1)
 
 
 def test_orders_of_another_token_explain_nothing():

@@ -9,11 +9,12 @@ from services.common.domain.market import Level, Side
 from services.engine.case import Funds
 from services.engine.guards.answer import allow, missing
 from services.engine.guards.exposure import account_exposure
+from services.engine.guards.flow import message_rate
 from services.engine.guards.identity import parties
 from services.engine.guards.losses import daily_loss, drawdown
 from services.engine.guards.price import edge, price_collar, slippage
 from services.engine.guards.size import sizing, venue_validity
-from services.engine.guards.viability import market_data
+from services.engine.guards.viability import market_data, viability
 from services.engine.guards.wallet import credit, self_trade
 from tests.builders_case import (
     DOLLAR,
@@ -253,3 +254,20 @@ def test_a_sale_meets_a_purchase_of_its_token_and_a_sale_of_the_other(token, sid
     other = an_open_intent(token_id=token, side=side, price_micros=price)
 
     assert self_trade(an_exit_case(account=an_account(open={"other": other}))).ok is not meets
+
+
+@pytest.mark.parametrize(
+    ("second", "minute", "most"), [(100, 2_400, ("100", "2400")), (101, 2_401, ("100", "2400")), (99, 99, ("99", "99"))]
+)
+def test_no_account_has_more_than_a_fifth_of_the_venues_quota(second, minute, most):
+    account = an_account({"max_orders_per_second": second, "max_orders_per_minute": minute})
+    crowded = (NOON,) * int(most[0])
+
+    assert message_rate(a_case(account=account)).limit == {"orders_per_minute": most[1]}
+    assert message_rate(a_case(account=account, recent_orders=crowded)).limit == {"orders_per_second": most[0]}
+
+
+def test_a_token_that_the_market_does_not_have_is_unknown():
+    verdict = viability(a_case(trade={"token_id": "73"}))
+
+    assert (verdict.reason, verdict.observed["token"], verdict.limit["token"]) == ("unknown_token", "unknown", "known")

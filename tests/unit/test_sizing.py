@@ -13,7 +13,7 @@ from services.common.domain.exit import Place, Step
 from services.common.domain.follow import Policy, SizingMode, Tier
 from services.common.domain.market import Side
 from services.engine.pricing import WIDENING, exit_bps, furthest_limit, spend
-from services.engine.sizing import entry, exit_shares, free_micros, least_entry, policy_micros
+from services.engine.sizing import Entry, entry, exit_shares, free_micros, least_entry, policy_micros
 from tests.builders_case import (
     DOLLAR,
     LEADER,
@@ -38,6 +38,7 @@ TIERS = (Tier(10 * DOLLAR, 5_000), Tier(100 * DOLLAR, 1_000), Tier(0, 10_000))
     [
         (Policy(SizingMode.FIXED, fixed_micros=7 * DOLLAR), 50 * DOLLAR, 7 * DOLLAR),
         (Policy(SizingMode.FIXED), 50 * DOLLAR, None),
+        (Policy(SizingMode.FIXED, fixed_micros=1), 50 * DOLLAR, 1),
         (Policy(SizingMode.RATIO, ratio_bps=1_000), 50 * DOLLAR, 5 * DOLLAR),
         (Policy(SizingMode.RATIO, ratio_bps=333), 10 * DOLLAR + 1, 333_000),
         (
@@ -46,6 +47,8 @@ TIERS = (Tier(10 * DOLLAR, 5_000), Tier(100 * DOLLAR, 1_000), Tier(0, 10_000))
             1_666_666,
         ),
         (Policy(SizingMode.PROPORTIONAL, bankroll_micros=100 * DOLLAR), 50 * DOLLAR, None),
+        (Policy(SizingMode.PROPORTIONAL, leader_bankroll_micros=100 * DOLLAR), 50 * DOLLAR, None),
+        (Policy(SizingMode.PROPORTIONAL, bankroll_micros=1, leader_bankroll_micros=1), 50 * DOLLAR, 50 * DOLLAR),
         (Policy(SizingMode.TIERED, tiers=TIERS), 10 * DOLLAR - 1, 10 * DOLLAR - 1),
         (Policy(SizingMode.TIERED, tiers=TIERS), 10 * DOLLAR, 5 * DOLLAR),
         (Policy(SizingMode.TIERED, tiers=TIERS), 100 * DOLLAR, 10 * DOLLAR),
@@ -54,6 +57,10 @@ TIERS = (Tier(10 * DOLLAR, 5_000), Tier(100 * DOLLAR, 1_000), Tier(0, 10_000))
 )
 def test_a_policy_sizes_by_its_mode(policy, notional, copied):
     assert policy_micros(policy, notional) == copied
+
+
+def test_a_mode_that_nobody_knows_copies_nothing():
+    assert policy_micros(Policy("another"), 50 * DOLLAR) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -102,6 +109,37 @@ def test_a_small_copy_is_raised_only_by_choice_and_within_every_cap(policy, shar
 
     assert sized
     assert sized.shares_at(a_market(), 500_000) == shares
+
+
+@pytest.mark.parametrize(("spend", "raised"), [(0, False), (1, True)])
+def test_only_what_is_copied_at_all_may_be_raised(spend, raised):
+    policy = {"max_trade_micros": spend, "raise_to_minimum": True}
+
+    assert entry(a_case(policy=policy), a_market()) == Entry(spend, spend, raised)
+
+
+@pytest.mark.parametrize(
+    ("spend", "room", "raised", "cents", "shares"),
+    [
+        (3_000_000, 3_000_000, False, 30, 10_000_000),
+        (3_000_000, 3_000_000, False, 37, 8_000_000),
+        (1_000_000, 2_500_000, True, 50, 5_000_000),
+        (1_000_000, 2_499_999, True, 50, 2_000_000),
+        (1_000_000, 2_500_000, False, 50, 2_000_000),
+        (2_500_000, 9_000_000, True, 50, 5_000_000),
+        (2_520_000, 9_000_000, True, 50, 5_040_000),
+    ],
+    ids=["exact", "in whole cents", "raised", "no room", "not raised", "the minimum", "more than the minimum"],
+)
+def test_the_shares_of_an_entry_are_exact_at_its_price(spend, room, raised, cents, shares):
+    assert Entry(spend, room, raised).shares_at(a_market(), cents * 10_000) == shares
+
+
+@pytest.mark.parametrize(
+    ("cents", "least"), [(50, 5_000_000), (37, 5_000_000), (13, 8_000_000), (10, 10_000_000), (99, 5_000_000)]
+)
+def test_the_least_entry_is_five_shares_and_a_dollar_in_whole_cents(cents, least):
+    assert least_entry(a_market(), cents * 10_000) == least
 
 
 def step(block: int, decrease: int, before: int) -> Step:

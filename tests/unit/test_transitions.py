@@ -7,7 +7,7 @@ import pytest
 from services.common.domain import contents
 from services.common.domain.copy import CopyKind
 from services.common.domain.intent import Attempt, IntentState, Outcome
-from services.common.domain.lifecycle import TRANSITIONS, Actor, ForbiddenTransition, check
+from services.common.domain.lifecycle import TERMINAL, TRANSITIONS, Actor, ForbiddenTransition, check
 from services.common.domain.trail import TrailEntry
 from services.common.domain.transitions import (
     begun,
@@ -69,6 +69,10 @@ def test_the_table_is_that_of_the_order_protocol():
         (S.FAILED, S.EXECUTED): reconciler,
         (S.RECONCILED, S.EXECUTED): reconciler,
     } == TRANSITIONS
+
+
+def test_what_is_over_is_settled_skipped_or_failed():
+    assert {S.RECONCILED, S.SKIPPED, S.FAILED} == TERMINAL
 
 
 def test_a_new_copy_begins_its_trail_when_it_was_detected():

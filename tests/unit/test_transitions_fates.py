@@ -6,7 +6,7 @@ import pytest
 
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.intent import IntentState, Outcome
-from services.common.domain.lifecycle import ForbiddenTransition
+from services.common.domain.lifecycle import Actor, ForbiddenTransition
 from services.common.domain.transitions import (
     CLOSED_FROM,
     FATES,
@@ -83,6 +83,22 @@ def test_what_is_not_watched_is_not_forgotten(state, intent):
         forgotten(a_used_copy(state, intent=an_intent(intent, Outcome.UNKNOWN)), LATER)
 
     assert str(refusal.value) == "copy copy-1 is not watched"
+
+
+def test_fates_are_shared_by_entries_and_sales_by_debts():
+    sold = {
+        (S.EXECUTING, S.EXECUTED): (S.EXECUTED, Actor.ENGINE),
+        (S.EXECUTED, S.RECONCILED): (S.RECONCILED, Actor.RECONCILER),
+    }
+    ended = {
+        (S.EXECUTING, S.FAILED): (S.FAILED, Actor.ENGINE),
+        (S.EXECUTING, S.SKIPPED): (S.FAILED, Actor.ENGINE),
+        (S.EXECUTED, S.FAILED): (S.FAILED, Actor.RECONCILER),
+    }
+    back = {(state, S.EXECUTED): (S.EXECUTED, Actor.RECONCILER) for state in (S.FAILED, S.RECONCILED)}
+
+    assert sold == SALES
+    assert sold | ended | back == FATES
 
 
 KINDS = [CopyKind.ENTRY, CopyKind.DEBT]

@@ -73,23 +73,23 @@ def market_data(case: Case) -> Verdict:
         return missing("book")
     if book.mid_micros is not None and book.mid_then_micros is None:
         return missing("mid_then")
-    bid, ask, jump = book.best_bid_micros, book.best_ask_micros, _jump(book)
-    most = mul_div(book.mid_then_micros or 0, case.account.limits.max_mid_jump_bps, BPS)
-    observed = {"live": str(book.live).lower(), "bid": _price(bid), "ask": _price(ask), "jump": _price(jump)}
+    bid, ask, jump = book.best_bid_micros, book.best_ask_micros, _jump(book, case.account.limits.max_mid_jump_bps)
+    seen, most = jump or (None, None)
+    observed = {"live": str(book.live).lower(), "bid": _price(bid), "ask": _price(ask), "jump": _price(seen)}
     reasons = {
         "feed_down": not book.live,
         "crossed": bid is not None and ask is not None and bid >= ask,
-        "mid_jumped": jump is not None and jump > most,
+        "mid_jumped": jump is not None and jump[0] > jump[1],
     }
-    limit = {"live": "true", "bid": _price(ask), "jump": _price(None if jump is None else most)}
+    limit = {"live": "true", "bid": _price(ask), "jump": _price(most)}
     return unless(reasons, observed, limit, age_ms(case.now, book.read_at))
 
 
-def _jump(book: Book) -> int | None:
-    """How far mid has moved in about five seconds; None where there is none now."""
+def _jump(book: Book, most_bps: int) -> tuple[int, int] | None:
+    """How far mid has moved in about five seconds, and how far it may; None where there is none now."""
     if book.mid_micros is None or book.mid_then_micros is None:
         return None
-    return abs(book.mid_micros - book.mid_then_micros)
+    return abs(book.mid_micros - book.mid_then_micros), mul_div(book.mid_then_micros, most_bps, BPS)
 
 
 def _price(price_micros: int | None) -> str:
