@@ -13,8 +13,8 @@ from tests.builders_case import NOON, a_copy, an_intent, seconds
 S = CopyState
 LATER = NOON + seconds(7)
 SOON = NOON + seconds(60)
-DECISION = Decision(NOON, 7, (Verdict("edge", False),), {})
-OTHER_DECISION = Decision(NOON, 8, (Verdict("edge", True),), {})
+DECISION = Decision(NOON, 7, (Verdict("edge", False),))
+OTHER_DECISION = Decision(NOON, 8, (Verdict("edge", True),))
 SUMS = (9_000_000, 4_500_000, 30_000)
 FINAL = an_intent(IntentState.FINAL, Outcome.REJECTED)
 

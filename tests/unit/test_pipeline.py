@@ -22,6 +22,7 @@ from services.engine.decision_record import read_case, write_case
 from services.engine.guards import GUARDS
 from services.engine.pipeline import Approved, Refused, decide
 from tests.builders_case import (
+    CONDITION,
     DOLLAR,
     LEADER,
     NO,
@@ -55,6 +56,7 @@ def test_a_copy_that_every_guard_allows_is_approved_with_its_whole_report():
     assert [verdict.guard for verdict in outcome.decision.verdicts] == [guard.__name__ for guard in GUARDS]
     assert (outcome.decision.at, outcome.decision.account_seq) == (NOON, 7)
     assert outcome.decision.case == write_case(case)
+    assert (outcome.decision.market, decide(replace(case, market=None)).decision.market) == (CONDITION, "")
 
 
 def test_an_empty_list_of_guards_refuses():

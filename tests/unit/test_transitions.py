@@ -6,6 +6,7 @@ import pytest
 
 from services.common.domain import contents
 from services.common.domain.copy import CopyKind
+from services.common.domain.exit import Exit, ExitState, Place, Step
 from services.common.domain.intent import Attempt, IntentState, Outcome
 from services.common.domain.lifecycle import TERMINAL, TRANSITIONS, Actor, ForbiddenTransition, check
 from services.common.domain.trail import TrailEntry
@@ -20,6 +21,7 @@ from services.common.domain.transitions import (
     looked,
     moved,
     noted,
+    owing,
     parked,
     recorded,
     refused,
@@ -29,7 +31,7 @@ from services.common.domain.transitions import (
     signed,
     skipped,
 )
-from tests.builders_case import NOON, a_copy, an_intent
+from tests.builders_case import LEADER, NOON, YES, a_copy, an_intent
 from tests.transition_world import DECISION, FINAL, LATER, OTHER_DECISION, SOON, SUMS, S, a_used_copy, answered, entry
 
 
@@ -143,6 +145,24 @@ def test_a_debt_is_parked_in_its_exit():
         exit_id="exit-1",
         trail=entry(copy, "engine", "parked"),
     )
+
+
+STEP = Step("s1", Place(10, 3), 1, 2)
+OWED = Exit(f"main:{LEADER}:{YES}", "main", f"main:{LEADER}", YES, ExitState.OPEN, (STEP,), NOON, version=4)
+
+
+def test_what_a_debt_owes_is_a_step_of_the_exit_of_its_follow_and_token():
+    debt, another = a_used_copy(S.CLAIMED, kind=CopyKind.DEBT), replace(STEP, key="s2", place=Place(11, 0))
+
+    assert owing(debt, None, STEP, LATER) == replace(OWED, opened_at=LATER, version=1)
+    assert owing(debt, OWED, another, LATER) == replace(OWED, steps=(STEP, another), version=5)
+
+
+def test_a_step_that_is_known_moves_an_open_exit_on_and_leaves_one_that_is_over():
+    debt, over = a_used_copy(S.CLAIMED, kind=CopyKind.DEBT), replace(OWED, state=ExitState.MET)
+
+    assert owing(debt, OWED, STEP, LATER) == replace(OWED, version=5)
+    assert owing(debt, over, STEP, LATER) is over
 
 
 @pytest.mark.parametrize(("decision", "kept"), [(None, DECISION), (OTHER_DECISION, OTHER_DECISION)])
