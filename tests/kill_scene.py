@@ -134,7 +134,7 @@ class Scene:
         """Follow every leader by another policy, and wait until the monitor has read it."""
         follows = self.running.stores.follows
         for one in await follows.all():
-            assert await follows.update(one.follow_id, change(one.policy), one.version, now()) is not None
+            assert await follows.change(one.follow_id, lambda follow: replace(follow, policy=change(follow.policy)))
         await asyncio.sleep(1)
 
     def call(self, ask: Callable[[Any, float], Awaitable[object]]) -> "asyncio.Task[None]":
