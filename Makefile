@@ -11,7 +11,7 @@ WORKERS ?= 4
 	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help setup demo up test check protos fmt bench nightly lock clean
+.PHONY: help setup demo up test check protos fmt bench nightly mutants lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -47,9 +47,12 @@ bench: setup ## the figures that README.md quotes, measured here
 nightly: setup ## the long tests
 	@$(PY) -m pytest --numprocesses $(WORKERS) --dist loadgroup -m "nightly or not nightly"
 
+mutants: setup ## change the code that decides in every small way: a test notices each, or docs/mutants.md says why none can
+	@$(PY) -m tools.mutants
+
 lock: ## pin every dependency by hash; names no host
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate pyproject.toml --output-file requirements.lock
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate --all-extras --constraint requirements.lock pyproject.toml --output-file requirements-dev.lock
 
 clean: ## remove what the verbs above have made
-	@rm -rf .venv run third_party .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv run mutants .coverage third_party .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -165,6 +165,14 @@ def test_a_step_that_is_known_moves_an_open_exit_on_and_leaves_one_that_is_over(
     assert owing(debt, over, STEP, LATER) is over
 
 
+def test_a_new_step_opens_an_exit_that_is_over():
+    debt, another = a_used_copy(S.CLAIMED, kind=CopyKind.DEBT), replace(STEP, key="s2", place=Place(11, 0))
+
+    again = owing(debt, replace(OWED, state=ExitState.MET), another, LATER)
+
+    assert again == replace(OWED, steps=(STEP, another), opened_at=LATER, version=5)
+
+
 @pytest.mark.parametrize(("decision", "kept"), [(None, DECISION), (OTHER_DECISION, OTHER_DECISION)])
 def test_a_copy_is_skipped_with_its_report(decision, kept):
     copy = a_used_copy(S.CLAIMED)
