@@ -140,7 +140,8 @@ async def _closed(at: Scene, order: str) -> None:
     (copy,) = await at.running.copies(order)
 
     async def sold() -> bool:
-        return await at.running.position_micros(copy.trade.token_id) < LOT_MICROS
+        # Each follow keeps less than can be sold.
+        return await at.running.position_micros(copy.trade.token_id) < 3 * LOT_MICROS
 
     await eventually(sold)
 
