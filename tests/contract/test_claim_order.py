@@ -1,5 +1,6 @@
 """What waits for what in one token, on every store: entries for each other, exits for nobody."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -65,3 +66,23 @@ async def test_an_entry_waits_for_an_earlier_attempt_to_sell_but_not_for_one_tha
 
     assert taken is not None
     assert taken.copy_id == entry.copy_id
+
+
+async def test_however_many_wait_for_one_that_was_put_back_it_is_taken_and_so_is_what_is_under_way(
+    stores: Any, now: datetime
+):
+    await stores.accounts.create(an_account())
+    many = [a_copy(number, now=now) for number in range(1, 81)]
+    other = a_copy(99, now=now + timedelta(milliseconds=1), trade=a_trade(99, token_id="99"))
+    await stores.copies.insert([*many, other])
+    first = await stores.copies.claim(ACCOUNT, "w", LEASE, fresh=True)
+    assert first is not None
+    assert first.copy_id == many[0].copy_id
+    assert await stores.copies.release(first.ref, timedelta(milliseconds=2), now)
+
+    async def taken() -> set[str]:
+        found = [await stores.copies.claim(ACCOUNT, "w", LEASE, fresh=True) for _ in range(2)]
+        return {copy.copy_id for copy in found if copy is not None}
+
+    await asyncio.sleep(0.01)
+    assert await taken() == {many[0].copy_id, other.copy_id}

@@ -16,7 +16,6 @@ from services.common.store.session import Collection, guarded
 
 # How far this host's clock may be ahead of the database's before a due copy waits a little longer.
 CLOCK_SLACK = timedelta(seconds=10)
-MOST_BLOCKED = 64
 
 
 class MongoClaims:
@@ -53,17 +52,16 @@ class MongoClaims:
             "$or": _kinds(fresh, only_exits, barred_leaders, barred_markets, busy_tokens),
         }
         async with guarded():
-            blocked: list[str] = []
-            while len(blocked) < MOST_BLOCKED:
-                taken = await self._take({**wanted, "_id": {"$nin": blocked}}, worker, lease)
-                if taken is None:
-                    return None
+            behind: list[Mapping[str, Any]] = []
+            while (taken := await self._take(wanted | ({"$nor": behind} if behind else {}), worker, lease)) is not None:
                 copy = activities.read(taken)
                 on_taken(copy)
-                if not await self._waits(copy, barred_leaders, in_hand):
+                first = await self._first_before(copy, barred_leaders, in_hand)
+                if first is None:
                     return copy
                 await self._put_back(copy)
-                blocked.append(copy.copy_id)
+                # Whatever is behind that one waits for it too, however much of it is due before it.
+                behind.append(_behind(first))
         return None
 
     async def _take(self, wanted: Mapping[str, Any], worker: str, lease: timedelta) -> dict[str, Any] | None:
@@ -80,10 +78,11 @@ class MongoClaims:
             wanted, [{"$set": change}], sort=order, return_document=ReturnDocument.AFTER
         )
 
-    async def _waits(self, copy: Copy, barred_leaders: Sequence[str], in_hand: Sequence[str]) -> bool:
+    async def _first_before(self, copy: Copy, barred_leaders: Sequence[str], in_hand: Sequence[str]) -> Copy | None:
+        """The first of those that this one waits for."""
         # Taken first and looked at after: of two neighbours that are taken at once, the later one sees the earlier and goes back.
         if copy.kind is not CopyKind.ENTRY or copy.state is CopyState.EXECUTING:
-            return False
+            return None
         earlier = {
             "account": copy.account_id,
             "trade.tokenId": copy.trade.token_id,
@@ -92,10 +91,12 @@ class MongoClaims:
             "_id": {"$nin": [copy.copy_id, *in_hand]},
             "trade.blockNumber": {"$lte": copy.trade.block_number},
         }
-        async for document in self._copies.find(earlier):
-            if transitions.blocks(activities.read(document), copy, barred_leaders):
-                return True
-        return False
+        found = self._copies.find(earlier, sort=[("trade.blockNumber", ASCENDING), ("trade.logIndex", ASCENDING)])
+        async for document in found:
+            other = activities.read(document)
+            if transitions.blocks(other, copy, barred_leaders):
+                return other
+        return None
 
     async def _put_back(self, copy: Copy) -> None:
         # Untouched, so that its place among those that are due stays.
@@ -137,6 +138,20 @@ def _kinds(
         barred = {"trade.leader": {"$nin": list(barred_leaders)}, "trade.conditionId": {"$nin": list(barred_markets)}}
         kinds.append({**ordered, "rank": activities.RANK[CopyKind.ENTRY], **barred})
     return kinds
+
+
+def _behind(first: Copy) -> dict[str, Any]:
+    """The entries of its token that come after it in the chain."""
+    block, index = first.trade.block_number, first.trade.log_index
+    return {
+        "trade.tokenId": first.trade.token_id,
+        "rank": activities.RANK[CopyKind.ENTRY],
+        "state": {"$in": ["detected", "claimed"]},
+        "$or": [
+            {"trade.blockNumber": {"$gt": block}},
+            {"trade.blockNumber": block, "trade.logIndex": {"$gt": index}},
+        ],
+    }
 
 
 def _from_now(after: timedelta) -> dict[str, Any]:
