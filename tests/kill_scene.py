@@ -85,12 +85,12 @@ class Scene:
         return min(seen_copies, key=lambda copy: copy.trade.log_index).trade.order_hash
 
     async def sells(self, arm: Callable[[], None]) -> str:
-        """A leader buys; once that is copied and settled, he sells half of what he has."""
+        """A leader buys what nobody else trades in; once that is copied and settled, he sells half of what he has."""
         leader, market = self._place()
-        bought = await self.running.take(leader, market, shares_micros=60 * SHARE)
+        bought = await self.running.take(leader, market, outcome=1, shares_micros=60 * SHARE)
         assert (await self.running.copied(bought)).state is CopyState.RECONCILED
         arm()
-        return await self.running.take(leader, market, side="SELL", fraction_bps=5_000)
+        return await self.running.take(leader, market, side="SELL", outcome=1, fraction_bps=5_000)
 
     def _place(self) -> tuple[str, int]:
         number = next(self.numbers)
