@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
-from grpc import aio
 from polycopy.reconciler.v1 import reconciler_pb2, reconciler_pb2_grpc
 
-from services.cli import books, venue_log
+from services.cli import books, venue_log, wire
 from services.cli.addresses import Addresses
 from services.cli.books import Books
 from services.cli.stack import Options, Stack
@@ -22,6 +21,8 @@ from services.common.domain.lifecycle import TERMINAL
 from services.common.store.client import MongoStores
 
 T = TypeVar("T")
+
+RECONCILER = "polycopy.reconciler.v1.ReconcilerService"
 
 SHARE = 1_000_000
 PATIENCE_S = 60.0
@@ -45,10 +46,19 @@ class Mesh:
         assert order["matched_micros"] > 0, order
         return str(order["order_hash"])
 
-    async def rest(self, trader: str, market: int, *, orders: int, side: str = "BUY", outcome: int = 0) -> list[str]:
+    async def rest(
+        self,
+        trader: str,
+        market: int,
+        *,
+        orders: int,
+        side: str = "BUY",
+        outcome: int = 0,
+        shares_micros: int = 60 * SHARE,
+    ) -> list[str]:
         """Resting orders of a leader that one transaction fills; their hashes."""
         wanted = {"trader": trader, "market": market, "side": side, "outcome": outcome, "orders": orders}
-        placed = (await self.stack.admin.sweep(**wanted, shares_micros=60 * SHARE))["orders"]
+        placed = (await self.stack.admin.sweep(**wanted, shares_micros=shares_micros))["orders"]
         return [str(order["order_hash"]) for order in placed if order["trader"] == trader]
 
     async def books(self) -> Books:
@@ -99,7 +109,8 @@ class Mesh:
         return summary(await self.books(), await self.log(), seed=seed, version="test", config_hash="")
 
     async def compare(self) -> None:
-        async with aio.insecure_channel(self.stack.addresses.target("reconciler")) as channel:
+        target, tls = self.stack.addresses.target("reconciler"), self.stack.shown_to("reconciler")
+        async with wire.channel(target, [RECONCILER], tls) as channel:
             stub = reconciler_pb2_grpc.ReconcilerServiceStub(channel)
             await stub.RunReconciliation(reconciler_pb2.RunReconciliationRequest(), timeout=30)
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from services.cli.failure import CannotRun
 from services.cli.wire import channel
+from services.common.rpc.server import Tls
 
 ENGINE = "polycopy.engine.v1.EngineService"
 TIMEOUT_S = 5.0
@@ -19,9 +20,12 @@ AWAY = frozenset({StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED})
 
 
 @asynccontextmanager
-async def engine(target: str, subject: str = "the engine") -> "AsyncGenerator[engine_pb2_grpc.EngineServiceAsyncStub]":
-    """The engine at `target`. Raises `CannotRun` where it does not answer, or refuses."""
-    async with channel(target, [ENGINE]) as connection:
+async def engine(
+    target: str, subject: str = "the engine", tls: Tls | None = None
+) -> "AsyncGenerator[engine_pb2_grpc.EngineServiceAsyncStub]":
+    """The engine at `target`, by the operator's certificate where one is given or set. Raises `CannotRun` where it does not answer,
+    or refuses."""
+    async with channel(target, [ENGINE], tls) as connection:
         try:
             yield engine_pb2_grpc.EngineServiceStub(connection)
         except aio.AioRpcError as error:
@@ -50,9 +54,9 @@ async def status(target: str, console: Console) -> None:
         console.print(f"waiting for {condition.name}: {observed}", highlight=False)
 
 
-async def waiting_for(target: str) -> list[str]:
+async def waiting_for(target: str, tls: Tls | None = None) -> list[str]:
     """The gate's conditions that keep new work waiting. Raises `CannotRun`."""
-    async with engine(target) as stub:
+    async with engine(target, tls=tls) as stub:
         answer = await stub.GetTradingStatus(pb.GetTradingStatusRequest(), timeout=TIMEOUT_S)
     return [condition.name for condition in answer.waiting_for]
 

@@ -24,8 +24,6 @@ from services.cli.waiting import together, until_well
 from services.common.audit.key import AuditKey
 from services.common.rpc.authority import Authority, certificates
 from services.common.rpc.caller import OPS
-from services.common.rpc.channel import Mesh
-from services.common.rpc.remote_signer import SIGNER
 from services.common.rpc.server import Tls
 from services.common.settings import AccountSettings
 from services.common.store.replica import drop
@@ -191,7 +189,7 @@ class Stack:
     async def _takes_work(self) -> bool:
         # It serves before its gate is open: the first comparison of the books has to be through, and known to it.
         try:
-            return not await operator.waiting_for(self.addresses.target("engine"))
+            return not await operator.waiting_for(self.addresses.target("engine"), self.shown_to("engine"))
         except CannotRun:
             return False
 
@@ -247,8 +245,12 @@ class Stack:
 
     async def is_serving(self, name: str) -> bool:
         """The service's own health check says that it can work."""
-        tls = self.certificates[OPS] if name == "signer" else None
-        return await is_serving(self.addresses.target(name), tls)
+        return await is_serving(self.addresses.target(name), self.shown_to(name), name)
+
+    def shown_to(self, name: str) -> Tls | None:
+        """The operator's certificate, where this service asks for one: the signer always, the others where all of the mesh does."""
+        everywhere = self.options.env.get("MESH_TLS") == "all"
+        return self.certificates[OPS] if everywhere or name == "signer" else None
 
     async def _gateway(self) -> None:
         async with httpx.AsyncClient(base_url=self.addresses.api_url, timeout=2) as http:
@@ -273,9 +275,10 @@ def certificate_settings(tls: Tls) -> dict[str, str]:
     }
 
 
-async def is_serving(target: str, operator: Tls | None = None) -> bool:
-    """The gRPC server at `target` answers, and says that it can work; the signer answers an operator's certificate alone."""
-    shown = Mesh(OPS, "", operator).channel(target, [SIGNER]) if operator else aio.insecure_channel(target)
+async def is_serving(target: str, operator: Tls | None = None, name: str = "signer") -> bool:
+    """The gRPC server `name` at `target` answers, and says that it can work; one that asks for a certificate is shown the operator's."""
+    named = [("grpc.ssl_target_name_override", name)]
+    shown = aio.secure_channel(target, operator.client(), named) if operator else aio.insecure_channel(target)
     async with shown as channel:
         stub = cast(Any, health_pb2_grpc).HealthStub(channel)  # no types of its own
         try:

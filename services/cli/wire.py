@@ -13,9 +13,10 @@ from services.common.rpc.server import Tls
 from services.common.settings import MeshSettings, problems, read
 
 
-def channel(target: str, services: Sequence[str]) -> aio.Channel:
-    """A channel to any service but the signer. Raises `CannotRun` where the settings of the certificate are wrong."""
-    tls = tls_of(_settings())
+def channel(target: str, services: Sequence[str], tls: Tls | None = None) -> aio.Channel:
+    """A channel to any service but the signer, with the certificate that is given or set. Raises `CannotRun` where the settings of it
+    are wrong."""
+    tls = tls or tls_of(_settings())
     return aio.insecure_channel(target) if tls is None else _shown(tls, target, services)
 
 

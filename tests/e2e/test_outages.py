@@ -2,20 +2,34 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+import pytest_asyncio
 
 from services.cli import mongod, valkey
+from services.cli.stack import certificate_settings
+from services.common.domain.account import AccountState
 from services.common.domain.lifecycle import CopyState
-from tests.mesh import Mesh, eventually
+from tests import stops
+from tests.mesh import PATIENCE_S, Mesh, eventually, mesh
+from tests.polycopy_process import said
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.xdist_group("mesh: outages"),
     pytest.mark.timeout(240),
 ]
+
+STOPS = [20, pytest.param(1_000, marks=[pytest.mark.nightly, pytest.mark.timeout(3_600)])]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mesh]:
+    """A mesh that speaks mTLS everywhere."""
+    async with mesh(tmp_path_factory.mktemp("mesh"), env={"MESH_TLS": "all"}) as made:
+        yield made
 
 
 @asynccontextmanager
@@ -56,6 +70,16 @@ async def well_again(running: Mesh) -> None:
     await eventually(running.ready)
     running.stack.check()
     assert set((await running.health())["dependencies"].values()) == {"up"}
+
+
+async def booked(running: Mesh, within_s: float = PATIENCE_S) -> None:
+    """Everything that was seen has come to its end, and the books are the venue's."""
+
+    async def without_problems() -> bool:
+        return (await running.summary())["problems"] == []
+
+    await eventually(without_problems, within_s)
+    assert (await running.at_rest())["problems"] == []
 
 
 async def test_a_database_that_is_killed_loses_no_trade(running: Mesh):
@@ -105,3 +129,50 @@ async def test_a_venue_that_is_frozen_holds_work_back_and_loses_none(running: Me
     assert missed.state in {CopyState.RECONCILED, CopyState.SKIPPED}
     assert copy.state is CopyState.RECONCILED
     assert (await running.at_rest())["problems"] == []
+
+
+async def test_the_operator_stops_trading_with_the_cache_and_the_gateway_dead(
+    running: Mesh, record_property: Callable[[str, object], None]
+):
+    stack = running.stack
+    own = certificate_settings(stack.certificates["ops"]) | {"MESH_TLS": "all"}
+    await stops.widen(running)
+
+    async with stops.trading(running), killed(running, "valkey"):
+        await stack.children["gateway"].kill()
+        await eventually(lambda: stops.has_heard(running, 4))
+        code, told, errors = await asyncio.to_thread(
+            said, "stop", "--target", stack.addresses.target("engine"), env=own
+        )
+        then = await stops.journaled(running)
+        await asyncio.sleep(1.5)
+        _, heard = await stops.heard_since(running, 0)
+        later = await stops.journaled(running)
+
+    (account,) = await running.stores.accounts.all()
+    halted_ms = max(entry.at for entry in account.trail).timestamp() * 1000
+    record_property("silent_after_ms", max(heard) - halted_ms)
+    assert (code, account.state) == (0, AccountState.HALTED), told + errors
+    assert then == later
+    assert max(heard) - halted_ms <= 1_000
+    await running.start("gateway")
+    await stops.start(running)
+    await well_again(running)
+    await booked(running)
+
+
+@pytest.mark.parametrize("many", STOPS)
+async def test_after_a_stop_under_load_nothing_is_journaled_and_the_venue_hears_nothing(
+    running: Mesh, many: int, record_property: Callable[[str, object], None]
+):
+    await stops.widen(running)
+
+    made = await stops.races(running, many, seed=many, silent_s=0.5 if many < 100 else stops.SILENT_S)
+
+    record_property("silent_after_ms", sorted(one.heard_for_ms for one in made)[-5:])
+    record_property("busy", sum(one.heard_for_ms > 0 for one in made))
+    assert [one for one in made if one.journaled_later != one.journaled_then] == []
+    assert max(one.heard_for_ms for one in made) <= 1_000
+    assert sum(one.heard_before for one in made) > many
+    await stops.start(running)
+    await booked(running, within_s=10 * PATIENCE_S)
