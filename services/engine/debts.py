@@ -18,6 +18,7 @@ from services.common.ports.stores import Stores
 from services.common.ports.venue import Markets, VenueUnavailable
 from services.engine import attempts, exits, metrics
 from services.engine.claims import Claim
+from services.engine.debt_ends import NOTHING_HELD, REASONS, REFUSED_BY, ending
 from services.engine.exits import Due, DueKind
 from services.engine.leader_steps import LeaderSteps, step_key
 from services.engine.lookout import Lookout
@@ -29,25 +30,6 @@ from services.engine.stock import Ground, read_ground
 from services.engine.timing import Timing
 
 log = structlog.get_logger()
-
-NOTHING_HELD = "nothing_held"
-REMOVED = "removed"
-
-REFUSED_BY = {
-    "below_minimum": "sizing",
-    "resolved": "viability",
-    "sold_elsewhere": "position",
-    "kept": "parties",
-    REMOVED: REMOVED,
-}
-"""The guard whose rule ends an exit, by the reason of its end: a skipped debt names it as a skipped entry does."""
-
-_REASONS = {
-    ExitState.DUST: "below_minimum",
-    ExitState.RESOLVED: "resolved",
-    ExitState.EXTERNAL: "sold_elsewhere",
-    ExitState.KEPT: "kept",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +61,13 @@ class Debts:
 
     async def owe(self, claim: Claim, debt: Copy) -> None:
         """Make a claimed debt a step of its exit, and park it there. Raises `ChainUnavailable`: what he gave up is never guessed."""
-        step = await self._steps.of(debt)
-        if step is None:
-            await self._stores.copies.release(claim.ref, self._timing.put_back, self._lookout.now())
-            return
         now = self._lookout.now()
-        self._standing.seen(step)
+        step = await self._steps.of(debt) or self._standing.missing(debt)
+        if step is None:
+            await self._stores.copies.release(claim.ref, self._timing.put_back, now)
+            return
+        if not step.removed:
+            self._standing.seen(step)
         crashpoint("mid_exit_owed")
         name = (
             await self._park(claim, step, now) if await self._touches(debt) else await self._for_later(debt, step, now)
@@ -97,13 +80,14 @@ class Debts:
         """With its step, at once: what is sold for the one takes the other along. What the debt is skipped for where its exit is over."""
         exit_ = await self._stores.copies.park(claim.ref, step, now)
         over = exit_ is not None and exit_.state is not ExitState.OPEN
-        return REFUSED_BY.get(_REASONS.get(exit_.state, ""), NOTHING_HELD) if exit_ and over else ""
+        return REFUSED_BY.get(REASONS.get(exit_.state, ""), NOTHING_HELD) if exit_ and over else ""
 
     async def _for_later(self, debt: Copy, step: Step, now: datetime) -> str:
         """The step counts for what is bought before it and seen later; the debt itself asks for nothing."""
         token_id = debt.trade.token_id
         name = exit_id(debt.follow_id, token_id)
-        await self._stores.exits.owe(name, debt.account_id, debt.follow_id, token_id, step, now)
+        if not step.removed:
+            await self._stores.exits.owe(name, debt.account_id, debt.follow_id, token_id, step, now)
         return NOTHING_HELD
 
     async def _touches(self, debt: Copy) -> bool:
@@ -114,7 +98,8 @@ class Debts:
 
     async def turn(self, account: Account) -> bool:
         """Let our own rules ask for exits, then look at every open one; True when something was written."""
-        asked, now = await self._own.turn(account), self._lookout.now()
+        asked, back = await self._own.turn(account), await self._standing.look_again(account.account_id)
+        now = self._lookout.now()
         exits_ = await self._stores.exits.open_ones(account.account_id)
         oldest = min((exit_.opened_at for exit_ in exits_), default=now)
         metrics.EXIT_OPEN_SECONDS.labels(account.account_id).set((now - oldest).total_seconds())
@@ -122,7 +107,7 @@ class Debts:
         metrics.EXITS_OVERDUE.labels(account.account_id).set(len(overdue))
         for exit_ in overdue:
             await self._escalate(exit_, now)
-        return any([await self._advance(account, exit_) for exit_ in exits_]) or asked
+        return any([await self._advance(account, exit_) for exit_ in exits_]) or asked or back
 
     async def _escalate(self, exit_: Exit, now: datetime) -> None:
         if not exit_.overdue and await self._stores.exits.escalate(exit_.exit_id):
@@ -212,11 +197,12 @@ class Debts:
         return await self._stores.exits.open_attempt(ground.exit.exit_id, ground.exit.version, attempt)
 
     async def _end(self, ground: Ground, state: ExitState, reason: str) -> bool:
-        # Debts first: an exit that is over is not looked at again. One whose step came after this look is not judged by it.
-        known = {step.key: step for step in ground.exit.steps}
+        # Debts first: an exit that is over is not looked at again. One whose step came after this look is not judged by it, nor is one
+        # whose step is removed and may come back.
+        known = {step.key for step in ground.exit.standing}
         for debt in ground.debts:
-            if step := known.get(step_key(debt)):
-                await self._close_debt(debt, ground, REMOVED if step.removed else reason)
+            if step_key(debt) in known:
+                await self._close_debt(debt, ground, reason)
         done = await self._ended(ground, state)
         if done:
             log.info("exit_over", exit=ground.exit.exit_id, state=str(state), reason=reason)
@@ -231,16 +217,8 @@ class Debts:
         return await self._stores.exits.keep(*ids, exit_.version, kept, now)
 
     async def _close_debt(self, debt: Copy, ground: Ground, reason: str) -> None:
-        now = self._lookout.now()
-        if debt.state is CopyState.DETECTED:
-            await self._stores.copies.close_member(debt.copy_id, CopyState.SKIPPED, _refused_by(reason, ground), now)
-        elif debt.state is CopyState.EXECUTING:
-            sold = any(one.copy_id == debt.member_of and one.filled_micros for one in ground.attempts)
-            state = CopyState.EXECUTED if sold else CopyState.FAILED
-            await self._stores.copies.close_member(debt.copy_id, state, "" if sold else reason, now)
-        elif debt.state is CopyState.EXECUTED and not exits.sold_micros(ground.attempts):
-            # The sale that it was part of failed to settle, and there will be no other.
-            await self._stores.copies.close_member(debt.copy_id, CopyState.FAILED, "settlement_failed", now)
+        if end := ending(debt, ground.attempts, reason, _refused_by(reason, ground)):
+            await self._stores.copies.close_member(debt.copy_id, *end, self._lookout.now())
 
 
 def _refused_by(reason: str, ground: Ground) -> str:

@@ -15,7 +15,8 @@ from services.common.ports.stores import Begun, Stores
 from services.engine import metrics
 from services.engine.case import Case
 from services.engine.claims import Claim
-from services.engine.debts import REFUSED_BY, Debts, Sale
+from services.engine.debt_ends import REFUSED_BY
+from services.engine.debts import Debts, Sale
 from services.engine.executor import Executor
 from services.engine.gatekeeper import Gatekeeper
 from services.engine.line import Line

@@ -133,8 +133,7 @@ def due(
         return Due(DueKind.WAIT, "attempt_open")
     step = _next(exit_, entries, attempts, stock, market, now)
     # A sale that fails to settle is owed again, and an exit that is over owes nothing.
-    early = step.kind is DueKind.END and step.state is not ExitState.RESOLVED
-    if early and any(attempt.state is CopyState.EXECUTED for attempt in attempts):
+    if step.kind is DueKind.END and any(attempt.state is CopyState.EXECUTED for attempt in attempts):
         return Due(DueKind.WAIT, "settling")
     return step
 

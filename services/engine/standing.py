@@ -1,12 +1,17 @@
-"""Whether what an exit owes for still stands: a reorg can take a leader's transaction back, and then nothing is owed for it."""
+"""Whether what an exit owes for still stands: a reorg can take a leader's transaction back, and then nothing is owed for it until it is
+mined again."""
 
 from datetime import datetime, timedelta
 
 import structlog
 
-from services.common.domain.exit import Cause, Step
+from services.common.domain.copy import Copy, CopyKind
+from services.common.domain.exit import Cause, Exit, Step
+from services.common.domain.lifecycle import CopyState
 from services.common.ports.chain import ChainUnavailable
 from services.common.ports.stores import Stores
+from services.engine.debt_ends import REMOVED, ending
+from services.engine.exits import PENDING, place
 from services.engine.leader_steps import LeaderSteps, step_key
 from services.engine.lookout import Lookout
 from services.engine.stock import Ground
@@ -16,6 +21,8 @@ log = structlog.get_logger()
 VERIFIED_FOR = timedelta(seconds=5)
 GONE_FOR = timedelta(seconds=30)
 """A node that lags does not know a receipt yet; one that is still missing after this was taken back."""
+FOR_GOOD = timedelta(hours=1)
+"""A transaction that was taken back is mined again soon, or its maker has made another instead."""
 
 
 class Standing:
@@ -27,12 +34,54 @@ class Standing:
         self._lookout = lookout
         self._seen: dict[str, datetime] = {}
         self._missing: dict[str, datetime] = {}
+        self._looked_at: datetime | None = None
 
     def seen(self, step: Step) -> None:
         """The step was read from the chain just now."""
         self._forget_old()
         self._seen[step.key] = self._lookout.now()
         self._missing.pop(step.key, None)
+
+    def missing(self, debt: Copy) -> Step | None:
+        """The removed step of a debt whose transaction was never seen here, once that cannot be for a node that lags."""
+        if self._lookout.now() - debt.detected_at < GONE_FOR:
+            return None
+        return Step(step_key(debt), place(debt), 0, 0, Cause.LEADER, removed=True)
+
+    async def look_again(self, account_id: str) -> bool:
+        """Owe again for what is back, and end the debts of what is gone for good; True when something was written."""
+        now = self._lookout.now()
+        if self._looked_at is not None and now - self._looked_at < VERIFIED_FOR:
+            return False
+        self._looked_at = now
+        exits = await self._stores.exits.retracted(account_id)
+        return any([await self._again(exit_, step) for exit_ in exits for step in exit_.steps if step.removed])
+
+    async def _again(self, exit_: Exit, step: Step) -> bool:
+        members = await self._stores.copies.of_exit(exit_.exit_id)
+        debts = [one for one in members if one.kind is CopyKind.DEBT and step_key(one) == step.key]
+        try:
+            back = await self._steps.of(debts[0]) if debts else None
+        except ChainUnavailable:
+            return False
+        if back is not None:
+            await self._owe_again(exit_, back)
+            return True
+        attempts = [one for one in members if one.kind is CopyKind.EXIT]
+        selling = any(one.state in PENDING or one.state is CopyState.EXECUTED for one in attempts)
+        now = self._lookout.now()
+        if selling or any(now - debt.trade.traded_at < FOR_GOOD for debt in debts):
+            return False
+        for debt in debts:
+            if end := ending(debt, attempts, REMOVED, REMOVED):
+                await self._stores.copies.close_member(debt.copy_id, *end, now)
+        return await self._stores.exits.forget(exit_.exit_id, exit_.version, step.key)
+
+    async def _owe_again(self, exit_: Exit, step: Step) -> None:
+        self.seen(step)
+        ids = exit_.exit_id, exit_.account_id, exit_.follow_id, exit_.token_id
+        await self._stores.exits.owe(*ids, step, self._lookout.now())
+        log.warning("exit_step_back", exit=exit_.exit_id, step=step.key)
 
     async def has_lost_one(self, ground: Ground) -> bool:
         """Whether some step cannot be seen in the chain now; it is removed once it has been missing for long."""

@@ -273,6 +273,26 @@ async def test_a_step_is_removed_on_the_version_that_was_read_and_counts_again_w
     assert not await stores.exits.retract("none", 0, "step 1")
 
 
+async def test_a_step_that_was_removed_is_looked_for_until_it_is_dropped(stores: Stores, now: datetime) -> None:
+    await owe(stores, a_step(1), now)
+    owed = await owe(stores, a_step(2), now)
+    assert await stores.exits.retracted(ACCOUNT) == ()
+    assert await stores.exits.retract(EXIT, owed.version, "step 1")
+    removed = await kept(stores)
+    assert await stores.exits.end(EXIT, removed.version, ExitState.MET, now)
+    over = await kept(stores)
+    assert await stores.exits.retracted(ACCOUNT) == (over,)
+    assert await stores.exits.retracted("0x" + "f" * 40) == ()
+
+    assert not await stores.exits.forget(EXIT, removed.version, "step 1")
+    assert not await stores.exits.forget(EXIT, over.version, "step 2")
+    assert not await stores.exits.forget("none", 0, "step 1")
+    assert await stores.exits.forget(EXIT, over.version, "step 1")
+
+    assert (await kept(stores)).steps == (a_step(2),)
+    assert await stores.exits.retracted(ACCOUNT) == ()
+
+
 async def test_what_its_owner_keeps_ends_an_exit_or_is_noted_where_there_was_none(
     stores: Stores, now: datetime
 ) -> None:

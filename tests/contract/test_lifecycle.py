@@ -177,8 +177,8 @@ async def a_debt_in(stores: Stores, state: CopyState, now: datetime) -> Copy:
 
 CLOSINGS = (
     (CopyState.DETECTED, CopyState.SKIPPED),
-    (CopyState.EXECUTING, CopyState.EXECUTED),
     (CopyState.EXECUTING, CopyState.FAILED),
+    (CopyState.EXECUTED, CopyState.RECONCILED),
     (CopyState.EXECUTED, CopyState.FAILED),
 )
 

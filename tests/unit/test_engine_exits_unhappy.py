@@ -1,6 +1,7 @@
 """Exits while something dies, goes away or is taken back: what is owed is sold once all the same."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -8,10 +9,10 @@ from services.common.domain.exit import ExitState
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Side
 from services.common.ports.chain import FillLog, OrderFilled
-from services.engine import debts
+from services.engine import debts, standing
 from tests.builders import LEADER, TOKEN
 from tests.engine_world import EXCHANGE, SHARE, World
-from tests.exit_world import holding, passes, sold, the_exit
+from tests.exit_world import fails, holding, passes, sold, the_exit
 
 
 @pytest.fixture
@@ -136,11 +137,97 @@ async def test_a_step_whose_transaction_a_reorg_has_taken_back_is_owed_no_more(w
     exit_ = await the_exit(world)
     assert (exit_.state, [step.removed for step in exit_.steps]) == (ExitState.MET, [True])
     assert sum(await sold(world)) == 0
+
+
+@pytest.mark.parametrize("engines", [1, 2])
+async def test_a_step_that_is_mined_again_long_after_is_owed_once(world: World, engines: int):
+    await holding(world, 100)
+    world.venue.script = ["unmatched"] * 100
+    world.chain.finalized = 0
+    debt = await world.sells(2, 40, of=100)
+    await passes(world, 4)
+    receipt = world.chain.receipts.pop(debt.trade.tx_hash)
+    await passes(world, 90)
+    assert (await the_exit(world)).state is ExitState.MET
+    world.kill()
+    for number in range(engines):
+        world.start(f"later {number}")
+
+    world.venue.script = []
+    world.chain.receipts[debt.trade.tx_hash] = receipt
+    await passes(world, 30)
+
+    exit_ = await the_exit(world)
+    assert (exit_.state, [step.removed for step in exit_.steps]) == (ExitState.MET, [False])
+    assert sum(await sold(world)) == 40
+    assert (await world.copy(debt)).state is CopyState.RECONCILED
+
+
+async def test_what_a_leader_sold_in_a_block_that_is_gone_before_it_is_looked_at_is_owed_when_it_is_back(world: World):
+    await holding(world, 100)
+    world.chain.finalized = 0
+    debt = await world.sells(2, 40, of=100)
+    receipt = world.chain.receipts.pop(debt.trade.tx_hash)
+    await passes(world, 40)
+    assert (await the_exit(world)).state is ExitState.MET
+    later = await world.buys(3)
+    await passes(world, 5)
+    assert (await world.copy(later)).state is CopyState.RECONCILED
+    assert sum(await sold(world)) == 0
+
+    world.chain.receipts[debt.trade.tx_hash] = receipt
+    await passes(world, 20)
+
+    assert sum(await sold(world)) == 40
+    assert (await world.copy(debt)).state is CopyState.RECONCILED
+
+
+@pytest.mark.parametrize("taken", [True, False], ids=["an attempt took it", "none did"])
+async def test_what_is_never_mined_again_ends_by_name(world: World, monkeypatch: pytest.MonkeyPatch, taken: bool):
+    monkeypatch.setattr(standing, "FOR_GOOD", timedelta(minutes=3))
+    await holding(world, 100)
+    world.venue.script = ["unmatched"] * 100
+    world.chain.finalized = 0
+    debt = await world.sells(2, 40, of=100)
+    if taken:
+        await passes(world, 4)
+    del world.chain.receipts[debt.trade.tx_hash]
+    await passes(world, 90)
+    waiting = await world.copy(debt)
+    assert waiting.state is (CopyState.EXECUTING if taken else CopyState.DETECTED)
+
+    await passes(world, 120)
+
     done = await world.copy(debt)
-    assert (done.state, done.skip_reason or done.failure) in {
-        (CopyState.FAILED, "removed"),
-        (CopyState.SKIPPED, "removed"),
-    }
+    assert (done.state, done.skip_reason or done.failure) == (
+        CopyState.FAILED if taken else CopyState.SKIPPED,
+        "removed",
+    )
+    assert (await the_exit(world)).steps == ()
+    assert sum(await sold(world)) == 0
+
+
+@pytest.mark.parametrize(("settles", "state"), [(True, CopyState.RECONCILED), (False, CopyState.FAILED)])
+async def test_an_exit_of_a_resolved_market_ends_when_its_sale_has_settled_and_its_debt_with_it(
+    world: World, settles: bool, state: CopyState
+):
+    await holding(world, 100)
+    debt = await world.sells(2, 40, of=100)
+    await world.run(3)
+    (attempt,) = await world.attempts()
+    assert attempt.state is CopyState.EXECUTED
+
+    world.venue.closed = True
+    await world.run(20)
+    assert (await the_exit(world)).state is ExitState.OPEN
+    if settles:
+        await world.settles()
+    else:
+        await fails(world, attempt)
+    await world.run(20)
+
+    assert (await the_exit(world)).state is (ExitState.MET if settles else ExitState.RESOLVED)
+    assert (await world.copy(debt)).state is state
 
 
 async def test_a_receipt_that_is_missing_for_a_moment_takes_nothing_back(world: World):

@@ -53,7 +53,7 @@ class Step:
 
     The leader's is the net decrease of his balance in one transaction, with the key (leader, token, transaction). One of our own is the
     whole of what it covers. In an exit without a follow, which has no lots, it is `decrease_micros` shares. A step whose transaction
-    a reorg has taken back is `removed`, and counts for nothing.
+    a reorg has taken back is `removed`, and counts for nothing until it is back.
     """
 
     key: str
@@ -187,6 +187,12 @@ def without_step(known: Exit, key: str) -> Exit | None:
         return None
     steps = tuple(replace(step, removed=True) if step.key == key else step for step in known.steps)
     return replace(known, steps=steps, version=known.version + 1)
+
+
+def forgetting_step(known: Exit, key: str) -> Exit | None:
+    """The exit without a step that was removed for good; None where it has none such."""
+    steps = tuple(step for step in known.steps if step.key != key or not step.removed)
+    return replace(known, steps=steps, version=known.version + 1) if len(steps) < len(known.steps) else None
 
 
 def with_kept(known: Exit, kept: Kept) -> Exit:

@@ -41,8 +41,8 @@ TRANSITIONS: dict[tuple[CopyState, CopyState], frozenset[Actor]] = {
     (_S.EXECUTING, _S.EXECUTING): frozenset({_A.ENGINE}),
     (_S.EXECUTING, _S.EXECUTED): frozenset({_A.ENGINE, _A.RECONCILER}),
     (_S.EXECUTING, _S.FAILED): frozenset({_A.ENGINE}),
-    (_S.EXECUTED, _S.RECONCILED): frozenset({_A.RECONCILER}),
-    # The engine ends what an exit leaves behind: a debt whose only sale has failed to settle, and of which nothing is owed any more.
+    # The engine ends what an exit leaves behind: a debt whose last sale has failed to settle, and of which nothing is owed any more.
+    (_S.EXECUTED, _S.RECONCILED): frozenset({_A.RECONCILER, _A.ENGINE}),
     (_S.EXECUTED, _S.FAILED): frozenset({_A.RECONCILER, _A.ENGINE}),
     (_S.FAILED, _S.DETECTED): frozenset({_A.ENGINE}),
     (_S.FAILED, _S.EXECUTED): frozenset({_A.RECONCILER}),

@@ -19,7 +19,7 @@ from services.common.domain.verdict import Decision
 
 CLOSED_FROM = {
     CopyState.SKIPPED: frozenset({CopyState.DETECTED}),
-    CopyState.EXECUTED: frozenset({CopyState.EXECUTING}),
+    CopyState.RECONCILED: frozenset({CopyState.EXECUTED}),
     CopyState.FAILED: frozenset({CopyState.EXECUTING, CopyState.EXECUTED}),
 }
 """How a debt ends with its exit, and from where."""
@@ -262,7 +262,9 @@ def closed(debt: Copy, state: CopyState, reason: str, now: datetime) -> Copy:
     after = moved(debt, state, Actor.ENGINE, f"{state}:{reason}", now)
     if state is CopyState.SKIPPED:
         return replace(after, skip_reason=reason, claimable_at=None)
-    return replace(after, failure=reason if state is CopyState.FAILED else "", claimable_at=None)
+    if state is CopyState.RECONCILED:
+        return replace(after, reconciled_at=now)
+    return replace(after, failure=reason, claimable_at=None)
 
 
 def blocks(other: Copy, copy: Copy, barred_leaders: Sequence[str] = ()) -> bool:

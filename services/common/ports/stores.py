@@ -165,8 +165,8 @@ class Copies(Protocol):
         ...
 
     async def close_member(self, copy_id: str, state: CopyState, failure: str, now: datetime) -> bool:
-        """A parked or member debt ends with its exit: detected → skipped, executing → executed | failed, or
-        executed → failed where what its sale took with it has failed to settle."""
+        """A parked or member debt ends with its exit: detected → skipped, executing → failed, or executed → reconciled | failed where
+        what its sale took with it has failed to settle, and another of the exit has settled or none has."""
         ...
 
     async def settle(
@@ -260,6 +260,14 @@ class Exits(Protocol):
 
     async def retract(self, exit_id: str, version: int, key: str) -> bool:
         """Remove a step whose transaction is gone, by compare-and-set on the exit's version."""
+        ...
+
+    async def forget(self, exit_id: str, version: int, key: str) -> bool:
+        """Drop a removed step for good, by compare-and-set on the exit's version."""
+        ...
+
+    async def retracted(self, account_id: str) -> tuple[Exit, ...]:
+        """Exits of an account, over or not, with a step that was removed and may come back."""
         ...
 
     async def keep(

@@ -9,7 +9,7 @@ from pymongo.errors import DuplicateKeyError
 
 from services.common.domain import transitions
 from services.common.domain.copy import Copy
-from services.common.domain.exit import Exit, ExitState, Kept, Step, with_kept, with_step, without_step
+from services.common.domain.exit import Exit, ExitState, Kept, Step, forgetting_step, with_kept, with_step, without_step
 from services.common.store import activities, codec
 from services.common.store.session import Client, Collection, Conflict, Database, Session, guarded, transact
 
@@ -76,9 +76,18 @@ class MongoExits:
         return await self._change(exit_id, ended)
 
     async def retract(self, exit_id: str, version: int, key: str) -> bool:
+        return await self._at(exit_id, version, lambda known: without_step(known, key))
+
+    async def forget(self, exit_id: str, version: int, key: str) -> bool:
+        return await self._at(exit_id, version, lambda known: forgetting_step(known, key))
+
+    async def _at(self, exit_id: str, version: int, change: Callable[[Exit], Exit | None]) -> bool:
         known = await self.get(exit_id)
-        after = without_step(known, key) if known is not None and known.version == version else None
+        after = change(known) if known is not None and known.version == version else None
         return known is not None and after is not None and await self._put(known, after)
+
+    async def retracted(self, account_id: str) -> tuple[Exit, ...]:
+        return await self._all({"account": account_id, "steps.removed": True})
 
     async def keep(
         self, exit_id: str, account_id: str, follow_id: str, token_id: str, version: int, kept: Kept, now: datetime
@@ -94,8 +103,11 @@ class MongoExits:
         return await self._change(exit_id, told)
 
     async def open_ones(self, account_id: str) -> tuple[Exit, ...]:
+        return await self._all({"account": account_id, "state": "open"})
+
+    async def _all(self, wanted: Mapping[str, Any]) -> tuple[Exit, ...]:
         async with guarded():
-            cursor = self._exits.find({"account": account_id, "state": "open"}, sort=[("_id", 1)])
+            cursor = self._exits.find(wanted, sort=[("_id", 1)])
             return tuple([read(document) async for document in cursor])
 
     async def _change(self, exit_id: str, change: Callable[[Exit], Exit | None]) -> bool:

@@ -79,6 +79,9 @@ INDEXES = (
     Index("trails", _ascending("of", "seq")),
     Index("follows", _ascending("account", "leader"), unique=True),
     Index("exits", _ascending("account", "state")),
+    Index(
+        "exits", _ascending("account", "steps.removed"), options={"partialFilterExpression": {"steps.removed": True}}
+    ),
     Index("close_requests", _ascending("account", "done"), options={"partialFilterExpression": {"done": False}}),
     Index("reconciliation_results", (("account", 1), ("finishedAt", -1))),
     Index("auth_nonces", _ascending("address", "expiresAt")),

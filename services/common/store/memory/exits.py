@@ -1,11 +1,12 @@
 """`Exits` in memory."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
 from services.common.domain import transitions
 from services.common.domain.copy import Copy
-from services.common.domain.exit import Exit, ExitState, Kept, Step, with_kept, with_step, without_step
+from services.common.domain.exit import Exit, ExitState, Kept, Step, forgetting_step, with_kept, with_step, without_step
 from services.common.store.memory.database import MemoryDatabase
 
 
@@ -56,18 +57,26 @@ class MemoryExits:
         return True
 
     async def open_ones(self, account_id: str) -> tuple[Exit, ...]:
+        return await self._all(account_id, lambda known: known.state is ExitState.OPEN)
+
+    async def retracted(self, account_id: str) -> tuple[Exit, ...]:
+        return await self._all(account_id, lambda known: len(known.standing) < len(known.steps))
+
+    async def _all(self, account_id: str, wanted: Callable[[Exit], bool]) -> tuple[Exit, ...]:
         await self._db.turn()
-        found = (
-            known
-            for known in self._db.exits.values()
-            if known.account_id == account_id and known.state is ExitState.OPEN
-        )
+        found = (known for known in self._db.exits.values() if known.account_id == account_id and wanted(known))
         return tuple(sorted(found, key=lambda known: known.exit_id))
 
     async def retract(self, exit_id: str, version: int, key: str) -> bool:
+        return await self._at(exit_id, version, lambda known: without_step(known, key))
+
+    async def forget(self, exit_id: str, version: int, key: str) -> bool:
+        return await self._at(exit_id, version, lambda known: forgetting_step(known, key))
+
+    async def _at(self, exit_id: str, version: int, change: Callable[[Exit], Exit | None]) -> bool:
         await self._db.turn()
         known = self._db.exits.get(exit_id)
-        after = without_step(known, key) if known is not None and known.version == version else None
+        after = change(known) if known is not None and known.version == version else None
         if after is None:
             return False
         self._db.exits[exit_id] = after
