@@ -49,12 +49,14 @@ async def until(condition: Callable[[], object], within_s: float = 30) -> None:
 
 
 class Chain(MemoryChain):
-    """The chain in memory; `away` answers nothing, `unmined` hides receipts, `silent` hides logs, `widest` is what was asked for."""
+    """The chain in memory; `away` answers nothing, `unmined` hides receipts, `silent` hides logs, of what a reorg has `removed` there is
+    neither."""
 
     def __init__(self, clock: TestClock) -> None:
         super().__init__(clock, CHAIN_ID)
         self.away = False
         self.unmined: set[str] = set()
+        self.removed: set[str] = set()
         self.silent = False
         self.receipts_read: list[str] = []
         self.swept: list[tuple[int, int]] = []
@@ -71,12 +73,13 @@ class Chain(MemoryChain):
     async def receipt(self, tx_hash: str) -> Receipt | None:
         self._answers()
         self.receipts_read.append(tx_hash)
-        return None if tx_hash in self.unmined else await super().receipt(tx_hash)
+        return None if tx_hash in self.unmined | self.removed else await super().receipt(tx_hash)
 
     async def sightings_of(self, wallets: Sequence[str], first_block: int, last_block: int) -> tuple[Sighting, ...]:
         self._answers()
         self.swept.append((first_block, last_block))
-        return () if self.silent else await super().sightings_of(wallets, first_block, last_block)
+        found = () if self.silent else await super().sightings_of(wallets, first_block, last_block)
+        return tuple(one for one in found if one.tx_hash not in self.removed)
 
     async def subscribe(self, wallets: Sequence[str]) -> AsyncIterator[Sighting]:
         self._answers()
@@ -123,6 +126,7 @@ class Monitor:
     watch: Watch
     chain: ChainSource
     activity: ActivitySource
+    day: ActivitySource
     rtds: FirehoseSource
     announced: list[Copy]
 
@@ -153,8 +157,9 @@ class World:
         )  # fmt: skip
         source = ChainSource(self.chain, self.stores, roster, watch, self.clock, overlap_blocks=OVERLAP_BLOCKS)
         polled = ActivitySource(self.activity, roster, watch, self.clock, overlap=timedelta(minutes=2))
+        day = ActivitySource(self.activity, roster, watch, self.clock, overlap=timedelta(days=1), source="day")
         await roster.refresh()
-        return Monitor(roster, watch, source, polled, FirehoseSource(self.firehose, watch), announced)
+        return Monitor(roster, watch, source, polled, day, FirehoseSource(self.firehose, watch), announced)
 
     def mines(
         self,

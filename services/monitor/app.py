@@ -35,6 +35,8 @@ from services.monitor.watch import Watch
 
 SERVICE = "polycopy.monitor.v1.MonitorService"
 ACTIVITY_OVERLAP = timedelta(minutes=2)
+DAY, DAY_EVERY = timedelta(days=1), timedelta(hours=1)
+"""Every hour the Data API is asked for a whole day, which finds what every other source has missed."""
 CHECK = timedelta(milliseconds=500)
 
 log = structlog.get_logger()
@@ -66,6 +68,7 @@ async def main(stop: asyncio.Event) -> None:
         open_parts.push_async_callback(server.stop)
         source = ChainSource(chain, stores, roster, watch, clock, overlap_blocks=settings.monitor_overlap_blocks)
         polled = ActivitySource(activity, roster, watch, clock, overlap=ACTIVITY_OVERLAP)
+        day = ActivitySource(activity, roster, watch, clock, overlap=DAY, source="day")
         firehose = FirehoseSource(RtdsFirehose(endpoints, clock, stores.dead_letters), watch)
         health = Health(server, {"store": stores.ping, "chain": chain.head})
         await server.set_serving(False)
@@ -82,6 +85,7 @@ async def main(stop: asyncio.Event) -> None:
             forever("roster", roster.refresh, timedelta(milliseconds=settings.monitor_roster_ms), clock),
             forever("sweep", source.sweep, timedelta(milliseconds=settings.monitor_sweep_ms), clock),
             forever("activity", polled.poll, timedelta(milliseconds=settings.monitor_poll_ms), clock),
+            forever("day", day.poll, DAY_EVERY, clock),
             Listening("chain", source.follow, roster, clock).forever(CHECK),
             Listening("rtds", firehose.follow, roster, clock).forever(CHECK),
         ]

@@ -30,10 +30,15 @@ class Reorgs:
 
     async def settled(self, trade: LeaderTrade) -> LeaderTrade:
         """The trade under the key that it was first seen by. Raises `ChainUnavailable`."""
-        keys = self._of((trade.leader, trade.order_hash, trade.shares_micros, trade.usdc_micros))
+        keys = self._of(_fill(trade))
         if trade.tx_hash not in keys:
             keys[trade.tx_hash] = await self._first_key(trade, keys)
         return replace(trade, key=keys[trade.tx_hash])
+
+    def has_moved(self, trade: LeaderTrade) -> bool:
+        """Whether another transaction stands for this trade."""
+        keys = self._keys.get(_fill(trade), {})
+        return any(key == trade.key for tx_hash, key in keys.items() if tx_hash != trade.tx_hash)
 
     async def _first_key(self, trade: LeaderTrade, keys: dict[str, str]) -> str:
         # An order can fill twice for the same amounts: only a transaction that is gone has moved.
@@ -49,3 +54,7 @@ class Reorgs:
         if len(self._keys) > REMEMBERED:
             self._keys.popitem(last=False)
         return keys
+
+
+def _fill(trade: LeaderTrade) -> Fill:
+    return trade.leader, trade.order_hash, trade.shares_micros, trade.usdc_micros

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -20,6 +20,7 @@ from services.common.ports.stores import Stores
 from services.common.ports.venue import Hint, Markets, VenueUnavailable
 from services.monitor import detect
 from services.monitor.receipts import mined
+from services.monitor.removals import Removals
 from services.monitor.reorgs import Reorgs
 from services.monitor.roster import Roster
 
@@ -70,6 +71,7 @@ class Watch:
         self._chain_id = chain_id
         self._patience = patience
         self._reorgs = Reorgs(chain, clock)
+        self._removals = Removals(chain, stores, clock, self._reorgs)
         self._handled: OrderedDict[str, int] = OrderedDict()
         self._under_way: dict[str, asyncio.Task[bool]] = {}
         self._last: dict[str, Seen] = {}
@@ -86,6 +88,12 @@ class Watch:
             task = asyncio.create_task(self._try(hint))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    async def swept(self, first: int, last: int, mined: Collection[str]) -> None:
+        """Everything that these blocks hold is known here: what is missing and was handled, a reorg has removed. Raises what the ports
+        raise."""
+        for tx_hash in await self._removals.check(first, last, mined):
+            self._handled.pop(tx_hash, None)
 
     def last_of(self, leader: str) -> Seen | None:
         """What was last seen of a leader; the count starts anew."""
@@ -124,6 +132,7 @@ class Watch:
         for moved in detect.movements(receipt, self._roster.leaders, self._chain_id):
             new += await self._given_away(moved, receipt)
         await self._store(new, hint)
+        self._removals.note(receipt.tx_hash.lower(), receipt.block_number, new)
         self._remember(hint.tx_hash.lower(), version)
         return True
 

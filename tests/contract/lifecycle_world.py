@@ -194,7 +194,7 @@ ENGINE: Mapping[str, Move] = {
 
 OTHERS: Mapping[str, Move] = {
     "claim": lambda s, copy, ref, now: s.copies.claim(ACCOUNT, "w2", LEASE, fresh=True),
-    "shrink_void": lambda s, copy, ref, now: s.copies.shrink_void(copy.copy_id, "overtaken", now),
+    "void": lambda s, copy, ref, now: s.copies.void(copy.copy_id, "removed", now),
 }
 """Writes on the state alone."""
 
@@ -218,7 +218,7 @@ MOVES: Mapping[str, Move] = {
 
 ALLOWED: Mapping[tuple[CopyState, str], CopyState] = {
     (S.DETECTED, "claim"): S.CLAIMED,
-    (S.DETECTED, "shrink_void"): S.SKIPPED,
+    (S.DETECTED, "void"): S.SKIPPED,
     (S.CLAIMED, "renew"): S.CLAIMED,
     (S.CLAIMED, "release"): S.DETECTED,
     (S.CLAIMED, "park"): S.DETECTED,

@@ -72,7 +72,7 @@ async def test_an_order_for_an_entry_that_does_not_wait_any_more_is_not_begun(
 ) -> None:
     group = await a_group(stores, now)
     if state is S.SKIPPED:
-        await stores.copies.shrink_void(group[2].copy_id, "removed", now)
+        await stores.copies.void(group[2].copy_id, "removed", now)
     else:
         # Nobody waits for what is in hand, so that the next can be taken.
         ids = [copy.copy_id for copy in group]
@@ -90,7 +90,7 @@ async def test_an_order_for_an_entry_that_does_not_wait_any_more_is_not_begun(
 
 async def test_an_entry_that_is_gone_for_good_is_not_waited_for(stores: Stores, now: datetime) -> None:
     group = await a_group(stores, now)
-    await stores.copies.shrink_void(group[2].copy_id, "removed", now)
+    await stores.copies.void(group[2].copy_id, "removed", now)
 
     assert await begin(stores, group[0], group[1:2], now) is Begun.DONE
     assert await states(stores, group) == ["executing", "executing", "skipped"]

@@ -33,7 +33,7 @@ TRANSITIONS: dict[tuple[CopyState, CopyState], frozenset[Actor]] = {
     (_S.DETECTED, _S.CLAIMED): frozenset({_A.ENGINE}),
     (_S.CLAIMED, _S.CLAIMED): frozenset({_A.ENGINE}),
     (_S.CLAIMED, _S.DETECTED): frozenset({_A.ENGINE}),
-    (_S.DETECTED, _S.SKIPPED): frozenset({_A.ENGINE}),
+    (_S.DETECTED, _S.SKIPPED): frozenset({_A.ENGINE, _A.MONITOR}),
     (_S.DETECTED, _S.EXECUTING): frozenset({_A.ENGINE}),
     (_S.CLAIMED, _S.SKIPPED): frozenset({_A.ENGINE}),
     (_S.CLAIMED, _S.FAILED): frozenset({_A.ENGINE}),

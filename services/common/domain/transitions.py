@@ -104,6 +104,14 @@ def skipped(copy: Copy, reason: str, decision: Decision | None, now: datetime) -
     return replace(after, skip_reason=reason, decision=decision or copy.decision, claimable_at=None)
 
 
+def voided(copy: Copy, reason: str, now: datetime) -> Copy | None:
+    """The copy of a trade that there is no more, where it has had no order; None where it has."""
+    if copy.intent is not None:
+        return None
+    after = moved(copy, CopyState.SKIPPED, Actor.MONITOR, f"skipped:{reason}", now)
+    return replace(after, skip_reason=reason, claimable_at=None)
+
+
 def refused(copy: Copy, failure: str, now: datetime) -> Copy:
     """The copy failed before any intent."""
     return replace(

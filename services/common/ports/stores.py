@@ -98,8 +98,8 @@ class Copies(Protocol):
         """claimed → failed: a permanent fault before any intent; members as in `skip`."""
         ...
 
-    async def shrink_void(self, copy_id: str, reason: str, now: datetime) -> bool:
-        """detected → skipped: a BUY that an exit has overtaken, a follow that closed, a trade that a reorg removed."""
+    async def void(self, copy_id: str, reason: str, now: datetime) -> bool:
+        """detected → skipped by the monitor: a trade that a reorg has removed, where nothing was ever sent for it."""
         ...
 
     async def begin(

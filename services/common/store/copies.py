@@ -90,10 +90,8 @@ class MongoCopies(MongoClaims):
             return await self._conclude(ref, change, None, now, origin=CopyState.CLAIMED)
         return await self._write(ref, CopyState.CLAIMED, change)
 
-    async def shrink_void(self, copy_id: str, reason: str, now: datetime) -> bool:
-        return await self._update(
-            copy_id, CopyState.DETECTED, lambda copy: transitions.skipped(copy, reason, None, now)
-        )
+    async def void(self, copy_id: str, reason: str, now: datetime) -> bool:
+        return await self._update(copy_id, CopyState.DETECTED, lambda copy: transitions.voided(copy, reason, now))
 
     async def begin(
         self,

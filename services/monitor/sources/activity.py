@@ -1,28 +1,36 @@
 """The Data API as a source: slow and cached, but independent; it proves that the chain's logs missed nothing."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
-
-from prometheus_client import Counter
 
 from services.common.ports.clock import Clock
 from services.common.ports.venue import Activity, VenueUnavailable
 from services.monitor.roster import Roster
 from services.monitor.watch import Watch
 
-ONLY_HERE = Counter(
-    "polycopy_monitor_found_by_activity_total", "Transactions that the Data API named before any other source"
-)
-
 
 class ActivitySource:
-    """Polls every leader's trades with an overlap: pages end, rows arrive late, one cached URL is minutes old (venue.md 1.4)."""
+    """Polls every leader's trades with an overlap: pages end, rows arrive late, one cached URL is minutes old (venue.md 1.4).
 
-    def __init__(self, activity: Activity, roster: Roster, watch: Watch, clock: Clock, *, overlap: timedelta) -> None:
+    What it finds goes by the name of `source`.
+    """
+
+    def __init__(
+        self,
+        activity: Activity,
+        roster: Roster,
+        watch: Watch,
+        clock: Clock,
+        *,
+        overlap: timedelta,
+        source: str = "activity",
+    ) -> None:
         self._activity = activity
         self._roster = roster
         self._watch = watch
         self._clock = clock
         self._overlap = overlap
+        self._source = source
         self._since: dict[str, datetime] = {}
 
     async def poll(self) -> None:
@@ -38,8 +46,12 @@ class ActivitySource:
 
     async def _read(self, leader: str) -> None:
         now = self._clock.now()
-        for hint in await self._activity.trades(leader, self._since.get(leader, now) - self._overlap):
+        for hint in await self._activity.trades(leader, self._from(leader, now)):
             if not self._watch.knows(hint.tx_hash):
-                ONLY_HERE.inc()
-                self._watch.offer(hint)
+                self._watch.offer(replace(hint, source=self._source))
         self._since[leader] = now
+
+    def _from(self, leader: str, now: datetime) -> datetime:
+        # What he did before anybody followed him concerns nobody.
+        followed = min((follow.created_at for follow in self._roster.follows(leader)), default=now)
+        return max(self._since.get(leader, now) - self._overlap, followed)

@@ -55,13 +55,12 @@ class ChainSource:
         head = (await self._chain.head()).number
         reached = min((cursor.cursor_block for cursor in cursors.values()), default=head)
         first, last = max(reached - self._overlap, 0), min(head, reached + WIDEST_SWEEP)
-        complete = [
-            await self._watch.see(hint(sighting, self._clock, "sweep"))
-            for sighting in await self._chain.sightings_of(leaders, first, last)
-        ]
+        found = await self._chain.sightings_of(leaders, first, last)
+        complete = [await self._watch.see(hint(sighting, self._clock, "sweep")) for sighting in found]
         crashpoint("after_insert_before_cursor")
         if all(complete):
             await self._advance(cursors.values(), last)
+        await self._watch.swept(first, last, {sighting.tx_hash.lower() for sighting in found})
         return last
 
     async def _advance(self, cursors: Iterable[Leader], last: int) -> None:

@@ -106,13 +106,13 @@ class MemoryCopies:
             self._lead(ref.copy_id, now)
         return done
 
-    async def shrink_void(self, copy_id: str, reason: str, now: datetime) -> bool:
+    async def void(self, copy_id: str, reason: str, now: datetime) -> bool:
         await self._db.turn()
         copy = self._db.copies.get(copy_id)
-        if copy is None or copy.state is not CopyState.DETECTED:
-            return False
-        self._db.put(transitions.skipped(copy, reason, None, now))
-        return True
+        after = transitions.voided(copy, reason, now) if copy and copy.state is CopyState.DETECTED else None
+        if after is not None:
+            self._db.put(after)
+        return after is not None
 
     async def begin(
         self,
