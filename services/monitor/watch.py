@@ -23,6 +23,7 @@ from services.monitor.receipts import mined
 from services.monitor.removals import Removals
 from services.monitor.reorgs import Reorgs
 from services.monitor.roster import Roster
+from services.monitor.turns import Turns
 
 log = structlog.get_logger()
 
@@ -72,6 +73,7 @@ class Watch:
         self._patience = patience
         self._reorgs = Reorgs(chain, clock)
         self._removals = Removals(chain, stores, clock, self._reorgs)
+        self._turns = Turns()
         self._handled: OrderedDict[str, int] = OrderedDict()
         self._under_way: dict[str, asyncio.Task[bool]] = {}
         self._last: dict[str, Seen] = {}
@@ -155,6 +157,7 @@ class Watch:
         if not new:
             return
         crashpoint("before_insert")
+        new = self._turns.given(new, self._clock.now())
         stored = set(await self._stores.copies.insert(new))
         fresh = [copy for copy in new if copy.copy_id in stored]
         for copy in fresh:

@@ -1,12 +1,15 @@
 """The order in which copies of one token are taken, and that what may not be taken holds up nobody else."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from services.common.domain.account import AccountState, PauseScope
+from services.common.domain.account import AccountState, Limits, PauseScope
 from services.common.domain.lifecycle import CopyState
+from services.common.domain.market import Market, Token
 from services.common.domain.trade import LeaderTrade
+from services.monitor.turns import Turns
 from tests.builders import TOKEN, a_copy, a_follow, a_trade
 from tests.controlled import brought_to, paused
 from tests.engine_world import ACCOUNT, OTHER_TOKEN, POLICY, SHARE, World
@@ -88,3 +91,32 @@ async def test_a_market_that_answers_slowly_holds_up_no_decision_on_another(worl
 
     await world.run(10)
     assert (await world.copy(slow)).state is CopyState.EXECUTED
+
+
+async def test_a_single_trade_is_worked_on_before_the_rest_of_anothers_burst():
+    world = await World(Limits(max_in_flight_market=100, max_orders_per_second=100)).open()
+    await world.stores.follows.create(a_follow(ACCOUNT, leader=OTHER_LEADER, policy=POLICY))
+    really, elsewhere = world.venue.by_token, "9" * 70
+
+    async def by_token(token_id: str) -> Market | None:
+        market = await really(token_id)
+        if market is None or token_id != elsewhere:
+            return market
+        tokens = (Token(elsewhere, "Yes"), Token("6" * 70, "No"))
+        return replace(market, condition_id="0x" + "d" * 64, event_id="9", tokens=tokens)
+
+    world.venue.by_token = by_token  # type: ignore[method-assign]
+    turns, now = Turns(), world.clock.now()
+    burst = [a_copy(n, account=ACCOUNT, trade=a_trade(n, traded_at=now), policy=POLICY, now=now) for n in range(1, 41)]
+    trade = of_another(world, 41, token_id=elsewhere)
+    single = a_copy(41, account=ACCOUNT, trade=trade, policy=POLICY, now=now)
+    for copy in (*burst, single):
+        await world.stores.copies.insert(turns.given([copy], now))
+
+    world.start()
+    await world.run(10)
+    world.kill()
+
+    places = [elsewhere.encode() in post for post in world.venue.posts]
+    assert len(places) == 41
+    assert places.index(True) <= 2

@@ -15,7 +15,7 @@ from services.common.domain.trade import Role
 from services.common.ports.chain import ChainUnavailable
 from services.common.ports.stores import StoreUnavailable
 from services.common.ports.venue import VenueUnavailable
-from tests.builders import ACCOUNT, LEADER, NOON, TOKEN, a_follow
+from tests.builders import ACCOUNT, LEADER, NOON, TOKEN, a_follow, an_account
 from tests.builders_case import a_market
 from tests.controlled import as_it_is_not
 from tests.monitor_world import OTHER_ACCOUNT, OTHER_LEADER, SHARE, STRANGER, World, a_fill
@@ -307,3 +307,15 @@ async def _stored(hints: Sequence[tuple[int, str, int, bool]]) -> set[tuple[str,
     keys = {(c.account_id, c.trade.tx_hash, c.trade.order_hash, c.trade.shares_micros, c.kind) for c in stored}
     assert len(keys) == len(stored)
     return keys
+
+
+async def test_a_leaders_burst_leaves_turns_between_for_whoever_trades_meanwhile(world: World):
+    await world.follow(a_follow(leader=OTHER_LEADER))
+    await world.stores.accounts.create(an_account())
+    monitor = await world.start()
+    await monitor.watch.see(world.hint(world.mines(*(a_fill(order) for order in range(1, 41)))))
+    await monitor.watch.see(world.hint(world.mines(a_fill(50, OTHER_LEADER, token_id="8"))))
+
+    taken = [await world.stores.copies.claim(ACCOUNT, "w", timedelta(seconds=5), fresh=True) for _ in range(2)]
+
+    assert [copy.trade.leader for copy in taken if copy] == [LEADER, OTHER_LEADER]

@@ -41,8 +41,8 @@ class Copy:
     `filled_micros`, `paid_micros` and `fee_micros` are the best known match: shares, USDC (cost or proceeds) and fee; provisional
     while `executed`, settled once `reconciled`. `exit_id` names the exit that a debt or an attempt belongs to; `attempt_number` the
     attempt's place in it. `group_key` is common to entries that one order may copy; `member_of` names the exit attempt, or the eldest of
-    a group, whose fate a copy shares. `claimable_at` is None while nothing
-    is to be done with it. `owed_micros` is what an exit attempt was opened for, in shares.
+    a group, whose fate a copy shares. `claimable_at` is None while nothing is to be done with it; `turn_at` orders what is claimable,
+    where it was given a turn. `owed_micros` is what an exit attempt was opened for, in shares.
     """
 
     copy_id: str
@@ -56,6 +56,7 @@ class Copy:
     detected_at: datetime
     state: CopyState = CopyState.DETECTED
     claimable_at: datetime | None = None
+    turn_at: datetime | None = None
     claimed_by: str = ""
     fence: int = 0
     skip_reason: str = ""
@@ -84,6 +85,11 @@ class Copy:
     @property
     def ref(self) -> CopyRef:
         return CopyRef(self.copy_id, self.account_id, self.fence)
+
+    @property
+    def turn(self) -> datetime:
+        """Of what is claimable and of one rank, the earliest goes first."""
+        return self.turn_at or self.detected_at
 
     @property
     def side(self) -> Side:

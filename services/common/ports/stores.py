@@ -68,7 +68,7 @@ class Copies(Protocol):
         in_hand: Sequence[str] = (),
         on_taken: Callable[[Copy], None] = unheard,
     ) -> Copy | None:
-        """Take one claimable copy: debts, then exits, then entries, eldest `claimable_at` first; fence + 1, lease from the database's clock.
+        """Take one claimable copy: debts, then exits, then entries, the earliest `turn` first; fence + 1, lease from the database's clock.
 
         `fresh` False (the gate is closed) takes lapsed `executing` copies only. A lapsed `claimed` or `executing` copy is claimable again.
         An entry waits while an earlier copy (in chain order) of its (account, token) is still detected or claimed, unless that is a

@@ -42,6 +42,7 @@ def write(copy: Copy, revision: int) -> dict[str, Any]:
         **_old(copy),
         "policyHash": copy.policy.digest(),
         "rank": RANK[copy.kind],
+        "turn": copy.turn,
         "unsettled": unsettled(copy),
         "sentAt": sent_at,
         "rev": revision,

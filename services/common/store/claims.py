@@ -16,6 +16,7 @@ from services.common.store.session import Collection, guarded
 
 # How far this host's clock may be ahead of the database's before a due copy waits a little longer.
 CLOCK_SLACK = timedelta(seconds=10)
+ORDER = [("rank", ASCENDING), ("turn", ASCENDING)]
 
 
 class MongoClaims:
@@ -44,13 +45,8 @@ class MongoClaims:
         in_hand: Sequence[str] = (),
         on_taken: Callable[[Copy], None] = unheard,
     ) -> Copy | None:
-        wanted = {
-            "account": account_id,
-            # The bound lets the index serve it; the database's clock decides.
-            "claimableAt": {"$gt": EPOCH, "$lte": self._clock() + CLOCK_SLACK},
-            "$expr": {"$lte": ["$claimableAt", "$$NOW"]},
-            "$or": _kinds(fresh, only_exits, barred_leaders, barred_markets, busy_tokens),
-        }
+        kinds = _kinds(fresh, only_exits, barred_leaders, barred_markets, busy_tokens)
+        wanted = claimable(account_id, self._clock(), kinds)
         async with guarded():
             behind: list[Mapping[str, Any]] = []
             while (taken := await self._take(wanted | ({"$nor": behind} if behind else {}), worker, lease)) is not None:
@@ -73,9 +69,8 @@ class MongoClaims:
             "dueAt": "$claimableAt",
             "rev": {"$add": ["$rev", 1]},
         }
-        order = [("rank", ASCENDING), ("claimableAt", ASCENDING)]
         return await self._copies.find_one_and_update(
-            wanted, [{"$set": change}], sort=order, return_document=ReturnDocument.AFTER
+            wanted, [{"$set": change}], sort=ORDER, return_document=ReturnDocument.AFTER
         )
 
     async def _first_before(self, copy: Copy, barred_leaders: Sequence[str], in_hand: Sequence[str]) -> Copy | None:
@@ -117,6 +112,17 @@ class MongoClaims:
                 held, [{"$set": {"claimableAt": _from_now(lease), "rev": {"$add": ["$rev", 1]}}}]
             )
         return done.matched_count == 1
+
+
+def claimable(account_id: str, now: datetime, kinds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What of an account may be taken now, of these kinds."""
+    return {
+        "account": account_id,
+        # The bound lets the index serve it; the database's clock decides.
+        "claimableAt": {"$gt": EPOCH, "$lte": now + CLOCK_SLACK},
+        "$expr": {"$lte": ["$claimableAt", "$$NOW"]},
+        "$or": kinds,
+    }
 
 
 def _kinds(

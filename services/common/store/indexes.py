@@ -45,7 +45,7 @@ INDEXES = (
     # The claim: what is not claimable is not in it.
     Index(
         "user_activities",
-        _ascending("account", "rank", "claimableAt"),
+        _ascending("account", "rank", "turn", "claimableAt"),
         options={"partialFilterExpression": {"claimableAt": {"$gt": EPOCH}}},
     ),
     Index("user_activities", _ascending("account", "trade.tokenId", "state")),

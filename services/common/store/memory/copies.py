@@ -384,8 +384,7 @@ class MemoryCopies:
 
 
 def _urgency(copy: Copy) -> tuple[int, datetime, tuple[int, int]]:
-    assert copy.claimable_at is not None
-    return RANK[copy.kind], copy.claimable_at, _place(copy)
+    return RANK[copy.kind], copy.turn, _place(copy)
 
 
 def _under_way(copy: Copy) -> bool:
