@@ -341,8 +341,8 @@ class World:
         now, number = self.clock.now(), next(self._results)
         await self.stores.results.add(ReconciliationResult(f"r{number}", ACCOUNT, now, now, 0, (), 0, True))
 
-    def start(self, name: str = "engine", feed: Feed | None = None) -> Worker:
-        """Start an engine process."""
+    def start(self, name: str = "engine", feed: Feed | None = None, *, compared: bool = True) -> Worker:
+        """Start an engine process. It asks for a comparison, and unless nobody does the reconciler makes it."""
         ports = Ports(self.stores, self.venue, self.venue, self.chain, self.pen, self.clock, feed)
         engine = assemble(
             ports,
@@ -355,6 +355,8 @@ class World:
             name=name,
         )
         self.workers.append((engine, asyncio.create_task(engine.run())))
+        if compared:
+            self._comparing = asyncio.create_task(self.reconciled())
         return engine
 
     def kill(self) -> None:

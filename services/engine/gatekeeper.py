@@ -61,6 +61,7 @@ class Gatekeeper:
         self._feed = feed
         self._limits = limits
         self._reconciled_at: datetime | None = None
+        self._asked_at: datetime | None = None
         self._account = Warm(self._read_account, ACCOUNT_KEPT, clock)
         self._results = Warm(self._read_reconciled, JUDGED_KEPT, clock)
 
@@ -87,9 +88,10 @@ class Gatekeeper:
         await read_together(self._terms.permission, self._exchanges.known)
 
     def forget(self) -> None:
-        """Control has changed something: read the account anew."""
+        """Control has changed something: read the account anew, and what was compared."""
         self._account.forget()
         self._journal.stored.forget()
+        self._results.forget()
 
     async def facts(self) -> ProcessFacts:
         """Everything that the gate judges for this account."""
@@ -133,8 +135,13 @@ class Gatekeeper:
         return await self._stores.accounts.get(self._account_id)
 
     async def _read_reconciled(self) -> datetime | None:
+        # What was compared before this process began says nothing of what it finds.
+        if self._asked_at is None:
+            now = self._lookout.now()
+            await self._stores.results.ask(self._account_id, now)
+            self._asked_at = now
         result = await self._stores.results.latest(self._account_id)
-        if result is not None and result.complete:
+        if result is not None and result.complete and result.finished_at >= self._asked_at:
             self._reconciled_at = result.finished_at
         return self._reconciled_at
 

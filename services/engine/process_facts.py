@@ -49,7 +49,7 @@ DEFAULTS = GateLimits()
 class ProcessFacts:
     """What the engine knows of itself and its surroundings at `now` (the database's clock), for one account; None is not known.
 
-    - `reconciled_at`: when the reconciler last finished a complete run; None before the first, which start-up waits for.
+    - `reconciled_at`: when the reconciler last finished a complete run; None before the first since the start, which is asked for.
       `user_feed_live`: the account's feed is connected and in sync.
     - `database_skew_ms`, `venue_skew_ms`: the local clock less theirs; the venue's in whole seconds.
     - `chain_id` against `expected_chain_id`; `head_at`: the time of the newest block; `endpoints_agree`: on chain id and head;

@@ -1,7 +1,7 @@
 """The reconciler's work on one account: settle often, compare now and then, and never in two processes at once."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from services.common.domain.account import Account
 from services.common.domain.fill import ReconciliationResult
@@ -39,18 +39,27 @@ class Reconciliation:
         self._every = every
         self._lasts = lease
         self._compared_at: float | None = None
+        self._answered: datetime | None = None
         self._settled = 0
         self._renew_at: float | None = None
         self._line = asyncio.Lock()
 
     async def turn(self) -> None:
-        """Settle what can be settled, and compare when it is time. Does nothing while another process has the lease."""
+        """Settle what can be settled, and compare when it is time, or when somebody asks. Does nothing while another process has the
+        lease."""
         async with self._line:
             if not await self._take():
                 return
             self._settled += await self._settler.turn(self._keep)
-            if self._compared_at is None or self._clock.monotonic() - self._compared_at >= self._every.total_seconds():
+            asked = await self._stores.results.asked(self.account.account_id)
+            if self._is_due or asked != self._answered:
                 await self._compare()
+                self._answered = asked
+
+    @property
+    def _is_due(self) -> bool:
+        at = self._compared_at
+        return at is None or self._clock.monotonic() - at >= self._every.total_seconds()
 
     async def run_now(self) -> ReconciliationResult:
         """Settle and compare at once. A comparison only reads, so it is made whoever has the lease."""

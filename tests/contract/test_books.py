@@ -188,3 +188,13 @@ async def test_a_page_of_nothing_is_empty_and_counts_all(stores: Stores, now: da
         1,
     )
     assert await stores.copies.unsettled(ACCOUNT, 0) == ()
+
+
+async def test_a_comparison_is_asked_for_and_whoever_asks_last_is_heard(stores: Stores, now: datetime) -> None:
+    assert await stores.results.asked(ACCOUNT) is None
+
+    for at in (now, now + timedelta(seconds=1)):
+        await stores.results.ask(ACCOUNT, at)
+        await stores.results.ask("another", now)
+
+    assert await stores.results.asked(ACCOUNT) == now + timedelta(seconds=1)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -59,7 +59,8 @@ async def account(stores: MongoStores, name: str, limits: Limits) -> str:
     made = an_account(known, wallet=wallet, signer=wallet, owner=known, limits=limits, active_version="1")
     await stores.accounts.create(made)
     await stores.follows.create(a_follow(known, policy=Policy(ratio_bps=10_000)))
-    await stores.results.add(ReconciliationResult(f"r {known}", known, now, now, 0, (), 0, True))
+    soon = now + timedelta(seconds=90)  # after the engines have begun, whenever that is
+    await stores.results.add(ReconciliationResult(f"r {known}", known, soon, soon, 0, (), 0, True))
     return known
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import count
 
 import httpx
@@ -108,7 +109,7 @@ async def a_desk(venue: Venue, kind: Kind, token: str) -> AsyncGenerator[Desk]:
     assert market is not None
     await stores.accounts.create(wallet.account)
     await stores.follows.create(a_follow(wallet.account.account_id))
-    now = clock.now()
+    now = clock.now() + timedelta(seconds=60)  # after the engine has begun
     await stores.results.add(ReconciliationResult("r", wallet.account.account_id, now, now, 0, (), 0, True))
     ports = Ports(stores, clob, markets, chain, signer, clock)
     worker = assemble(

@@ -256,7 +256,7 @@ async def test_before_the_reconciler_has_looked_nothing_is_claimed():
     world = World()
     await world.stores.accounts.create(world._account)
     copy = await world.buys()
-    world.start()
+    world.start(compared=False)
 
     await world.clock.run(20)
 
@@ -269,8 +269,27 @@ async def test_the_store_away_for_a_while_loses_nothing(world: World):
     world.stores.database.unavailable = True
     await world.clock.run(5)
     world.stores.database.unavailable = False
+    await world.clock.run(2)
+    await world.reconciled()
 
     copy = await world.buys()
-    await world.run(2)
+    await world.run(4)
+
+    assert (await world.copy(copy)).state is CopyState.EXECUTED
+
+
+async def test_a_comparison_from_before_its_start_does_not_count_for_an_engine_and_it_asks_for_one(world: World):
+    await world.run(30)
+    await world.clock.run(1)
+    copy = await world.buys()
+    asked = await world.stores.results.asked(ACCOUNT)
+    world.start(compared=False)
+    await world.clock.run(5)
+    assert (await world.copy(copy)).state is CopyState.DETECTED
+    assert asked is None
+    assert await world.stores.results.asked(ACCOUNT) == NOON + timedelta(seconds=31)
+
+    await world.reconciled()
+    await world.clock.run(5)
 
     assert (await world.copy(copy)).state is CopyState.EXECUTED

@@ -1,9 +1,12 @@
 """How often the reconciler asks about a match: once for each block that becomes final, and whenever a person asks."""
 
+from datetime import timedelta
+
 import pytest
 
 from services.common.domain.fill import TradeStatus
 from services.common.domain.lifecycle import CopyState
+from tests.builders import ACCOUNT
 from tests.reconciler_world import SHARE, Sums, World
 
 FILL = Sums(10 * SHARE, 5 * SHARE)
@@ -105,3 +108,19 @@ async def test_a_fill_that_shows_at_the_very_end_of_a_watch_is_executed(world: W
     await world.start().turn()
 
     assert (await world.copy(copy)).state is CopyState.EXECUTED
+
+
+async def test_a_comparison_is_made_once_for_each_time_that_one_is_asked_for(world: World):
+    reconciler = world.start()
+    for _ in range(2):
+        await reconciler.turn()
+    first = await world.stores.results.latest(ACCOUNT)
+
+    world.clock.jump(2)
+    await world.stores.results.ask(ACCOUNT, world.clock.now())
+    for _ in range(2):
+        await reconciler.turn()
+
+    found = await world.stores.results.page([ACCOUNT], 9, 0)
+    assert first is not None
+    assert [one.started_at - first.started_at for one in found.items] == [timedelta(seconds=2), timedelta(0)]

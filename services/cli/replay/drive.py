@@ -33,7 +33,7 @@ async def play(tape: Tape, file: PolicyFile, model: Model, told: Callable[[int],
     """Play the whole tape; `told` hears how many fills are through."""
     world = await build(tape, file, model)
     player = _Player(world, tape, model)
-    await player.turns()
+    await player.begins()
     for number, played in enumerate(tape.played, start=1):
         await player.until(played.at + model.delay)
         await player.turns(played)
@@ -53,6 +53,12 @@ class _Player:
     @property
     def _clock(self) -> VirtualClock:
         return self._world.clock
+
+    async def begins(self) -> None:
+        """The engine starts, and has the books compared before the first trade."""
+        await self._world.worker.warm()
+        await self.turns()
+        self._world.worker.desk.gatekeeper.forget()
 
     async def turns(self, played: Played | None = None) -> None:
         """What happened until now, then everyone's turn: the reconciler's, the monitor's on a fill, the engine's."""

@@ -30,10 +30,18 @@ class Positions(Protocol):
 
 
 class Results(Protocol):
-    """`reconciliation_results`."""
+    """`reconciliation_results`, and what asks for them in `reconciliation_asks`."""
 
     async def add(self, result: ReconciliationResult) -> bool: ...
 
     async def latest(self, account_id: str) -> ReconciliationResult | None: ...
+
+    async def ask(self, account_id: str, now: datetime) -> None:
+        """Ask for a comparison that is made after this."""
+        ...
+
+    async def asked(self, account_id: str) -> datetime | None:
+        """When one was asked for last."""
+        ...
 
     async def page(self, accounts: Sequence[str], limit: int, offset: int) -> Page[ReconciliationResult]: ...

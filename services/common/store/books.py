@@ -108,6 +108,7 @@ class MongoResults:
 
     def __init__(self, database: Database) -> None:
         self._results = database["reconciliation_results"]
+        self._asks = database["reconciliation_asks"]
 
     async def add(self, result: ReconciliationResult) -> bool:
         try:
@@ -120,6 +121,15 @@ class MongoResults:
     async def latest(self, account_id: str) -> ReconciliationResult | None:
         newest = await self.page([account_id], 1, 0)
         return newest.items[0] if newest.items else None
+
+    async def ask(self, account_id: str, now: datetime) -> None:
+        async with guarded():
+            await self._asks.update_one({"_id": account_id}, {"$set": {"at": now}}, upsert=True)
+
+    async def asked(self, account_id: str) -> datetime | None:
+        async with guarded():
+            found = await self._asks.find_one({"_id": account_id})
+        return codec.aware(found["at"]) if found else None
 
     async def page(self, accounts: Sequence[str], limit: int, offset: int) -> Page[ReconciliationResult]:
         wanted = {"account": {"$in": list(accounts)}}

@@ -101,7 +101,7 @@ def _plain_reader(kind: Any) -> Convert:
     if _is_mapping(kind):
         entry = _reader(get_args(kind)[1])
         return lambda values: {name: entry(value) for name, value in values.items()}
-    converters: dict[Any, Convert] = {datetime: _aware, int: int}
+    converters: dict[Any, Convert] = {datetime: aware, int: int}
     return converters.get(kind, _same)
 
 
@@ -129,7 +129,8 @@ def _is_mapping(kind: Any) -> bool:
     return isinstance(origin, type) and issubclass(origin, Mapping)
 
 
-def _aware(value: datetime) -> datetime:
+def aware(value: datetime) -> datetime:
+    """An instant as the domain has it."""
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 

@@ -56,6 +56,7 @@ class MemoryResults:
     def __init__(self, database: MemoryDatabase) -> None:
         self._db = database
         self._results: dict[str, ReconciliationResult] = {}
+        self._asked: dict[str, datetime] = {}
 
     async def add(self, result: ReconciliationResult) -> bool:
         await self._db.turn()
@@ -64,6 +65,14 @@ class MemoryResults:
     async def latest(self, account_id: str) -> ReconciliationResult | None:
         newest = await self.page([account_id], 1, 0)
         return newest.items[0] if newest.items else None
+
+    async def ask(self, account_id: str, now: datetime) -> None:
+        await self._db.turn()
+        self._asked[account_id] = now
+
+    async def asked(self, account_id: str) -> datetime | None:
+        await self._db.turn()
+        return self._asked.get(account_id)
 
     async def page(self, accounts: Sequence[str], limit: int, offset: int) -> Page[ReconciliationResult]:
         await self._db.turn()
