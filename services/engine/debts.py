@@ -61,8 +61,8 @@ class Debts:
 
     async def owe(self, claim: Claim, debt: Copy) -> None:
         """Make a claimed debt a step of its exit, and park it there. Raises `ChainUnavailable`: what he gave up is never guessed."""
-        now = self._lookout.now()
         step = await self._steps.of(debt) or self._standing.missing(debt)
+        now = self._lookout.now()
         if step is None:
             await self._stores.copies.release(claim.ref, self._timing.put_back, now)
             return

@@ -57,8 +57,21 @@ class Login:
         return kept
 
     async def login(self, address: str, signature: str, nonce: str) -> tuple[str, User]:
-        """A token and the user it is for. Raises `LoginRefused`, whatever the cause; a message is used up before a token is made."""
+        """A token and the user it is for. Raises `LoginRefused`, whatever the cause; a message is used up before a token is made.
+
+        Either is in the day's trail before it is answered.
+        """
         checked = _address(address).lower()
+        try:
+            user = await self._proven(checked, signature, nonce)
+        except LoginRefused:
+            await self._stores.log_ins.note(checked, "login_refused", self._clock.now())
+            raise
+        now = self._clock.now()
+        await self._stores.log_ins.note(checked, f"login:{user.role}", now)
+        return issue(self._keys, user, secrets.token_hex(NONCE_BYTES), now), user
+
+    async def _proven(self, checked: str, signature: str, nonce: str) -> User:
         now = self._clock.now()
         if nonce:
             # Taken at once: whoever knows the nonce is the one who asked for it, and no flood of others pushes it out.
@@ -77,11 +90,9 @@ class Login:
         """Revoke every token of the user."""
         await self._stores.users.advance_epoch(address, self._clock.now())
 
-    async def _welcome(self, address: str) -> tuple[str, User]:
+    async def _welcome(self, address: str) -> User:
         role = UserRole.ADMIN if address in self._admins else UserRole.USER
-        now = self._clock.now()
-        user = await self._stores.users.upsert(User(address, role, 1, now))
-        return issue(self._keys, user, secrets.token_hex(NONCE_BYTES), now), user
+        return await self._stores.users.upsert(User(address, role, 1, self._clock.now()))
 
 
 def signed_by(message: str, signature: str) -> str | None:

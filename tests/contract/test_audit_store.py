@@ -17,7 +17,7 @@ from services.common.domain.user import User, UserRole
 from services.common.ports.answers import Change
 from services.common.ports.stores import Stores
 from tests.audit_world import PUBLIC
-from tests.builders import ACCOUNT, a_copy, a_follow, an_account
+from tests.builders import ACCOUNT, NOON, a_copy, a_follow, an_account
 from tests.contract.lifecycle_world import executing
 
 ALICE = "0x" + "d" * 40
@@ -29,6 +29,7 @@ async def populated(stores: Stores, now: datetime) -> None:
     await stores.follows.create(changes.made(a_follow(), "config"))
     await stores.users.upsert(User(ALICE, UserRole.USER, 1, now))
     await stores.copies.insert([a_copy(1, now=now)])
+    await stores.log_ins.note(ALICE, "login:user", now)
 
 
 async def some(stream: AsyncIterator[Change[Head]], count: int) -> list[Change[Head]]:
@@ -51,6 +52,7 @@ async def test_every_trail_is_found_at_the_beginning_and_every_change_after_it(s
             f"follows/{a_follow().follow_id}",
             f"user_activities/{a_copy(1).copy_id}",
             f"users/{ALICE}",
+            f"log_ins/{now.date().isoformat()}",
         ]
     )
     account = await stores.accounts.get(ACCOUNT)
@@ -116,3 +118,20 @@ async def test_checkpoints_are_added_once_and_come_in_their_order(stores: Stores
     assert added == [True, True, True, False]
     assert await stores.audit.last() == made[2]
     assert [one async for one in stores.audit.after(0)] == made[1:]
+
+
+async def test_log_ins_of_a_day_at_once_are_all_in_its_trail_and_of_another_in_its_own(stores: Stores) -> None:
+    days = [NOON, NOON + timedelta(days=1)]
+    await asyncio.gather(*(stores.log_ins.note(f"0x{n}", "login_refused", at) for at in days for n in range(8)))
+    for number in range(120):
+        await stores.log_ins.note("0xmany", "login:user", NOON + timedelta(seconds=number))
+
+    told = {one.trail: one async for one in stores.audit.trails()}
+
+    first, second = (told[f"log_ins/{at.date().isoformat()}"] for at in days)
+    assert [entry.seq for entry in first.entries] == list(range(1, 129))
+    assert {entry.actor for entry in second.entries} == {f"0x{n}" for n in range(8)}
+    made = audit_verify.Verifier(PUBLIC)
+    for number, one in enumerate((first, second)):
+        made.take(number, line(write_trail(one.trail, one.content, one.entries, one.attached)))
+    assert made.findings == []

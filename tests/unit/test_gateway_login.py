@@ -11,6 +11,7 @@ from eth_account.messages import encode_defunct
 from siwe import SiweMessage
 
 from services.common.domain.user import UserRole
+from services.common.ports.stores import StoreUnavailable
 from services.common.rpc.errors import InvalidArgument, LoginRefused
 from services.common.store.memory import MemoryStores
 from services.common.tokens import keys, read
@@ -141,3 +142,27 @@ async def test_a_token_read_back_is_the_users(desk: Desk) -> None:
     token, user = await desk.login.login(desk.wallet.address, *await desk.signed())
 
     assert read(KEYS, token)["sub"] == user.address
+
+
+async def test_every_log_in_and_every_refusal_is_in_the_trail_of_its_day(desk: Desk) -> None:
+    signature, nonce = await desk.signed()
+    await desk.login.login(desk.wallet.address, signature, nonce)
+    with pytest.raises(LoginRefused):
+        await desk.login.login(desk.wallet.address, signature, nonce)
+
+    (day,) = [one async for one in desk.stores.audit.trails() if one.trail.startswith("log_ins/")]
+
+    who = desk.wallet.address.lower()
+    assert day.trail == "log_ins/2026-11-24"
+    assert [(entry.actor, entry.action) for entry in day.entries] == [(who, "login:admin"), (who, "login_refused")]
+
+
+async def test_nobody_is_let_in_whose_log_in_cannot_be_written_down(desk: Desk) -> None:
+    signature, nonce = await desk.signed()
+
+    async def note(*_: object) -> None:
+        raise StoreUnavailable("away")
+
+    desk.stores.log_ins.note = note  # type: ignore[method-assign, assignment]
+    with pytest.raises(StoreUnavailable):
+        await desk.login.login(desk.wallet.address, signature, nonce)

@@ -108,6 +108,11 @@ def of_user(user: User) -> Content:
     }
 
 
+def of_log_ins(day: str) -> Content:
+    """A day of log-ins: what happened on it stands in its trail alone."""
+    return {"day": day}
+
+
 def hashed(content: Content) -> str:
     """The hash that an entry carries."""
     return digest(content)

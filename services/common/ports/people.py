@@ -21,6 +21,14 @@ class Users(Protocol):
     async def advance_epoch(self, address: str, now: datetime) -> User | None: ...
 
 
+class LogIns(Protocol):
+    """`log_ins`: one document for each UTC day, nothing but its trail."""
+
+    async def note(self, who: str, action: str, now: datetime) -> None:
+        """Add an entry to the day's trail."""
+        ...
+
+
 class Nonces(Protocol):
     """`auth_nonces`: deleted by use, or by a TTL index."""
 

@@ -26,7 +26,7 @@ from services.common.ports.accounts import Accounts, Follows, Leaders
 from services.common.ports.answers import Change, Page
 from services.common.ports.audit import Audit
 from services.common.ports.books import Positions, Results
-from services.common.ports.people import Nonces, Users
+from services.common.ports.people import LogIns, Nonces, Users
 
 
 class StoreUnavailable(Exception):
@@ -363,6 +363,9 @@ class Stores(Protocol):
 
     @property
     def users(self) -> Users: ...
+
+    @property
+    def log_ins(self) -> LogIns: ...
 
     @property
     def nonces(self) -> Nonces: ...

@@ -10,6 +10,7 @@ from services.common.domain import contents
 from services.common.domain.checkpoint import Checkpoint, Head
 from services.common.domain.copy import Copy
 from services.common.domain.follow import Follow
+from services.common.domain.log_ins import LogIns
 from services.common.domain.trail import TrailEntry
 from services.common.domain.user import User
 from services.common.ports.answers import Change
@@ -18,7 +19,7 @@ from services.common.store import activities, codec, exposures
 from services.common.store.session import Database, guarded
 from services.common.store.trails import entry, named
 
-TRAILED = ("accounts", "user_activities", "follows", "users")
+TRAILED = ("accounts", "user_activities", "follows", "users", "log_ins")
 LAST = {"$last": "$fullDocument.trail"}
 STAGES: list[dict[str, Any]] = [
     {"$match": {"ns.coll": {"$in": list(TRAILED)}, "operationType": {"$in": ["insert", "replace", "update"]}}},
@@ -123,7 +124,18 @@ def _user(document: Mapping[str, Any]) -> tuple[contents.Content, tuple[TrailEnt
     return contents.of_user(user), user.trail, {}
 
 
-READ: Mapping[str, Read] = {"accounts": _account, "user_activities": _copy, "follows": _follow, "users": _user}
+def _log_ins(document: Mapping[str, Any]) -> tuple[contents.Content, tuple[TrailEntry, ...], Mapping[str, object]]:
+    day = codec.record(LogIns, document, "day")
+    return contents.of_log_ins(day.day), day.trail, {}
+
+
+READ: Mapping[str, Read] = {
+    "accounts": _account,
+    "user_activities": _copy,
+    "follows": _follow,
+    "users": _user,
+    "log_ins": _log_ins,
+}
 
 
 def _change(event: Mapping[str, Any]) -> Change[Head] | None:

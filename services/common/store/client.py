@@ -19,7 +19,7 @@ from services.common.store.exits import MongoExits
 from services.common.store.follows import MongoDeadLetters, MongoFollows, MongoLeaders, MongoLeases
 from services.common.store.requests import MongoCloseRequests
 from services.common.store.session import Client, guarded
-from services.common.store.users import MongoNonces, MongoUsers
+from services.common.store.users import MongoLogIns, MongoNonces, MongoUsers
 
 WRITE_TIMEOUT_MS = 5_000
 
@@ -58,6 +58,7 @@ class MongoStores:
         self.leases = MongoLeases(self.database)
         self.dead_letters = MongoDeadLetters(self.database)
         self.users = MongoUsers(self.database)
+        self.log_ins = MongoLogIns(self.database)
         self.nonces = MongoNonces(self.database)
         self.audit = MongoAudit(self.database)
 

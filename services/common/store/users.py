@@ -7,7 +7,7 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from services.common.domain import changes
+from services.common.domain import changes, log_ins
 from services.common.domain.user import Nonce, User
 from services.common.store import codec, trails
 from services.common.store.session import Database, guarded
@@ -59,6 +59,33 @@ class MongoUsers:
 
 def _user(found: dict[str, Any] | None) -> User | None:
     return codec.record(User, found, "address") if found else None
+
+
+class MongoLogIns:
+    """`log_ins`; `_id` is the day."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._days = database["log_ins"]
+
+    async def note(self, who: str, action: str, now: datetime) -> None:
+        day = log_ins.day_of(now)
+        while True:
+            async with guarded():
+                found = await self._days.find_one({"_id": day})
+            known = codec.record(log_ins.LogIns, found, "day") if found else log_ins.LogIns(day)
+            if await self._put(known, log_ins.noted(known, who, action, now)):
+                return
+
+    async def _put(self, known: log_ins.LogIns, after: log_ins.LogIns) -> bool:
+        after = replace(after, trail=await trails.shortened(self._database, "log_ins", after.day, after.trail))
+        held = {"_id": after.day, **trails.unmoved(known.trail)}
+        try:
+            async with guarded():
+                done = await self._days.replace_one(held, codec.document(after, "day"), upsert=not known.trail)
+        except DuplicateKeyError:
+            return False
+        return bool(done.matched_count or done.upserted_id)
 
 
 class MongoNonces:

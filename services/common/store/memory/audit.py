@@ -42,6 +42,8 @@ class MemoryAudit:
             yield f"follows/{key}", contents.of_follow(follow), follow.trail, {}
         for key, user in sorted(self._db.users.items()):
             yield f"users/{key}", contents.of_user(user), user.trail, {}
+        for key, day in sorted(self._db.log_ins.items()):
+            yield f"log_ins/{key}", contents.of_log_ins(key), day.trail, {}
 
     async def add(self, checkpoint: Checkpoint) -> bool:
         await self._db.turn()

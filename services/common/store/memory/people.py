@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from services.common.domain import changes
+from services.common.domain import changes, log_ins
 from services.common.domain.user import Nonce, User
 from services.common.store.memory.database import MemoryDatabase, add
 
@@ -38,6 +38,21 @@ class MemoryUsers:
         self._db.grown("users", user.address, user.trail)
         self._users[user.address] = user
         return user
+
+
+class MemoryLogIns:
+    """`log_ins` in memory."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._db = database
+
+    async def note(self, who: str, action: str, now: datetime) -> None:
+        await self._db.turn()
+        day = log_ins.day_of(now)
+        after = log_ins.noted(self._db.log_ins.get(day) or log_ins.LogIns(day), who, action, now)
+        after = replace(after, trail=self._db.shortened("log_ins", day, after.trail))
+        self._db.log_ins[day] = after
+        self._db.grown("log_ins", day, after.trail)
 
 
 class MemoryNonces:
