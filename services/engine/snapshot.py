@@ -257,9 +257,3 @@ def _joins(one: Copy, copy: Copy) -> bool:
 
 def _opened_at(copy: Copy, kept: Exit | None) -> datetime | None:
     return kept.opened_at if kept and copy.kind is CopyKind.EXIT else None
-
-
-def matched_sales(account: Account, token_id: str) -> int:
-    """Shares of a token that matched sales have taken and that the books still hold."""
-    mine = (intent for intent in account.exposure.open.values() if intent.token_id == token_id)
-    return sum(intent.shares_micros for intent in mine if intent.side is Side.SELL and intent.matched)

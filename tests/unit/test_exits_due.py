@@ -51,11 +51,12 @@ def test_less_than_a_hundredth_of_a_share_is_nothing(bought, expected):
     assert next_of(an_exit(ALL), [micro(bought)]) == expected
 
 
-def test_an_exit_that_is_over_waits_for_its_sales_to_settle_unless_the_market_is():
+def test_an_exit_that_is_over_waits_for_its_sales_to_settle_in_a_market_that_is_over_too():
     matched = [an_attempt(50, S.EXECUTED)]
 
     assert next_of(an_exit(HALF), [an_entry(10, 100)], matched) == wait("settling")
-    assert next_of(an_exit(ALL), [an_entry(10, 100)], matched, market=OVER) == RESOLVED
+    assert next_of(an_exit(ALL), [an_entry(10, 100)], matched, market=OVER) == wait("settling")
+    assert next_of(an_exit(ALL), [an_entry(10, 100)], [an_attempt(50)], market=OVER) == RESOLVED
     assert next_of(an_exit(ALL), [an_entry(10, 100)], matched) == sale(50)
     assert next_of(an_exit(HALF), [an_entry(10, 100)], [an_attempt(50)]) == end("met", ExitState.MET)
 
