@@ -319,7 +319,7 @@ async def lapsed(stores: Stores, copy: Copy) -> None:
 
 async def test_a_copy_that_was_decided_on_large_figures_goes_on_as_any_other(stores: Stores, now: datetime) -> None:
     copy, intent = await claimed(stores, a_copy(1, now=now)), an_intent(1, now)
-    decision = a_decision(now, case={"limits": {"max_day_micros": 2**40}})
+    decision = a_decision(now, record='{"limits": {"max_day_micros": 1099511627776}}')
     assert await stores.copies.begin(copy, 0, intent, decision, an_exposure(copy, intent, now), (), now) is Begun.DONE
 
     assert await stores.copies.execute(copy.ref, None, 10, 5, 1, ExposureChange(now), now)
