@@ -103,6 +103,7 @@ class Venue:
     clock: TestClock
     script: list[str] = field(default_factory=list)
     posts: list[bytes] = field(default_factory=list)
+    leave_by: list[float] = field(default_factory=list)
     fills: dict[str, list[VenueTrade]] = field(default_factory=lambda: defaultdict(list))
     known: set[str] = field(default_factory=set)
     away: bool = False
@@ -114,7 +115,8 @@ class Venue:
     closed: bool = False
     permitted: Permission = field(default_factory=lambda: Permission(closed_only=False, blocked=False))
 
-    async def post(self, intent: Intent) -> Answer:
+    async def post(self, intent: Intent, leave_by: float) -> Answer:
+        self.leave_by.append(leave_by)
         self.posts.append(order_body(intent, "key"))
         await asyncio.sleep(0)
         if self.on_post:

@@ -38,12 +38,13 @@ class Claim:
         self._journaled_at = asked
 
     @property
-    def may_send(self) -> bool:
-        """The journaling write is fresh and the lease stands: a process that was frozen in between goes to the resend path."""
-        now = self.now()
-        if self.lost or self._journaled_at is None or now >= self._lease_ends:
-            return False
-        return now - self._journaled_at <= self._timing.fresh.total_seconds()
+    def leave_by(self) -> float | None:
+        """Until when bytes may leave: while the journaling write is fresh and the lease stands. None where that is over: a process that
+        was frozen in between goes to the resend path."""
+        if self.lost or self._journaled_at is None:
+            return None
+        until = min(self._journaled_at + self._timing.fresh.total_seconds(), self._lease_ends)
+        return until if self.now() < until else None
 
     async def keep(self, copies: Copies) -> None:
         """Renew until cancelled, or until another has the copy."""

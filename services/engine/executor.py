@@ -125,19 +125,20 @@ class Executor:
                 return None
             intent = replace(intent, signature=signature)
         crashpoint("after_sign_before_send")
-        if not claim.may_send:
+        leave_by = claim.leave_by
+        if leave_by is None:
             return await self.not_sent(claim, copy, intent, replace(attempt, code="too_late_to_send"))
-        answer = await self._post(copy, intent)
+        answer = await self._post(copy, intent, leave_by)
         crashpoint("after_answer_before_record")
         await self._answered(claim, copy, intent, answer)
         crashpoint("after_record")
         return None
 
-    async def _post(self, copy: Copy, intent: Intent) -> Answer:
+    async def _post(self, copy: Copy, intent: Intent, leave_by: float) -> Answer:
         if len(intent.attempts) == 1:
             late = self._lookout.now() - copy.trade.traded_at
             metrics.FILL_TO_ORDER.observe(max(late.total_seconds(), 0.0))
-        posting = asyncio.create_task(self._clob.post(intent))
+        posting = asyncio.create_task(self._clob.post(intent, leave_by))
         if not (await asyncio.wait({posting}, timeout=MID_SEND_S))[0]:
             crashpoint("mid_send")
         answer = await posting

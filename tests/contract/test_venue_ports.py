@@ -35,7 +35,7 @@ async def scene(request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
 async def test_a_marketable_order_matches_within_what_was_signed(scene: Scene) -> None:
     intent = await scene.an_order(20 * SHARE, beyond_ticks=1)
 
-    answer = await scene.clob.post(intent)
+    answer = await scene.post(intent)
 
     assert (answer.outcome, answer.status) == (Outcome.ACKED, "matched")
     assert answer.usdc_micros is not None
@@ -47,7 +47,7 @@ async def test_a_marketable_order_matches_within_what_was_signed(scene: Scene) -
 async def test_its_trade_names_its_hash_and_the_same_amounts(scene: Scene) -> None:
     intent = await scene.an_order(20 * SHARE, beyond_ticks=1)
     before = scene.clock.now()
-    answer = await scene.clob.post(intent)
+    answer = await scene.post(intent)
 
     (trade,) = await scene.clob.trades(intent.order_hash, scene.token, before)
 
@@ -63,19 +63,30 @@ async def test_its_trade_names_its_hash_and_the_same_amounts(scene: Scene) -> No
 
 async def test_the_same_bytes_again_are_duplicated_and_fill_nothing(scene: Scene) -> None:
     intent = await scene.an_order(20 * SHARE, beyond_ticks=1)
-    await scene.clob.post(intent)
+    await scene.post(intent)
 
-    again = await scene.clob.post(intent)
+    again = await scene.post(intent)
 
     assert again.outcome is Outcome.DUPLICATED
     assert len(await scene.clob.trades(intent.order_hash, scene.token, scene.clock.now() - timedelta(minutes=1))) == 1
 
 
+async def test_an_order_whose_time_to_leave_is_over_never_leaves(scene: Scene) -> None:
+    await scene.clob.wallet()
+    intent = await scene.an_order(20 * SHARE, beyond_ticks=1)
+
+    late = await scene.clob.post(intent, scene.clock.monotonic() - 0.001)
+    again = await scene.post(intent)
+
+    assert (late.outcome, late.code) == (Outcome.NOT_SENT, "too_late_to_send")
+    assert (again.outcome, again.status) == (Outcome.ACKED, "matched")
+
+
 async def test_an_order_short_of_the_book_comes_to_nothing_for_good(scene: Scene) -> None:
     intent = await scene.an_order(20 * SHARE, beyond_ticks=-1)
 
-    answer = await scene.clob.post(intent)
-    again = await scene.clob.post(intent)
+    answer = await scene.post(intent)
+    again = await scene.post(intent)
 
     assert answer.outcome is Outcome.REJECTED or (answer.outcome, answer.shares_micros) == (Outcome.ACKED, 0)
     assert again.outcome is Outcome.DUPLICATED
@@ -83,7 +94,7 @@ async def test_an_order_short_of_the_book_comes_to_nothing_for_good(scene: Scene
 
 
 async def test_an_order_beyond_the_balance_is_rejected_by_name(scene: Scene) -> None:
-    answer = await scene.clob.post(await scene.an_order(2_100 * SHARE, beyond_ticks=8))
+    answer = await scene.post(await scene.an_order(2_100 * SHARE, beyond_ticks=8))
 
     assert answer.outcome is Outcome.REJECTED
     assert "not enough balance / allowance" in answer.code
@@ -109,7 +120,7 @@ async def test_the_clock_of_the_venue_is_ours(scene: Scene) -> None:
 
 async def test_a_match_is_confirmed_with_its_log_on_the_chain_and_its_shares_in_the_wallet(scene: Scene) -> None:
     intent = await scene.an_order(20 * SHARE, beyond_ticks=1)
-    await scene.clob.post(intent)
+    await scene.post(intent)
 
     trade = await confirmed(scene, intent.order_hash)
     (log,) = await scene.chain.fills_of_order(intent.order_hash, 0)
@@ -123,7 +134,7 @@ async def test_a_match_is_confirmed_with_its_log_on_the_chain_and_its_shares_in_
 async def test_the_public_record_shows_the_position_and_the_transaction(scene: Scene) -> None:
     intent = await scene.an_order(20 * SHARE, beyond_ticks=1)
     began = scene.clock.now() - timedelta(seconds=5)
-    await scene.clob.post(intent)
+    await scene.post(intent)
     trade = await confirmed(scene, intent.order_hash)
 
     positions = await scene.activity.positions(scene.signer.address)
@@ -137,16 +148,16 @@ async def test_the_public_record_shows_the_position_and_the_transaction(scene: S
 
 async def test_shares_that_were_bought_and_settled_can_be_sold(scene: Scene) -> None:
     bought = await scene.an_order(20 * SHARE, beyond_ticks=1)
-    await scene.clob.post(bought)
+    await scene.post(bought)
     await confirmed(scene, bought.order_hash)
 
-    answer = await scene.clob.post(await scene.an_order(10 * SHARE, beyond_ticks=1, side=Side.SELL))
+    answer = await scene.post(await scene.an_order(10 * SHARE, beyond_ticks=1, side=Side.SELL))
 
     assert (answer.outcome, answer.status, answer.shares_micros) == (Outcome.ACKED, "matched", 10 * SHARE)
 
 
 async def test_shares_that_nobody_holds_cannot_be_sold(scene: Scene) -> None:
-    answer = await scene.clob.post(await scene.an_order(10 * SHARE, beyond_ticks=1, side=Side.SELL))
+    answer = await scene.post(await scene.an_order(10 * SHARE, beyond_ticks=1, side=Side.SELL))
 
     assert answer.outcome is Outcome.REJECTED
 

@@ -22,7 +22,7 @@ from services.common.polymarket.markets import GammaMarkets
 from services.common.polymarket.memory import MemoryActivity, MemoryClob, MemoryMarkets
 from services.common.polymarket.order import Contract, build_order
 from services.common.ports.chain import Chain, Receipt
-from services.common.ports.venue import Activity, Clob, Markets
+from services.common.ports.venue import Activity, Answer, Clob, Markets
 from services.common.signing.key_file import KeyFileSigner
 from services.common.store.memory import MemoryStores
 from tests.venue_process import Venue
@@ -46,6 +46,10 @@ class Scene:
     @property
     def token(self) -> str:
         return self.market.tokens[0].token_id
+
+    async def post(self, intent: Intent) -> Answer:
+        """Send the order; there is time for it to leave."""
+        return await self.clob.post(intent, self.clock.monotonic() + 60)
 
     async def an_order(self, shares: int, *, beyond_ticks: int, side: Side = Side.BUY) -> Intent:
         """A signed FAK order whose limit lies so many ticks beyond the best price it would meet (negative: short of it)."""

@@ -120,7 +120,7 @@ async def test_what_an_account_may_do_is_what_the_venue_says(web, scene):
     only_sells = await scene.clob.permission()
     await web.post("/admin/geoblock", json={"blocked": True})
     elsewhere = await scene.clob.permission()
-    refused = await scene.clob.post(await scene.an_order(20 * SHARE, beyond_ticks=1))
+    refused = await scene.post(await scene.an_order(20 * SHARE, beyond_ticks=1))
     await web.post("/admin/geoblock", json={"blocked": False})
 
     assert (free, only_sells, elsewhere) == (Permission(False, False), Permission(True, False), Permission(True, True))
@@ -130,7 +130,7 @@ async def test_what_an_account_may_do_is_what_the_venue_says(web, scene):
 @pytest.mark.parametrize("mode", ["restarting", "cancel_only", "post_only", "disabled"])
 async def test_an_order_learns_of_the_mode_that_the_venue_is_in(web, scene, mode):
     await web.post("/admin/mode", json={"mode": mode})
-    answer = await scene.clob.post(await scene.an_order(20 * SHARE, beyond_ticks=1))
+    answer = await scene.post(await scene.an_order(20 * SHARE, beyond_ticks=1))
     await web.post("/admin/mode", json={"mode": "normal"})
 
     assert mode_of(answer.http_status, answer.code) == mode
@@ -154,8 +154,8 @@ async def test_what_became_of_an_order_is_never_guessed(scene, strike):
     for fault, is_there in POSTED:
         intent = await scene.an_order(20 * SHARE, beyond_ticks=1)
         await strike(endpoint="clob.post_order", **fault)
-        answer = await scene.clob.post(intent)
-        again = await scene.clob.post(intent)
+        answer = await scene.post(intent)
+        again = await scene.post(intent)
 
         assert answer.outcome is Outcome.UNKNOWN, fault
         assert again.outcome is (Outcome.DUPLICATED if is_there else Outcome.ACKED), fault
@@ -164,7 +164,7 @@ async def test_what_became_of_an_order_is_never_guessed(scene, strike):
 async def test_a_true_answer_under_a_wrong_type_is_an_answer(scene, strike):
     await strike(endpoint="clob.post_order", kind="wrong_type")
 
-    assert (await scene.clob.post(await scene.an_order(20 * SHARE, beyond_ticks=1))).outcome is Outcome.ACKED
+    assert (await scene.post(await scene.an_order(20 * SHARE, beyond_ticks=1))).outcome is Outcome.ACKED
 
 
 @pytest.mark.parametrize("kind", ["frame_garble", "socket_close", "socket_cut", "frame_double", "socket_silent"])

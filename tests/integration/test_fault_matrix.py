@@ -56,21 +56,21 @@ async def prepared(scene: Scene, outcome: str) -> Intent:
     shares, beyond = {"refused": (1, 3), "killed": (10, -3)}.get(outcome, (10, 3))
     order = await scene.an_order(shares * SHARE, beyond_ticks=beyond)
     if outcome == "known already":
-        assert (await scene.clob.post(order)).outcome is Outcome.ACKED
+        assert (await scene.post(order)).outcome is Outcome.ACKED
     return order
 
 
 async def truth(scene: Scene, outcome: str) -> tuple[Outcome, Outcome]:
     """What the first and the second answer are, where nothing goes wrong."""
     order = await prepared(scene, outcome)
-    return (await scene.clob.post(order)).outcome, (await scene.clob.post(order)).outcome
+    return (await scene.post(order)).outcome, (await scene.post(order)).outcome
 
 
 async def struck(web: httpx.AsyncClient, scene: Scene, fault: dict[str, Any], order: Intent) -> tuple[Answer, Answer]:
     """The answer under a fault, and the one to the same bytes afterwards."""
     added = await web.post("/admin/faults", json={"endpoint": "clob.post_order", **fault})
     assert added.status_code == 200, added.text
-    return await scene.clob.post(order), await scene.clob.post(order)
+    return await scene.post(order), await scene.post(order)
 
 
 async def given(scene: Scene, order: Intent) -> int:
@@ -134,8 +134,8 @@ async def test_an_answer_that_comes_too_late_proves_nothing(
     orders = [await prepared(scene, outcome) for outcome in OUTCOMES]
     await web.post("/admin/faults", json={"endpoint": "clob.post_order", "times": len(orders), **fault})
 
-    first = await asyncio.gather(*(scene.clob.post(order) for order in orders))
-    again = [await scene.clob.post(order) for order in orders]
+    first = await asyncio.gather(*(scene.post(order) for order in orders))
+    again = [await scene.post(order) for order in orders]
 
     assert [answer.outcome for answer in first] == [Outcome.UNKNOWN] * len(orders)
     assert [answer.outcome for answer in again] == [(await truth(scene, outcome))[1] for outcome in OUTCOMES]

@@ -54,7 +54,7 @@ async def heard(venue: Venue) -> AsyncIterator[Heard]:
 async def test_a_trade_is_told_whose_answer_was_lost(web: httpx.AsyncClient, heard: Heard):
     order = await heard.scene.an_order(10 * SHARE, beyond_ticks=1)
     await web.post("/admin/faults", json={"endpoint": "clob.post_order", "kind": "drop_after"})
-    answer = await heard.scene.clob.post(order)
+    answer = await heard.scene.post(order)
 
     (trade,) = await heard.feed.told(order.order_hash, SOON)
 
@@ -66,7 +66,7 @@ async def test_a_trade_is_told_whose_answer_was_lost(web: httpx.AsyncClient, hea
 
 async def test_of_an_order_that_met_nobody_nothing_is_told(heard: Heard):
     order = await heard.scene.an_order(10 * SHARE, beyond_ticks=-3)
-    await heard.scene.clob.post(order)
+    await heard.scene.post(order)
 
     assert await heard.feed.told(order.order_hash, timedelta(seconds=0.3)) == ()
 
@@ -74,13 +74,13 @@ async def test_of_an_order_that_met_nobody_nothing_is_told(heard: Heard):
 @pytest.mark.parametrize("kind", ["socket_cut", "socket_close", "frame_garble"])
 async def test_a_channel_that_is_lost_says_so_and_comes_back(web: httpx.AsyncClient, heard: Heard, kind: str):
     await web.post("/admin/faults", json={"kind": kind, "channel": "user"})
-    await heard.scene.clob.post(await heard.scene.an_order(10 * SHARE, beyond_ticks=1))
+    await heard.scene.post(await heard.scene.an_order(10 * SHARE, beyond_ticks=1))
     await heard.until(False)
 
     await heard.until(True)
 
     order = await heard.scene.an_order(10 * SHARE, beyond_ticks=1)
-    await heard.scene.clob.post(order)
+    await heard.scene.post(order)
     assert await heard.feed.told(order.order_hash, SOON)
 
 
@@ -89,7 +89,7 @@ async def test_a_channel_that_says_nothing_at_all_is_lost(
 ):
     monkeypatch.setattr(user_feed, "SILENCE_S", 0.5)
     await web.post("/admin/faults", json={"kind": "socket_cut", "channel": "user"})
-    await heard.scene.clob.post(await heard.scene.an_order(10 * SHARE, beyond_ticks=1))
+    await heard.scene.post(await heard.scene.an_order(10 * SHARE, beyond_ticks=1))
     await heard.until(False)
     await heard.until(True)
 

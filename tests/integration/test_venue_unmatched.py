@@ -112,7 +112,7 @@ async def test_the_unified_client_calls_it_rejected_for_it_has_no_id(web, venue:
 async def test_our_client_knows_that_nothing_was_bought_and_a_copy_ends_with_that(venue: Venue, unmatched, monkeypatch):
     async with over_the_network(venue) as scene:
         intent = await scene.an_order(20 * SHARE, beyond_ticks=-1)
-        answer = await scene.clob.post(intent)
+        answer = await scene.post(intent)
     # The same answer to every order of a copy: it is tried anew as often as the policy says, and ends.
     monkeypatch.setitem(engine_world.NOTHING_DONE, "unmatched", answer)
     world = await World().open()

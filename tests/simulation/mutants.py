@@ -104,7 +104,7 @@ def an_order_is_sent_before_its_intent_is_stored(patch: Patch) -> None:
     begin = Executor.begin
 
     async def mutated(self: Executor, claim: Claim, copy: Copy, approved: Any, plan: Any, *rest: Any) -> Any:
-        await self._clob.post(plan.intent)
+        await self._clob.post(plan.intent, claim.now() + 1)
         return await begin(self, claim, copy, approved, plan, *rest)
 
     patch.setattr(Executor, "begin", mutated)

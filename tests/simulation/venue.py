@@ -203,7 +203,7 @@ class SimClob:
         self.order, self.trades = wire.order, wire.trades
         self.wallet, self.server_time, self.permission = wire.wallet, wire.server_time, wire.permission
 
-    async def post(self, intent: Intent) -> Answer:
+    async def post(self, intent: Intent, leave_by: float) -> Answer:
         await self._process.risk()
         answer = await self._send(self._process.weather.network_kind(), intent)
         await self._process.risk()

@@ -2,6 +2,10 @@
 
 import asyncio
 import json
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -42,6 +46,10 @@ class Door:
         return httpx.Response(200, content=json.dumps(KEY))
 
 
+def soon(seconds: float = 1) -> float:
+    return time.monotonic() + seconds
+
+
 @pytest.fixture
 async def door(monkeypatch: pytest.MonkeyPatch):
     made = Door()
@@ -59,17 +67,115 @@ async def clob(door: Door):
     await made.close()
 
 
+class Host:
+    """A real socket of the venue: as many connections are made as it has taken or has room for, the next ones wait to be."""
+
+    def __init__(self) -> None:
+        self.socket = socket.create_server(("127.0.0.1", 0), backlog=0)
+        self.socket.setblocking(False)
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        self._crowd: list[socket.socket] = []
+
+    async def gives_a_key(self) -> None:
+        """One request for credentials is answered, on a connection of its own."""
+        peer = await self.takes()
+        await heard(peer)
+        told = json.dumps(KEY).encode()
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(told)}\r\nConnection: close\r\n\r\n"
+        await asyncio.get_running_loop().sock_sendall(peer, head.encode() + told)
+        peer.close()
+
+    async def takes(self) -> socket.socket:
+        peer, _ = await asyncio.get_running_loop().sock_accept(self.socket)
+        return peer
+
+    async def fills(self) -> None:
+        """There is no more room: whoever connects now gets no answer."""
+        while True:
+            one = socket.socket()
+            one.setblocking(False)
+            self._crowd.append(one)
+            try:
+                async with asyncio.timeout(0.1):
+                    await asyncio.get_running_loop().sock_connect(one, self.socket.getsockname())
+            except TimeoutError:
+                return
+
+    def close(self) -> None:
+        for one in (*self._crowd, self.socket):
+            one.close()
+
+
+async def heard(peer: socket.socket) -> bytes:
+    return await asyncio.get_running_loop().sock_recv(peer, 65_536)
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    made = Host()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def far(host: Host):
+    """The client of an account whose credentials are known and whose next connection is a new one."""
+    clock = SystemClock()
+    made = ClobRest(replace(PRODUCTION, clob_url=host.url), SIGNER, clock, MemoryStores(clock.now).dead_letters)
+    await asyncio.gather(made.credentials(), host.gives_a_key())
+    yield made
+    await made.close()
+
+
+async def test_an_order_whose_connection_is_not_made_in_time_never_leaves(far: ClobRest, host: Host):
+    await host.fills()
+    began = time.monotonic()
+
+    answer = await far.post(an_intent(), began + 0.3)
+
+    assert (answer.outcome, answer.code) == (Outcome.NOT_SENT, "too_late_to_send")
+    assert 0.3 <= time.monotonic() - began < 0.6
+
+
+async def test_an_order_that_has_left_in_time_has_its_own_time_for_the_answer(
+    far: ClobRest, host: Host, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "POST_TIMEOUT_S", 0.6)
+    began = time.monotonic()
+
+    answer, peer = await asyncio.gather(far.post(an_intent(), began + 0.2), host.takes())
+
+    assert answer.outcome is Outcome.UNKNOWN
+    assert time.monotonic() - began >= 0.6
+    assert (await heard(peer)).startswith(b"POST /order")
+    peer.close()
+
+
+async def test_a_process_that_was_frozen_while_it_connected_sends_nothing(far: ClobRest, host: Host):
+    async def taken_late() -> socket.socket:
+        peer = await host.takes()
+        time.sleep(0.3)  # noqa: ASYNC251  the whole process stands still
+        return peer
+
+    # The connection is made within the time, but nobody here sees it before.
+    answer, peer = await asyncio.gather(far.post(an_intent(), soon(0.2)), taken_late())
+
+    assert (answer.outcome, answer.code) == (Outcome.NOT_SENT, "too_late_to_send")
+    assert await heard(peer) == b""
+    peer.close()
+
+
 async def test_an_order_does_not_wait_for_credentials_that_do_not_come(clob: ClobRest, door: Door):
     door.key_delay_s = 3_600
 
-    answer = await clob.post(an_intent())
+    answer = await clob.post(an_intent(), soon(0.2))
 
     assert (answer.outcome, answer.code) == (Outcome.NOT_SENT, "no API credentials in time")
     assert door.orders == 0
 
 
 async def test_credentials_that_come_soon_are_fetched_on_the_way(clob: ClobRest, door: Door):
-    answer = await clob.post(an_intent())
+    answer = await clob.post(an_intent(), soon())
 
     assert answer.outcome is Outcome.REJECTED
     assert door.orders == 1
@@ -77,19 +183,19 @@ async def test_credentials_that_come_soon_are_fetched_on_the_way(clob: ClobRest,
 
 async def test_credentials_that_are_late_for_one_order_are_there_for_the_next(clob: ClobRest, door: Door):
     door.key_delay_s = 0.7
-    late = await asyncio.gather(clob.post(an_intent()), clob.post(an_intent()))
+    late = await asyncio.gather(clob.post(an_intent(), soon(0.5)), clob.post(an_intent(), soon(0.5)))
     await asyncio.sleep(0.4)
-    soon = await clob.post(an_intent())
+    prompt = await clob.post(an_intent(), soon())
 
     assert [answer.outcome for answer in late] == [Outcome.NOT_SENT] * 2
-    assert soon.outcome is Outcome.REJECTED
+    assert prompt.outcome is Outcome.REJECTED
     assert door.keys == 1
 
 
 async def test_a_key_that_another_service_creates_at_the_same_time_is_derived(clob: ClobRest, door: Door):
     door.refused_keys = 2
 
-    answer = await clob.post(an_intent())
+    answer = await clob.post(an_intent(), soon())
 
     assert (answer.outcome, door.keys, door.orders) == (Outcome.REJECTED, 3, 1)
 

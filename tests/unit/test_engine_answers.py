@@ -21,9 +21,9 @@ def answering(world: World, how: str, **changes: object) -> None:
     """The venue does `how` with every order, and says something else of it."""
     really = world.venue.post
 
-    async def post(intent: Intent) -> Answer:
+    async def post(intent: Intent, leave_by: float) -> Answer:
         world.venue.script = [how]
-        return replace(await really(intent), outcome=Outcome.ACKED, **changes)
+        return replace(await really(intent, leave_by), outcome=Outcome.ACKED, **changes)
 
     world.venue.post = post  # type: ignore[method-assign]
 

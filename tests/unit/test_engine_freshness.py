@@ -1,5 +1,6 @@
 """Bytes leave only while the write that journaled them is fresh, and only while the gate is open: nothing follows a stop."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from services.common.domain.account import PauseScope
 from services.common.domain.intent import Outcome
 from services.common.domain.lifecycle import CopyState
 from services.common.ports.stores import StoreUnavailable
-from tests.builders import CONDITION
+from tests.builders import CONDITION, NOON
 from tests.controlled import halted, paused
 from tests.engine_world import ACCOUNT, World
 
@@ -48,6 +49,18 @@ async def test_an_intent_that_was_answered_late_is_not_sent_after_a_stop(world: 
 
     assert (await world.copy(copy)).failure == "not_sent"
     assert not world.venue.posts
+
+
+async def test_what_sends_an_order_is_told_until_when_its_bytes_may_leave(world: World):
+    slowly(world, "sign", 0.7, stopped=False)
+    copy = await world.buys()
+    world.start()
+
+    await world.run(2)
+
+    (attempt,) = (await world.copy(copy)).intent.attempts
+    assert attempt.outcome is Outcome.ACKED
+    assert [NOON + timedelta(seconds=by) for by in world.venue.leave_by] == [attempt.at + timedelta(seconds=1)]
 
 
 async def test_an_intent_that_was_answered_late_goes_out_as_a_second_attempt(world: World):

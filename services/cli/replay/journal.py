@@ -25,8 +25,8 @@ class LoggedClob(MemoryClob):
         self._arrivals = clock
         self.lines: list[Line] = []
 
-    async def post(self, intent: Intent) -> Answer:
-        answer, fields = await super().post(intent), intent.fields
+    async def post(self, intent: Intent, leave_by: float) -> Answer:
+        answer, fields = await super().post(intent, leave_by), intent.fields
         self.lines.append(
             {
                 "kind": "order_received",

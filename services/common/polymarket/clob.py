@@ -12,6 +12,7 @@ from services.common.domain.intent import Intent, Outcome
 from services.common.polymarket import classify
 from services.common.polymarket.auth import Credentials, l2_headers
 from services.common.polymarket.credentials import ApiKey
+from services.common.polymarket.departure import Departure, Missed
 from services.common.polymarket.environment import Endpoints
 from services.common.polymarket.letters import Letters
 from services.common.polymarket.order import order_body
@@ -32,9 +33,6 @@ from services.common.ports.stores import DeadLetters
 from services.common.ports.venue import Answer, OpenOrder, Permission, VenueTrade, VenueUnavailable, Wallet
 
 POST_TIMEOUT_S = 5.0
-SOON_S = 0.5
-"""What may come before the bytes of an order: whoever sends it vouches for a moment only, and later it goes out as another attempt."""
-
 MOST_PAGES = 50
 OVERLAP = timedelta(minutes=1)
 
@@ -66,22 +64,26 @@ class ClobRest:
         """The account's API credentials, for its own channel. Raises `VenueUnavailable`."""
         return await self._key.get()
 
-    async def post(self, intent: Intent) -> Answer:
+    async def post(self, intent: Intent, leave_by: float) -> Answer:
         try:
-            async with asyncio.timeout(SOON_S):
+            async with asyncio.timeout(leave_by - self._clock.monotonic()):
                 credentials = await self._key.get()
         except (VenueUnavailable, TimeoutError) as error:
             return Answer(Outcome.NOT_SENT, code=str(error)[:200] or "no API credentials in time")
         body = order_body(intent, credentials.key)
         headers = l2_headers(credentials, self._signer.address, self._seconds(), "POST", "/order", body)
+        departure = Departure(self._clock, leave_by, POST_TIMEOUT_S)
         try:
-            async with asyncio.timeout(POST_TIMEOUT_S):
+            async with departure:
                 response = await self._http.post(
                     "order",
                     content=body,
                     headers={**headers, "content-type": "application/json"},
-                    timeout=httpx.Timeout(POST_TIMEOUT_S, connect=2 * SOON_S, pool=SOON_S),
+                    timeout=httpx.Timeout(POST_TIMEOUT_S),
+                    extensions={"trace": departure.trace},
                 )
+        except Missed:
+            return Answer(Outcome.NOT_SENT, code="too_late_to_send")
         except (httpx.HTTPError, TimeoutError) as error:
             return classify.of_failure(error)
         if response.status_code == HTTPStatus.UNAUTHORIZED:

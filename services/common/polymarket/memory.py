@@ -73,7 +73,9 @@ class MemoryClob:
         self._matched: dict[str, _Matched | None] = {}
         self._unsettled: list[_Matched] = []
 
-    async def post(self, intent: Intent) -> Answer:
+    async def post(self, intent: Intent, leave_by: float) -> Answer:
+        if self._clock.monotonic() > leave_by:
+            return Answer(Outcome.NOT_SENT, code="too_late_to_send")
         if intent.order_hash in self._matched:
             return Answer(Outcome.DUPLICATED, 400, code="Duplicated")
         token = intent.fields.token_id

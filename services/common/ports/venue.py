@@ -90,8 +90,11 @@ class Permission:
 class Clob(Protocol):
     """The CLOB as one account sees it. `post` never raises for what the venue or the network did: it classifies."""
 
-    async def post(self, intent: Intent) -> Answer:
-        """Send the stored, signed order once: no retry inside, fresh authentication headers, the same bytes for the same intent."""
+    async def post(self, intent: Intent, leave_by: float) -> Answer:
+        """Send the stored, signed order once: no retry inside, fresh authentication headers, the same bytes for the same intent.
+
+        None of them leaves after `leave_by`, in seconds of the monotonic clock: what has not begun by then is `not_sent`.
+        """
         ...
 
     async def order(self, order_hash: str) -> OpenOrder | None:
