@@ -1,6 +1,7 @@
 """The engine's servicer on stores in memory: three accounts that trade, and an admin who calls."""
 
 import asyncio
+from collections.abc import Mapping
 
 from services.common.domain.user import UserRole
 from services.common.ports.signer import Halts
@@ -23,6 +24,6 @@ async def accounts() -> MemoryStores:
     return made
 
 
-def servicer(stores: MemoryStores, halts: Halts | None = None) -> EngineServicer:
+def servicer(stores: MemoryStores, halts: Halts | None = None, ours: Mapping[str, str] | None = None) -> EngineServicer:
     clock = TestClock()
-    return EngineServicer(stores, Status(stores, {}, clock, "1"), clock, asyncio.Event(), halts)
+    return EngineServicer(stores, Status(stores, {}, clock, "1"), clock, asyncio.Event(), halts, ours or {})

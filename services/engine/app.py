@@ -1,6 +1,7 @@
 """Where the engine's real parts meet."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from importlib.metadata import version
@@ -89,7 +90,8 @@ async def main(stop: asyncio.Event) -> None:
             for name in signers
         }
         status = Status(stores, workers, clock, version("polycopy"))
-        server = await _server(settings, stores, status, clock, signing)
+        held = {wallet.account.account_id: wallet.account.wallet for wallet in ours}
+        server = await _server(settings, stores, status, clock, signing, held)
         open_parts.push_async_callback(server.stop)
         await server.set_serving(False)
         channel = mesh_of(settings, "engine").channel(settings.monitor_target, [MONITOR])
@@ -151,10 +153,15 @@ def _worker(settings: EngineSettings, account_id: str, ports: Ports) -> Worker:
 
 
 async def _server(
-    settings: EngineSettings, stores: MongoStores, status: Status, clock: SystemClock, halts: Halts
+    settings: EngineSettings,
+    stores: MongoStores,
+    status: Status,
+    clock: SystemClock,
+    halts: Halts,
+    held: Mapping[str, str],
 ) -> Server:
     def register(server: aio.Server, stopping: asyncio.Event) -> None:
-        servicer = EngineServicer(stores, status, clock, stopping, halts)
+        servicer = EngineServicer(stores, status, clock, stopping, halts, held)
         engine_pb2_grpc.add_EngineServiceServicer_to_server(servicer, server)
 
     quota = RedisQuota(settings.redis_url.get_secret_value())

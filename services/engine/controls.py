@@ -14,7 +14,7 @@ from services.common.domain.copy import Copy
 from services.common.limits_table import NotLimits, read_figures, written
 from services.common.ports.clock import Clock
 from services.common.ports.signer import Halts, SignerHalted, SignerRefused
-from services.common.ports.stores import Stores
+from services.common.ports.stores import Stores, StoreUnavailable
 from services.common.rpc.caller import OPS, Caller
 from services.common.rpc.errors import (
     InvalidArgument,
@@ -22,6 +22,7 @@ from services.common.rpc.errors import (
     NotFound,
     PermissionDenied,
     SignerUnavailable,
+    StopUnwritten,
     VersionConflict,
     WalletHalted,
 )
@@ -31,6 +32,10 @@ log = structlog.get_logger()
 
 MOST_REVIEWS = 200
 LONGEST_NOTE = 200
+WRITTEN_S = 4.0
+"""What a stop gives to the store, so that its caller hears what was done before he gives up himself."""
+
+NOBODYS: Mapping[str, str] = {}
 
 Change = Callable[[Account], Account | None]
 
@@ -38,11 +43,20 @@ Change = Callable[[Account], Account | None]
 class Controls:
     """Control of the accounts that a caller may see; `version` is this engine's."""
 
-    def __init__(self, stores: Stores, status: Status, clock: Clock, halts: Halts | None = None) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        status: Status,
+        clock: Clock,
+        halts: Halts | None = None,
+        ours: Mapping[str, str] = NOBODYS,
+    ) -> None:
+        """`ours`: the wallets of the accounts that this process works on, by account, known whatever becomes of the store."""
         self._stores = stores
         self._status = status
         self._clock = clock
         self._halts = halts
+        self._ours = ours
 
     async def accounts(self, who: Caller) -> list[Account]:
         """The caller's accounts, all of them for an admin or operator, by their ids."""
@@ -50,11 +64,22 @@ class Controls:
         return sorted((one for one in accounts if who.owns(one.owner)), key=lambda account: account.account_id)
 
     async def stop(self, who: Caller, account_id: str) -> None:
-        """Halt: nothing is signed, and nothing is journaled from then on."""
+        """Halt: nothing is signed, and nothing is journaled from then on. Raises `StopUnwritten` where the store is away: then the signer
+        has halted what it could of the accounts of this process, if all of them or one by its id were to be stopped by who may stop any."""
         now = self._clock.now()
-        # The signer first: what was journaled a moment ago is not signed any more.
-        await asyncio.gather(*(self._unsigned(account) for account in await self._chosen(who, account_id)))
-        await self._each(who, account_id, lambda account: _halted(account, who.name, now))
+        # The signer first: what was journaled a moment ago is not signed any more. It waits for no store.
+        meant = [one for one in self._ours if who.sees_all and account_id.lower() in {"", one}]
+        halted = await self._unsigned({one: self._ours[one] for one in meant})
+        try:
+            async with asyncio.timeout(WRITTEN_S):
+                chosen = await self._chosen(who, account_id)
+                await self._unsigned({one.account_id: one.wallet for one in chosen if one.account_id not in halted})
+                await self._each(who, account_id, lambda account: _halted(account, who.name, now))
+        except (StoreUnavailable, TimeoutError) as error:
+            if not meant or self._halts is None:
+                raise StoreUnavailable("not stopped") from error
+            self._status.changed(meant)
+            raise StopUnwritten(len(halted), [one for one in meant if one not in halted]) from error
 
     async def reduce(self, who: Caller, account_id: str) -> None:
         """Let exits alone pass; what is halted stays so."""
@@ -148,13 +173,21 @@ class Controls:
             raise NotFound("account", account_id)
         return self._told(after)
 
-    async def _unsigned(self, account: Account) -> None:
+    async def _unsigned(self, wallets: Mapping[str, str]) -> frozenset[str]:
+        """Let the signer sign for none of these wallets; the accounts of which it is known that it does not."""
+        done = await asyncio.gather(*(self._halt(*one) for one in wallets.items()))
+        return frozenset(account for account, halted in zip(wallets, done, strict=True) if halted)
+
+    async def _halt(self, account_id: str, wallet: str) -> bool:
+        if self._halts is None:
+            return False
         try:
-            if self._halts is not None:
-                await self._halts.halt(account.wallet)
+            await self._halts.halt(wallet)
         except SignerRefused as error:
             # One that is away signs nothing, and the account is halted besides: a stop waits for nobody.
-            log.warning("signer_not_halted", account=account.account_id, text=str(error)[:200])
+            log.warning("signer_not_halted", account=account_id, text=str(error)[:200])
+            return False
+        return True
 
     async def _signed(self, account: Account) -> None:
         try:

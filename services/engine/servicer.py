@@ -1,7 +1,7 @@
 """EngineService: read, call, write."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from grpc import aio
@@ -20,7 +20,7 @@ from services.common.rpc.paging import page
 from services.common.rpc.streams import until
 from services.engine import wire
 from services.engine.closing import Closing, NotHeld, OtherRequest
-from services.engine.controls import Controls
+from services.engine.controls import NOBODYS, Controls
 from services.engine.events import Events
 from services.engine.status import Status
 
@@ -31,11 +31,17 @@ class EngineServicer(engine_pb2_grpc.EngineServiceServicer):
     """Trading as its owners see and control it: a caller meets his own accounts, an admin or operator all."""
 
     def __init__(
-        self, stores: Stores, status: Status, clock: Clock, stopping: asyncio.Event, halts: Halts | None = None
+        self,
+        stores: Stores,
+        status: Status,
+        clock: Clock,
+        stopping: asyncio.Event,
+        halts: Halts | None = None,
+        ours: Mapping[str, str] = NOBODYS,
     ) -> None:
         self._stores = stores
         self._status = status
-        self._controls = Controls(stores, status, clock, halts)
+        self._controls = Controls(stores, status, clock, halts, ours)
         self._clock = clock
         self._stopping = stopping
         self._events = Events(stores, status, clock)

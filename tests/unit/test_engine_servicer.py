@@ -1,9 +1,11 @@
 """Stopping reaches every account that it can reach."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import cast
 
+import grpc
 import pytest
 from polycopy.engine.v1 import engine_pb2 as pb
 
@@ -17,10 +19,12 @@ from services.common.rpc.errors import (
     InvalidFields,
     PermissionDenied,
     SignerUnavailable,
+    StopUnwritten,
     VersionConflict,
     WalletHalted,
 )
 from services.common.store.memory import MemoryStores
+from services.engine import controls
 from services.engine.ripening import Ripening
 from services.engine.status import Status
 from tests.builders import NOON
@@ -95,6 +99,78 @@ async def test_a_stop_halts_the_signer_first_and_a_start_resumes_it_first(stores
 
     wallet = (await stores.accounts.get(ACCOUNTS[0])).wallet.lower()
     assert halts.asked == [("halt", wallet, AccountState.ACTIVE), ("resume", wallet, AccountState.HALTED)]
+
+
+WALLETS = {account: account.upper().replace("X", "x") for account in ACCOUNTS}
+
+
+class HaltsBut:
+    """The signer's own stop, that knows nothing of some wallets."""
+
+    def __init__(self, *but: str) -> None:
+        self.halted: list[str] = []
+        self._but = but
+
+    async def halt(self, wallet: str) -> None:
+        if wallet in self._but:
+            raise SignerAway("away")
+        self.halted.append(wallet)
+
+    async def resume(self, wallet: str) -> None:
+        raise AssertionError("a stop resumes nothing")
+
+
+@pytest.mark.parametrize("hangs", [False, True], ids=["refuses", "hangs"])
+async def test_a_stop_halts_the_signer_although_the_store_is_away_and_says_what_was_done(stores, monkeypatch, hangs):
+    calling(ADMIN)
+    halts = HaltsBut(WALLETS[ACCOUNTS[2]])
+    stores.database.unavailable = True
+    if hangs:
+        monkeypatch.setattr(controls, "WRITTEN_S", 0.05)
+        monkeypatch.setattr(stores.accounts, "all", asyncio.Event().wait)
+
+    with pytest.raises(StopUnwritten) as told:
+        await servicer(stores, halts, WALLETS).StopTrading(pb.StopTradingRequest(), None)  # type: ignore[arg-type]
+
+    assert halts.halted == [WALLETS[account] for account in ACCOUNTS[:2]]
+    assert "2 of 3 wallets" in told.value.text
+    assert (told.value.code, told.value.reason_name) == (grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE")
+    assert told.value.metadata == {"haltedAtSigner": "2", "notHaltedAtSigner": ACCOUNTS[2]}
+    monkeypatch.undo()
+    stores.database.unavailable = False
+    assert set((await states(stores)).values()) == {AccountState.ACTIVE}
+
+
+async def test_one_account_is_halted_at_the_signer_alone_while_the_store_is_away(stores):
+    calling(ADMIN)
+    halts = HaltsBut()
+    stores.database.unavailable = True
+
+    with pytest.raises(StopUnwritten):
+        await servicer(stores, halts, WALLETS).StopTrading(pb.StopTradingRequest(account_id=ACCOUNTS[1]), None)  # type: ignore[arg-type]
+
+    assert halts.halted == [WALLETS[ACCOUNTS[1]]]
+
+
+async def test_who_may_not_stop_any_account_halts_none_unread(stores):
+    calling(Caller("", Principal(ACCOUNTS[0], UserRole.USER)))
+    halts = HaltsBut()
+    stores.database.unavailable = True
+
+    with pytest.raises(StoreUnavailable):
+        await servicer(stores, halts, WALLETS).StopTrading(pb.StopTradingRequest(), None)  # type: ignore[arg-type]
+
+    assert halts.halted == []
+
+
+async def test_a_stop_asks_the_signer_once_for_each_wallet(stores):
+    calling(ADMIN)
+    halts = HaltsBut()
+
+    await servicer(stores, halts, WALLETS).StopTrading(pb.StopTradingRequest(), None)  # type: ignore[arg-type]
+
+    assert sorted(halts.halted) == sorted(WALLETS.values())
+    assert set((await states(stores)).values()) == {AccountState.HALTED}
 
 
 async def test_a_stop_waits_for_no_signer(stores):

@@ -10,6 +10,7 @@ from polycopy.common.v1 import error_pb2
 DOMAIN = "polycopy"
 DETAILS = "grpc-status-details-bin"
 LONGEST_IDENTITY = 100
+MOST_NAMED = 20
 
 Reason = error_pb2.ErrorReason
 
@@ -150,6 +151,16 @@ class SignerUnavailable(Away):
 
     def __init__(self) -> None:
         super().__init__("signer", error_pb2.ERROR_REASON_SERVICE_UNAVAILABLE)
+
+
+class StopUnwritten(Away):
+    """A stop of which the database did not take its part: how many wallets the signer signs for no more, and which it may sign for."""
+
+    def __init__(self, halted: int, may_sign: Sequence[str]) -> None:
+        super().__init__("store", error_pb2.ERROR_REASON_STORE_UNAVAILABLE)
+        told = f"the signer signs for {halted} of {halted + len(may_sign)} wallets no more"
+        self.text = f"{told}; whether accounts are halted is not known: the store does not answer; stop again"
+        self.metadata = {"haltedAtSigner": str(halted), "notHaltedAtSigner": ", ".join(may_sign[:MOST_NAMED])}
 
 
 def details_of(error: PolyCopyError) -> bytes:

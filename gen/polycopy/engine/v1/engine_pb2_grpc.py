@@ -147,7 +147,8 @@ class EngineServiceServicer:
         """StopTrading halts accounts: nothing is journaled after it returns, and what may be at the venue is still looked up. It is
         idempotent, never rate limited, and needs neither Redis nor the gateway.
 
-        Fails with NOT_FOUND when an account is named that does not exist.
+        Fails with NOT_FOUND when an account is named that does not exist, and with STORE_UNAVAILABLE when the database does not answer:
+        then the signer signs no more for the wallets of the engine that was asked, and the error says for how many.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -45,7 +45,8 @@ class EngineServiceStub:
     """StopTrading halts accounts: nothing is journaled after it returns, and what may be at the venue is still looked up. It is
     idempotent, never rate limited, and needs neither Redis nor the gateway.
 
-    Fails with NOT_FOUND when an account is named that does not exist.
+    Fails with NOT_FOUND when an account is named that does not exist, and with STORE_UNAVAILABLE when the database does not answer:
+    then the signer signs no more for the wallets of the engine that was asked, and the error says for how many.
     """
     Pause: _grpc.UnaryUnaryMultiCallable[_engine_pb2.PauseRequest, _engine_pb2.PauseResponse]
     """Pause holds new work back: all of it, that of one leader, or that of one market. What is executing is still looked up. The same
@@ -134,7 +135,8 @@ class EngineServiceAsyncStub(EngineServiceStub):
     """StopTrading halts accounts: nothing is journaled after it returns, and what may be at the venue is still looked up. It is
     idempotent, never rate limited, and needs neither Redis nor the gateway.
 
-    Fails with NOT_FOUND when an account is named that does not exist.
+    Fails with NOT_FOUND when an account is named that does not exist, and with STORE_UNAVAILABLE when the database does not answer:
+    then the signer signs no more for the wallets of the engine that was asked, and the error says for how many.
     """
     Pause: _aio.UnaryUnaryMultiCallable[_engine_pb2.PauseRequest, _engine_pb2.PauseResponse]  # type: ignore[assignment]
     """Pause holds new work back: all of it, that of one leader, or that of one market. What is executing is still looked up. The same
@@ -238,7 +240,8 @@ class EngineServiceServicer(metaclass=_abc_1.ABCMeta):
         """StopTrading halts accounts: nothing is journaled after it returns, and what may be at the venue is still looked up. It is
         idempotent, never rate limited, and needs neither Redis nor the gateway.
 
-        Fails with NOT_FOUND when an account is named that does not exist.
+        Fails with NOT_FOUND when an account is named that does not exist, and with STORE_UNAVAILABLE when the database does not answer:
+        then the signer signs no more for the wallets of the engine that was asked, and the error says for how many.
         """
 
     @_abc_1.abstractmethod
