@@ -18,8 +18,12 @@ AWAY = Gauge("polycopy_dependency_away", "1 while something that this service ne
 log = structlog.get_logger()
 
 
+class Unsound(Exception):
+    """Something answers and is not as it has to be; the text says what it is and what it may be."""
+
+
 class Health:
-    """Tells health checks, the metrics and the log what is away. The service itself stays up, and goes on when it is back."""
+    """Tells health checks, the metrics and the log what is away, the log also why. The service stays up, and goes on when it is back."""
 
     def __init__(self, server: Server, needs: Mapping[str, Callable[[], Awaitable[object]]]) -> None:
         self._server = server
@@ -29,19 +33,21 @@ class Health:
     async def check(self) -> None:
         """One look at everything that is needed."""
         answers = await asyncio.gather(*(_answers(ask()) for ask in self._needs.values()))
-        away = frozenset(name for name, well in zip(self._needs, answers, strict=True) if not well)
+        why = {name: said for name, said in zip(self._needs, answers, strict=True) if said is not None}
+        away = frozenset(why)
         for name in self._needs:
             AWAY.labels(name).set(name in away)
         if away != self._away:
-            log.warning("dependencies_away", names=sorted(away))
+            log.warning("dependencies_away", names=sorted(away), why=why)
             self._away = away
         await self._server.set_serving(not away)
 
 
-async def _answers(call: Awaitable[object]) -> bool:
+async def _answers(call: Awaitable[object]) -> str | None:
+    """None where all is well, else why it is not."""
     try:
         async with asyncio.timeout(PATIENCE_S):
             await call
-    except (StoreUnavailable, ChainUnavailable, VenueUnavailable, SignerAway, TimeoutError):
-        return False
-    return True
+    except (StoreUnavailable, ChainUnavailable, VenueUnavailable, SignerAway, Unsound, TimeoutError) as error:
+        return str(error) or type(error).__name__
+    return None

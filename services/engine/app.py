@@ -42,6 +42,7 @@ from services.engine.assembly import Ports, assemble
 from services.engine.ripening import Ripening
 from services.engine.servicer import EngineServicer
 from services.engine.settings import EngineSettings
+from services.engine.soundness import sound
 from services.engine.status import Status
 from services.engine.worker import Worker
 
@@ -97,12 +98,15 @@ async def main(stop: asyncio.Event) -> None:
         channel = mesh_of(settings, "engine").channel(settings.monitor_target, [MONITOR])
         open_parts.push_async_callback(channel.close)
         # The surroundings are read once a second for the gate; health asks for nothing besides.
-        lookout = next(iter(workers.values())).lookout
+        first = next(iter(workers.values()))
+        lookout, gatekeeper = first.lookout, first.desk.gatekeeper
         needs = {
             "store": stores.ping,
             "chain": lookout.chain_answers,
             "venue": lookout.venue_answers,
             "signer": lookout.signer_answers,
+            "clock": sound(gatekeeper.clock),
+            "head": sound(gatekeeper.head),
         }
         health = Health(server, needs)
 

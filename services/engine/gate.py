@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.common.domain.account import Account, AccountState, PauseScope
 from services.common.domain.trade import LeaderTrade
@@ -30,7 +31,7 @@ def conditions(facts: ProcessFacts, limits: GateLimits = DEFAULTS) -> tuple[Verd
     return (
         _trading_state(facts.account),
         _readiness(facts, limits),
-        _clock(facts, limits),
+        clock(facts.database_skew_ms, facts.venue_skew_ms, limits),
         _chain(facts, limits),
         _version(facts.account, facts.engine_version),
         _known("signer", {"signer_ready": facts.signer_ready}, facts.signer_note),
@@ -110,8 +111,9 @@ def _readiness(facts: ProcessFacts, limits: GateLimits) -> Verdict:
     return feed if reconciled.ok else reconciled
 
 
-def _clock(facts: ProcessFacts, limits: GateLimits) -> Verdict:
-    skews = {"database_skew_ms": facts.database_skew_ms, "venue_skew_ms": facts.venue_skew_ms}
+def clock(database_skew_ms: int | None, venue_skew_ms: int | None, limits: GateLimits = DEFAULTS) -> Verdict:
+    """Our clock is the database's and the venue's."""
+    skews = {"database_skew_ms": database_skew_ms, "venue_skew_ms": venue_skew_ms}
     verdicts = [_within("clock", name, skew, limits.clock_ms) for name, skew in skews.items()]
     return next((verdict for verdict in verdicts if not verdict.ok), verdicts[0])
 
@@ -119,9 +121,14 @@ def _clock(facts: ProcessFacts, limits: GateLimits) -> Verdict:
 def _chain(facts: ProcessFacts, limits: GateLimits) -> Verdict:
     right = None if facts.chain_id is None else facts.chain_id == facts.expected_chain_id
     known = {"chain_id": right, "endpoints_agree": facts.endpoints_agree, "exchange_known": facts.exchange_known}
-    head = None if facts.head_at is None else age_ms(facts.now, facts.head_at)
-    verdicts = (_known("chain", known), _within("chain", "head_ms", head, limits.head_ms))
+    verdicts = (_known("chain", known), head(facts.now, facts.head_at, limits))
     return next((verdict for verdict in verdicts if not verdict.ok), verdicts[0])
+
+
+def head(now: datetime, head_at: datetime | None, limits: GateLimits = DEFAULTS) -> Verdict:
+    """The newest block that the chain's endpoint knows is of the present."""
+    age = None if head_at is None else age_ms(now, head_at)
+    return _within("chain", "head_ms", age, limits.head_ms)
 
 
 def _within(name: str, figure: str, observed: int | None, most: int) -> Verdict:

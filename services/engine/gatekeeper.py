@@ -87,6 +87,16 @@ class Gatekeeper:
         await asyncio.gather(self._account.refresh(), self._journal.stored.refresh(), self._results.refresh())
         await read_together(self._terms.permission, self._exchanges.known)
 
+    async def clock(self) -> Verdict:
+        """The gate's word on our clock, for health."""
+        around = await self._lookout.around()
+        return gate.clock(_ms(around.database_skew), _ms(around.venue_skew), self._limits)
+
+    async def head(self) -> Verdict:
+        """The gate's word on the age of the chain's head, for health."""
+        around = await self._lookout.around()
+        return gate.head(self._lookout.now(), around.head.at if around.head else None, self._limits)
+
     def forget(self) -> None:
         """Control has changed something: read the account anew, and what was compared."""
         self._account.forget()
