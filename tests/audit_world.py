@@ -18,7 +18,7 @@ from services.common.domain.account import AccountState, Pause, PauseScope
 from services.common.domain.checkpoint import Checkpoint, Head, following
 from services.common.domain.lifecycle import Actor
 from services.common.domain.trail import Trail
-from tests.builders import LEADER, NOON, a_copy, a_decision, an_account, an_intent
+from tests.builders import LEADER, NOON, a_copy, a_decision, a_refusal, an_account, an_intent
 
 Lines = list[dict[str, Any]]
 
@@ -57,8 +57,7 @@ def history(documents: int = 4, key: AuditKey = KEY) -> History:
         for account in accounts:
             _keep(made, f"accounts/{account.account_id}", contents.of_account(account), account.trail, {})
         for one in copies:
-            attached = {"decision": one.decision.content()} if one.decision else {}
-            _keep(made, f"user_activities/{one.copy_id}", contents.of_copy(one), one.trail, attached)
+            _keep(made, f"user_activities/{one.copy_id}", contents.of_copy(one), one.trail, contents.attached(one))
         checkpoint(made, at + timedelta(seconds=30) if step < 3 else NOON + LATER, key)
     return made
 
@@ -88,6 +87,9 @@ def _controlled(account: Any, step: int, at: Any) -> Any:
 
 def _moved(one: Any, step: int, at: Any) -> Any:
     if step == 0:
+        # Two reports of one guard, and then the one that lets it pass: the entry tells of the first.
+        for held_back in (a_refusal(at), a_refusal(at, account_seq=1)):
+            one = transitions.sealed(transitions.released(transitions.claimed(one, "w", at), at, at, held_back))
         return transitions.begun(transitions.claimed(one, "w", at), an_intent(1, at), a_decision(at), at)
     if step == 1:
         return transitions.executed(one, Actor.ENGINE, None, (10_000_000, 5_000_000, 1_000), at)

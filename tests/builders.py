@@ -123,6 +123,11 @@ def a_decision(now: datetime = NOON, **changes: Any) -> Decision:
     return replace(made, **changes)
 
 
+def a_refusal(now: datetime = NOON, **changes: Any) -> Decision:
+    """A decision that one guard was asked for, and refused."""
+    return a_decision(now, **{"verdicts": (Verdict("spread", False, "too_wide"),), **changes})
+
+
 def an_exposure(copy: Copy, intent: Intent, now: datetime = NOON) -> ExposureChange:
     """What an entry's intent does to its account."""
     opened = OpenIntent(

@@ -40,12 +40,12 @@ def weigh(copy: Copy, trades: Sequence[VenueTrade], logs: Sequence[FillLog], fin
         return Pending("no trade names the order yet")
     if not are_over(trades):
         return Pending("a trade is not terminal")
+    standing = [log for log in logs if not log.removed]
+    if any(log.block_number > finalized for log in standing):
+        # It may be all there is of a trade that the venue calls failed.
+        return Pending("a log is not final yet")
     confirmed = [trade for trade in trades if trade.status is TradeStatus.CONFIRMED]
-    deep = {
-        (log.tx_hash.lower(), log.fill.order_hash.lower()): log
-        for log in logs
-        if not log.removed and log.block_number <= finalized
-    }
+    deep = {(log.tx_hash.lower(), log.fill.order_hash.lower()): log for log in standing}
     if {_place(trade) for trade in confirmed} != set(deep):
         return Pending("the finalized logs do not match the confirmed trades")
     return Settled(

@@ -19,6 +19,7 @@ from services.common.ports.stores import Stores
 from services.common.ports.venue import Clob, Markets, VenueTrade, VenueUnavailable
 from services.reconciler import ledger
 from services.reconciler.evidence import Settled, are_over, latest, weigh
+from services.reconciler.overdue import Overdue
 
 log = structlog.get_logger()
 
@@ -45,6 +46,7 @@ class Settler:
         self._markets = markets
         self._clock = clock
         self._seen_at: dict[str, int] = {}
+        self._overdue = Overdue(account.account_id)
 
     async def turn(self, still_mine: StillMine, *, anew: bool = False) -> int:
         """Look at every unsettled copy once, for as long as this process may; how many were settled. Raises `StoreUnavailable`.
@@ -52,6 +54,7 @@ class Settler:
         Nothing settles before a further block is final, so a copy is looked at once for each; `anew` looks at all of them now.
         """
         copies = await self._stores.copies.unsettled(self._account.account_id, AT_ONCE)
+        self._overdue.see(copies, self._clock.now())
         finalized = await self._finalized() if copies else None
         if finalized is None:
             await self._end_watches(still_mine)

@@ -55,6 +55,21 @@ async def test_a_match_settles_once_its_trade_is_confirmed_and_its_log_is_final(
     assert (exposure.held[TOKEN].shares_micros, exposure.held[TOKEN].cost_micros) == (10 * SHARE, 5_100_000)
 
 
+async def test_a_trade_that_is_called_failed_is_not_believed_while_a_log_of_its_order_may_become_final(world: World):
+    copy = await world.matched()
+    block = world.chain.finalized + 1
+    world.trades(copy, BUY, TradeStatus.FAILED, block=block)
+    world.mines(copy, BUY, block)
+
+    await turn(world)
+    assert (await world.copy(copy)).state is CopyState.EXECUTED
+
+    world.venue.becomes(copy, TradeStatus.CONFIRMED)
+    world.chain.finalized += 1
+    await turn(world)
+    assert (await world.copy(copy)).state is CopyState.RECONCILED
+
+
 async def test_a_late_fill_of_an_earlier_order_of_the_copy_is_booked_with_its_last(world: World):
     copy = await world.matched()
     earlier = replace(an_intent(99), state=IntentState.FINAL)

@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.common.domain.fill import TradeStatus
 from services.common.domain.lifecycle import CopyState
+from services.reconciler.overdue import OLDEST
 from tests.builders import ACCOUNT
 from tests.reconciler_world import SHARE, Sums, World
 
@@ -124,3 +126,30 @@ async def test_a_comparison_is_made_once_for_each_time_that_one_is_asked_for(wor
     found = await world.stores.results.page([ACCOUNT], 9, 0)
     assert first is not None
     assert [one.started_at - first.started_at for one in found.items] == [timedelta(seconds=2), timedelta(0)]
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(600, 0), (601, 1)])
+async def test_a_match_that_does_not_settle_is_told_once(world: World, seconds: int, told: int):
+    copy = await world.matched()
+    world.trades(copy, FILL, TradeStatus.MATCHED)
+    reconciler = world.start()
+
+    with capture_logs() as logs:
+        await world.clock.run(seconds)
+        await reconciler.turn()
+        await reconciler.turn()
+
+    assert [line["copy"] for line in logs if line["event"] == "settlement_overdue"] == [copy.copy_id] * told
+    assert OLDEST.labels(ACCOUNT)._value.get() == seconds
+
+
+async def test_what_has_settled_waits_no_more(world: World):
+    copy = await world.matched()
+    reconciler = world.start()
+    await world.clock.run(3_600)
+    world.settles(copy, FILL)
+    await reconciler.turn()
+
+    await reconciler.turn()
+
+    assert OLDEST.labels(ACCOUNT)._value.get() == 0

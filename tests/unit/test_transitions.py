@@ -31,6 +31,7 @@ from services.common.domain.transitions import (
     signed,
     skipped,
 )
+from tests.builders import a_refusal
 from tests.builders_case import LEADER, NOON, YES, a_copy, an_intent
 from tests.transition_world import DECISION, FINAL, LATER, OTHER_DECISION, SOON, SUMS, S, a_used_copy, answered, entry
 
@@ -124,14 +125,36 @@ def test_what_is_over_is_not_claimed(state):
 def test_a_copy_that_is_released_is_as_it_was(decision, kept):
     copy = a_used_copy(S.CLAIMED)
 
-    after = released(copy, SOON, decision)
+    after = released(copy, SOON, LATER, decision)
 
     assert after == replace(copy, state=S.DETECTED, claimed_by="", claimable_at=SOON, decision=kept)
 
 
 def test_only_what_is_claimed_is_released():
     with pytest.raises(ForbiddenTransition):
-        released(a_used_copy(S.EXECUTING), SOON)
+        released(a_used_copy(S.EXECUTING), SOON, LATER)
+
+
+def test_a_guard_that_holds_a_copy_back_is_named_once_however_often_it_does():
+    copy = a_used_copy(S.CLAIMED)
+
+    first = sealed(released(copy, SOON, LATER, a_refusal()))
+    again = released(claimed(first, "w1", SOON), SOON, LATER, a_refusal(account_seq=1))
+
+    assert first.trail[:-1] == copy.trail
+    assert (first.trail[-1].actor, first.trail[-1].action) == ("engine", "held_back:spread")
+    assert again.trail == first.trail
+    assert again.decision == a_refusal(account_seq=1)
+
+
+def test_what_a_waiting_copy_says_does_not_change_with_the_last_report():
+    copy = a_used_copy(S.CLAIMED)
+
+    assert contents.of_copy(replace(copy, decision=a_refusal())) == contents.of_copy(replace(copy, decision=None))
+    assert contents.attached(replace(copy, decision=a_refusal())) == {}
+    assert contents.attached(replace(copy, state=S.SKIPPED, decision=a_refusal())) == {
+        "decision": a_refusal().content()
+    }
 
 
 def test_a_debt_is_parked_in_its_exit():

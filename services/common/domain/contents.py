@@ -15,13 +15,16 @@ from services.common.domain.follow import Follow
 from services.common.domain.intent import Attempt, Intent
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.user import User
+from services.common.domain.verdict import Decision
 
 Content = dict[str, object]
+
+WAITING = frozenset({CopyState.DETECTED, CopyState.CLAIMED})
 
 
 def of_copy(copy: Copy) -> Content:
     """A copy: what it was made from, what was decided, ordered and matched. The decision stands for itself by its hash."""
-    trade = copy.trade
+    trade, decision = copy.trade, acted_on(copy)
     return {
         "copyId": copy.copy_id,
         "account": copy.account_id,
@@ -42,11 +45,11 @@ def of_copy(copy: Copy) -> Content:
         "policy": copy.policy.digest(),
         "detectedAt": instant(copy.detected_at),
         # A claim is no transition that anybody is told of: it comes and goes with its lease.
-        "state": CopyState.DETECTED if copy.state is CopyState.CLAIMED else copy.state,
+        "state": CopyState.DETECTED if copy.state in WAITING else copy.state,
         "skipReason": copy.skip_reason,
         "failure": copy.failure,
         "needsReview": copy.needs_review,
-        "decision": copy.decision.digest if copy.decision else "",
+        "decision": decision.digest if decision else "",
         "intent": _intent(copy.intent) if copy.intent else None,
         "pastIntents": [_intent(intent) for intent in copy.past_intents],
         "exitId": copy.exit_id,
@@ -61,7 +64,13 @@ def of_copy(copy: Copy) -> Content:
 
 def attached(copy: Copy) -> dict[str, object]:
     """What stands for itself by its hash in a copy's content, by the name that it has there."""
-    return {"decision": copy.decision.content()} if copy.decision else {}
+    decision = acted_on(copy)
+    return {"decision": decision.content()} if decision else {}
+
+
+def acted_on(copy: Copy) -> Decision | None:
+    """The decision that has made the copy what it is; while it waits, the last report is a note that changes with every try."""
+    return None if copy.state in WAITING else copy.decision
 
 
 def of_account(account: Account) -> Content:

@@ -71,9 +71,15 @@ def claimed(copy: Copy, worker: str, until: datetime) -> Copy:
     return replace(copy, state=state, claimed_by=worker, fence=copy.fence + 1, claimable_at=until)
 
 
-def released(copy: Copy, claimable_at: datetime, decision: Decision | None = None) -> Copy:
-    """The copy untouched, claimable again at `claimable_at`; with the last report of the guards where one refused it for now."""
+def released(copy: Copy, claimable_at: datetime, now: datetime, decision: Decision | None = None) -> Copy:
+    """The copy untouched, claimable again at `claimable_at`; with the last report of the guards where one refused it for now.
+
+    It may be refused every second for as long as an exit is owed: an entry says so where it is another guard than before.
+    """
     check(copy.state, CopyState.DETECTED, Actor.ENGINE)
+    held_back = f"held_back:{decision.refusals[0].guard}" if decision and decision.refusals else ""
+    if held_back and not (copy.trail and copy.trail[-1].action == held_back):
+        copy = noted(copy, Actor.ENGINE, held_back, now)
     return replace(
         copy,
         state=CopyState.DETECTED,

@@ -57,7 +57,7 @@ class MongoCopies(MongoClaims):
 
     async def release(self, ref: CopyRef, after: timedelta, now: datetime, decision: Decision | None = None) -> bool:
         due = self._clock() + after
-        return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.released(copy, due, decision))
+        return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.released(copy, due, now, decision))
 
     async def park(self, ref: CopyRef, step: Step, now: datetime) -> Exit | None:
         async def work(session: Session) -> Exit | None:

@@ -80,7 +80,7 @@ class MemoryCopies:
 
     async def release(self, ref: CopyRef, after: timedelta, now: datetime, decision: Decision | None = None) -> bool:
         due = self._db.later(after)
-        return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.released(copy, due, decision))
+        return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.released(copy, due, now, decision))
 
     async def park(self, ref: CopyRef, step: Step, now: datetime) -> Exit | None:
         await self._db.turn()
