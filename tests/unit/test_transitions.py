@@ -56,7 +56,7 @@ def test_the_table_is_that_of_the_order_protocol():
 
     assert {
         (S.DETECTED, S.CLAIMED): engine,
-        (S.DETECTED, S.SKIPPED): engine,
+        (S.DETECTED, S.SKIPPED): engine | {Actor.MONITOR},
         (S.DETECTED, S.EXECUTING): engine,
         (S.CLAIMED, S.CLAIMED): engine,
         (S.CLAIMED, S.DETECTED): engine,
@@ -66,7 +66,7 @@ def test_the_table_is_that_of_the_order_protocol():
         (S.EXECUTING, S.EXECUTING): engine,
         (S.EXECUTING, S.EXECUTED): both,
         (S.EXECUTING, S.FAILED): engine,
-        (S.EXECUTED, S.RECONCILED): {Actor.RECONCILER},
+        (S.EXECUTED, S.RECONCILED): both,
         (S.EXECUTED, S.FAILED): both,
         (S.FAILED, S.DETECTED): engine,
         (S.FAILED, S.EXECUTED): reconciler,
