@@ -65,7 +65,7 @@ class Venue:
 
 
 class Chain:
-    """Logs by order and balances by token; blocks up to `finalized` are final."""
+    """Logs by order and balances by token; blocks up to `finalized` are final, and what they know nothing of is `unfinal_micros`."""
 
     def __init__(self, clock: TestClock) -> None:
         self._clock = clock
@@ -73,6 +73,7 @@ class Chain:
         self.logs: defaultdict[str, list[FillLog]] = defaultdict(list)
         self.shares: defaultdict[str, int] = defaultdict(int)
         self.cash_micros = 0
+        self.unfinal_micros = 0
         self.away = False
 
     def _answers(self) -> None:
@@ -91,9 +92,9 @@ class Chain:
         self._answers()
         return self.shares[token_id]
 
-    async def collateral_balance(self, wallet: str) -> int:
+    async def collateral_balance(self, wallet: str, block: int | None = None) -> int:
         self._answers()
-        return self.cash_micros
+        return self.cash_micros + (self.unfinal_micros if block is None else 0)
 
 
 class Activity:

@@ -135,9 +135,12 @@ class Case:
 
     @property
     def equity_micros(self) -> int | None:
-        """Cash and marked holdings."""
+        """Cash and marked holdings; what a purchase has paid for, and the books do not hold yet, at its cost."""
         marked = self.marked_micros
-        return None if self.funds is None or marked is None else self.funds.balance_micros + marked
+        if self.funds is None or marked is None:
+            return None
+        arriving = sum(intent.usdc_micros for intent in self.in_flight(Side.BUY) if intent.matched)
+        return self.funds.balance_micros + marked + arriving
 
     def in_flight(self, side: Side | None = None) -> Iterator[OpenIntent]:
         """The account's other intents that are unsettled or unknown, of one side or both."""

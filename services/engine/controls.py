@@ -87,7 +87,8 @@ class Controls:
         await self._each(who, account_id, lambda account: control.reduced(account, who.name, "asked", now))
 
     async def start(self, who: Caller, account_id: str) -> None:
-        """Trade, and let no other version of the engine do so. Raises `WalletHalted` where the operator has halted the signer."""
+        """Trade, let no other version of the engine do so, and forget the account's best. Raises `WalletHalted` where the operator has
+        halted the signer."""
         now, version = self._clock.now(), self._status.version
         for account in await self._chosen(who, account_id):
             await self._signed(account)
@@ -236,7 +237,8 @@ def _halted(account: Account, by: str, now: datetime) -> Account | None:
 
 
 def _started(account: Account, version: str, by: str, now: datetime) -> Account | None:
-    if account.state is AccountState.ACTIVE and account.active_version == version:
+    known = account.state is AccountState.ACTIVE and account.active_version == version
+    if known and not account.exposure.high_water_micros:
         return None
     return control.started(account, version, by, now)
 

@@ -59,9 +59,12 @@ class Comparison:
         busy = await self._under_way()
         positions = await self._stores.positions.of([self._account.account_id])
         ours = {position.token_id: position.shares_micros for position in positions}
-        block, on_chain = await self._with_chain({token: shares for token, shares in ours.items() if token not in busy})
+        block, balances = await self._balances(ours)
+        on_chain = None if balances is None else diff.with_chain(_without(ours, busy), _without(balances, busy))
         on_api = await self._with_data_api(ours, busy | self._recent(positions, started))
-        await self._mark(positions)
+        marks = await self._mark(positions)
+        if block is not None and balances is not None:
+            await self._raise_best(ours, balances, marks, block)
         away = tuple(name for name, found in ((diff.CHAIN, on_chain), (diff.DATA_API, on_api)) if found is None)
         result = ReconciliationResult(
             result_id=_id(self._account.account_id, started),
@@ -93,7 +96,8 @@ class Comparison:
     def _recent(self, positions: Sequence[Position], now: datetime) -> set[str]:
         return {position.token_id for position in positions if now - position.updated_at < self._api_lag}
 
-    async def _with_chain(self, ours: Mapping[str, int]) -> tuple[int | None, tuple[Discrepancy, ...] | None]:
+    async def _balances(self, ours: Mapping[str, int]) -> tuple[int | None, Mapping[str, int] | None]:
+        """What the chain has of these tokens at its finalized block; not known while it is away."""
         try:
             block = (await self._chain.head()).finalized
             balances = await asyncio.gather(
@@ -101,7 +105,7 @@ class Comparison:
             )
         except ChainUnavailable:
             return None, None
-        return block, diff.with_chain(ours, dict(zip(ours, balances, strict=True)))
+        return block, dict(zip(ours, balances, strict=True))
 
     async def _with_data_api(self, ours: Mapping[str, int], waiting: set[str]) -> tuple[Discrepancy, ...] | None:
         try:
@@ -110,18 +114,31 @@ class Comparison:
             return None
         return diff.with_data_api(ours, {position.token_id: position.shares_micros for position in reported}, waiting)
 
-    async def _mark(self, positions: Sequence[Position]) -> None:
-        """Note the last known prices, and the account's highest equity; a price that is not known stays as it was."""
-        equity = 0
+    async def _mark(self, positions: Sequence[Position]) -> Mapping[str, int]:
+        """Note the last known prices, by token; one that is not known stays as it was, and is not in what is given back."""
+        marks: dict[str, int] = {}
         for position in positions:
             mark = await self._mid(position.token_id) if position.shares_micros else position.mark_micros
             if mark is not None and mark != position.mark_micros:
                 await self._stores.positions.mark(self._account.account_id, position.token_id, mark, self._clock.now())
-            equity += mul_div(position.shares_micros, mark or 0, MICRO)
+            if mark is not None:
+                marks[position.token_id] = mark
+        return marks
+
+    async def _raise_best(
+        self, ours: Mapping[str, int], balances: Mapping[str, int], marks: Mapping[str, int], block: int
+    ) -> None:
+        """Note the account's highest equity: its cash and its tokens, each at the end of one and the same block.
+
+        What has been sold or paid out by then, and is on the books still, counts as cash alone: a best that never was would hold
+        entries back for ever. What has come and is not booked yet does not count.
+        """
         try:
-            equity += await self._chain.collateral_balance(self._account.wallet)
+            cash = await self._chain.collateral_balance(self._account.wallet, block)
         except ChainUnavailable:
             return
+        held = {token: min(shares, balances[token]) for token, shares in ours.items()}
+        equity = cash + sum(mul_div(shares, marks.get(token, 0), MICRO) for token, shares in held.items())
         await self._stores.accounts.apply(
             self._account.account_id, ExposureChange(self._clock.now(), high_water_micros=equity)
         )
@@ -142,6 +159,10 @@ class Comparison:
                 account=self._account.account_id,
                 tokens=[item.token_id for item in result.discrepancies],
             )
+
+
+def _without(shares: Mapping[str, int], busy: set[str]) -> dict[str, int]:
+    return {token: amount for token, amount in shares.items() if token not in busy}
 
 
 def _id(account_id: str, started: datetime) -> str:

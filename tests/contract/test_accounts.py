@@ -143,6 +143,24 @@ async def test_exposure_moves_as_the_domain_says(stores: Stores, now: datetime) 
     assert account.trail == ()
 
 
+async def test_a_start_forgets_the_best_and_moves_nothing_else_that_is_at_risk(stores: Stores, now: datetime) -> None:
+    await stores.accounts.create(an_account())
+    await stores.accounts.apply(
+        ACCOUNT,
+        ExposureChange(now, held=held(10, 5), lost_micros=7, spent_micros=3, spent_on=LEADER, high_water_micros=900),
+    )
+    before = await line(stores)
+    await stores.accounts.change(ACCOUNT, resumed(now))
+    assert (await line(stores)).exposure == before.exposure
+
+    after = await stores.accounts.change(ACCOUNT, started(now, "2.0"))
+
+    assert after == await line(stores)
+    assert after.exposure == replace(before.exposure, high_water_micros=0)
+    await stores.accounts.apply(ACCOUNT, ExposureChange(now, high_water_micros=40))
+    assert (await line(stores)).exposure.high_water_micros == 40
+
+
 async def test_a_holding_that_reaches_zero_shares_is_unset_with_what_is_left_of_its_cost(
     stores: Stores, now: datetime
 ) -> None:

@@ -1,6 +1,6 @@
 """Guards of the day's money, of losses and of the wallet at their bounds."""
 
-from services.engine.case import Funds
+from services.engine.case import Case, Funds
 from tests.builders_case import (
     DOLLAR,
     LEADER,
@@ -12,6 +12,16 @@ from tests.builders_case import (
     seconds,
 )
 from tests.guard_rows.row import MS, Row, spent
+
+
+def less_by_a_purchase(*, matched: bool) -> Case:
+    """Four dollars have gone into a purchase, from an account that is as far below its best as it may be."""
+    buying = an_open_intent(matched=matched)
+    return a_case(
+        account=an_account(high_water_micros=1_176_470_588, open={buying.copy_id: buying}),
+        funds=Funds(996 * DOLLAR, 1_000_000 * DOLLAR, NOON - seconds(1)),
+    )
+
 
 ROWS: list[Row] = [
     (
@@ -89,6 +99,13 @@ ROWS: list[Row] = [
         "fifteen per cent below the best",
         lambda: a_case(account=an_account(high_water_micros=1_176_470_588)),
         lambda: a_case(account=an_account(high_water_micros=1_176_470_589)),
+        "too_deep",
+    ),
+    (
+        "drawdown",
+        "what a match has paid for counts at its cost",
+        lambda: less_by_a_purchase(matched=True),
+        lambda: less_by_a_purchase(matched=False),
         "too_deep",
     ),
     (

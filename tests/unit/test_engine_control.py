@@ -7,8 +7,11 @@ import pytest
 from services.common.domain import control
 from services.common.domain.account import AccountState, ExposureChange, Limits, Pause, PauseScope
 from services.common.domain.lifecycle import CopyState
+from services.engine.controls import Controls
+from services.engine.status import Status
 from tests.builders import CONDITION
 from tests.engine_world import ACCOUNT, OTHER_TOKEN, SHARE, World
+from tests.servicer_world import ADMIN
 
 LOST = 60 * SHARE
 
@@ -43,6 +46,24 @@ async def test_a_days_loss_at_its_cap_leaves_only_exits(world: World):
     assert (account.trail[-1].actor, account.trail[-1].action) == ("engine", "reducing:daily_loss")
     assert (await world.copy(debt)).state is CopyState.EXECUTED
     assert len(world.venue.posts) == 2
+
+
+async def test_an_account_that_is_far_below_its_best_buys_again_once_it_is_started_though_it_never_stopped(
+    world: World,
+):
+    controls = Controls(world.stores, Status(world.stores, {}, world.clock, "test"), world.clock)
+    await controls.start(ADMIN, ACCOUNT)
+    await world.stores.accounts.apply(ACCOUNT, ExposureChange(world.clock.now(), high_water_micros=9_000 * SHARE))
+    first = await world.buys()
+    world.start()
+    await world.run(2)
+
+    await controls.start(ADMIN, ACCOUNT)
+    second = await world.buys(2)
+    await world.run(2)
+
+    assert (await world.copy(first)).skip_reason == "drawdown"
+    assert (await world.copy(second)).state is CopyState.EXECUTED
 
 
 async def test_entries_wait_while_an_account_reduces_and_go_on_when_it_is_started(world: World):

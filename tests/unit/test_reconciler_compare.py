@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.common.domain.fill import Discrepancy, ReconciliationResult
+from services.common.domain.fill import Discrepancy, ReconciliationResult, TradeStatus
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Side
 from services.common.ports.venue import VenueUnavailable
@@ -165,6 +165,39 @@ async def test_marks_and_the_highest_equity_are_noted(world: World):
     position = await world.position()
     assert position is not None
     assert position.mark_micros == 150_000
+    assert (await world.exposure()).high_water_micros == 20 * SHARE + 6_500_000
+
+
+async def test_what_a_sale_brings_before_it_is_booked_makes_no_best_that_never_was(world: World):
+    world.shows(600_000, 700_000)
+    sale = await world.matched(Side.SELL)
+    world.trades(sale, Sums(10 * SHARE, 6 * SHARE), TradeStatus.MINED)
+    world.mines(sale, Sums(10 * SHARE, 6 * SHARE))
+    world.chain.cash_micros = 26 * SHARE
+
+    await compared(world)
+
+    assert (await world.copy(sale)).state is CopyState.EXECUTED
+    assert (await world.exposure()).high_water_micros == 26 * SHARE
+
+
+async def test_what_a_purchase_costs_before_it_is_booked_raises_no_best(world: World):
+    world.shows(600_000, 700_000)
+    purchase = await world.matched(token=OTHER_TOKEN)
+    world.mines(purchase, Sums(10 * SHARE, 5 * SHARE))
+    world.chain.cash_micros = 15 * SHARE
+
+    await compared(world)
+
+    assert (await world.exposure()).high_water_micros == 15 * SHARE + 6_500_000
+
+
+async def test_cash_that_is_not_final_yet_makes_no_best(world: World):
+    world.shows(600_000, 700_000)
+    world.chain.cash_micros, world.chain.unfinal_micros = 20 * SHARE, 6 * SHARE
+
+    await compared(world)
+
     assert (await world.exposure()).high_water_micros == 20 * SHARE + 6_500_000
 
 

@@ -108,9 +108,9 @@ class MemoryChain:
         """Every token that the wallet has ever moved."""
         return tuple(sorted(self._shares.get(wallet.lower(), ())))
 
-    async def collateral_balance(self, wallet: str) -> int:
+    async def collateral_balance(self, wallet: str, block: int | None = None) -> int:
         balance = self._collateral.get(wallet.lower())
-        return balance.at(self.head_number) if balance else 0
+        return balance.at(self._seen(block)) if balance else 0
 
     async def transfers(self, wallet: str, token_id: str, first_block: int, last_block: int) -> tuple[Transfer, ...]:
         last = min(last_block, self.head_number)

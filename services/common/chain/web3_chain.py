@@ -83,8 +83,8 @@ class Web3Chain:
         held_in = self._positions if is_position_id(token_id) else self._ctf
         return _one(await self._call(held_in, data, block))
 
-    async def collateral_balance(self, wallet: str) -> int:
-        return _one(await self._call(self._collateral, BALANCE_OF + decode.topic(wallet)[2:]))
+    async def collateral_balance(self, wallet: str, block: int | None = None) -> int:
+        return _one(await self._call(self._collateral, BALANCE_OF + decode.topic(wallet)[2:], block))
 
     async def transfers(self, wallet: str, token_id: str, first_block: int, last_block: int) -> tuple[Transfer, ...]:
         here = decode.topic(wallet)

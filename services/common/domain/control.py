@@ -53,8 +53,12 @@ def reduced(account: Account, by: str, why: str, now: datetime) -> Account | Non
 
 
 def started(account: Account, version: str, by: str, now: datetime) -> Account:
-    """The account active, and served by this engine version alone: every other one journals nothing from now on."""
-    after = replace(account, state=AccountState.ACTIVE, active_version=version)
+    """The account active, and served by this engine version alone: every other one journals nothing from now on.
+
+    Its best is forgotten, and is what it has when its books are compared next: who starts it has looked at what it lost since.
+    """
+    exposure = replace(account.exposure, high_water_micros=0)
+    after = replace(account, state=AccountState.ACTIVE, active_version=version, exposure=exposure)
     return _changed(account, after, by, f"active:{version}", now)
 
 

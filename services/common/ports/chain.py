@@ -133,7 +133,9 @@ class Chain(Protocol):
         """Micro-shares at the end of `block` (None: the latest)."""
         ...
 
-    async def collateral_balance(self, wallet: str) -> int: ...
+    async def collateral_balance(self, wallet: str, block: int | None = None) -> int:
+        """Micro-USDC at the end of `block` (None: the latest)."""
+        ...
 
     async def transfers(self, wallet: str, token_id: str, first_block: int, last_block: int) -> tuple[Transfer, ...]:
         """The wallet's movements of one token within these blocks, in chain order."""

@@ -135,7 +135,8 @@ class EngineServiceServicer:
 
     def StartTrading(self, request, context):
         """StartTrading lets accounts take new work, and makes the version of the engine that answers the only one that may journal for them:
-        an older one that still runs writes and sends nothing from then on. It is idempotent.
+        an older one that still runs writes and sends nothing from then on. The account's best equity, which its drawdown is judged by, is from
+        then on what it has. It is idempotent.
 
         Fails with NOT_FOUND when an account is named that does not exist.
         """

@@ -37,7 +37,8 @@ class EngineServiceStub:
     """GetTradingStatus says whether new work is taken, and what keeps it waiting where it is not."""
     StartTrading: _grpc.UnaryUnaryMultiCallable[_engine_pb2.StartTradingRequest, _engine_pb2.StartTradingResponse]
     """StartTrading lets accounts take new work, and makes the version of the engine that answers the only one that may journal for them:
-    an older one that still runs writes and sends nothing from then on. It is idempotent.
+    an older one that still runs writes and sends nothing from then on. The account's best equity, which its drawdown is judged by, is from
+    then on what it has. It is idempotent.
 
     Fails with NOT_FOUND when an account is named that does not exist.
     """
@@ -127,7 +128,8 @@ class EngineServiceAsyncStub(EngineServiceStub):
     """GetTradingStatus says whether new work is taken, and what keeps it waiting where it is not."""
     StartTrading: _aio.UnaryUnaryMultiCallable[_engine_pb2.StartTradingRequest, _engine_pb2.StartTradingResponse]  # type: ignore[assignment]
     """StartTrading lets accounts take new work, and makes the version of the engine that answers the only one that may journal for them:
-    an older one that still runs writes and sends nothing from then on. It is idempotent.
+    an older one that still runs writes and sends nothing from then on. The account's best equity, which its drawdown is judged by, is from
+    then on what it has. It is idempotent.
 
     Fails with NOT_FOUND when an account is named that does not exist.
     """
@@ -226,7 +228,8 @@ class EngineServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_engine_pb2.StartTradingResponse, _abc.Awaitable[_engine_pb2.StartTradingResponse]]:
         """StartTrading lets accounts take new work, and makes the version of the engine that answers the only one that may journal for them:
-        an older one that still runs writes and sends nothing from then on. It is idempotent.
+        an older one that still runs writes and sends nothing from then on. The account's best equity, which its drawdown is judged by, is from
+        then on what it has. It is idempotent.
 
         Fails with NOT_FOUND when an account is named that does not exist.
         """
