@@ -17,6 +17,7 @@ from services.common.ports.venue import PublicPosition, VenueTrade, VenueUnavail
 from services.common.store.memory import MemoryStores
 from services.reconciler.compare import Comparison
 from services.reconciler.loop import Reconciliation
+from services.reconciler.resolutions import Resolutions
 from services.reconciler.settle import Settler
 from tests.builders import (
     ACCOUNT,
@@ -143,7 +144,10 @@ class World:
         comparison = Comparison(
             self.account, self.stores, self.chain, self.activity, self.markets, self.clock, api_lag=API_LAG
         )  # type: ignore[arg-type]
-        return Reconciliation(self.account, settler, comparison, self.stores, self.clock, holder=holder, every=EVERY)
+        resolutions = Resolutions(self.account, self.stores, self.chain, self.markets, self.clock)  # type: ignore[arg-type]
+        return Reconciliation(
+            self.account, settler, resolutions, comparison, self.stores, self.clock, holder=holder, every=EVERY
+        )
 
     async def sent(self, side: Side = Side.BUY, shares: int = 10 * SHARE, token: str = TOKEN) -> Copy:
         """A copy whose order is at the venue, and whose answer nobody has."""

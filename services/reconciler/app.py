@@ -31,6 +31,7 @@ from services.common.wallets import WALLETS, Wallet, wallets
 from services.reconciler.audit import Auditor
 from services.reconciler.compare import Comparison
 from services.reconciler.loop import Reconciliation
+from services.reconciler.resolutions import Resolutions
 from services.reconciler.servicer import ReconcilerServicer
 from services.reconciler.settings import AUDIT, ReconcilerSettings
 from services.reconciler.settle import Settler
@@ -122,6 +123,7 @@ def _reconciliation(
     return Reconciliation(
         wallet.account,
         Settler(wallet.account, stores, clob, chain, markets, clock),
+        Resolutions(wallet.account, stores, chain, markets, clock),
         Comparison(wallet.account, stores, chain, activity, markets, clock, api_lag=lag),
         stores,
         clock,

@@ -11,13 +11,13 @@ from prometheus_client import Counter, Gauge
 from services.common.crashpoints import crashpoint
 from services.common.domain.account import Account, ExposureChange
 from services.common.domain.fill import Discrepancy, Position, ReconciliationResult
-from services.common.domain.lifecycle import CopyState
 from services.common.domain.money import MICRO, mul_div
 from services.common.ports.chain import Chain, ChainUnavailable
 from services.common.ports.clock import Clock
 from services.common.ports.stores import Stores
 from services.common.ports.venue import Activity, Markets, VenueUnavailable
 from services.reconciler import diff
+from services.reconciler.under_way import moving
 
 log = structlog.get_logger()
 
@@ -25,9 +25,6 @@ RUNS = Counter("polycopy_reconciler_runs_total", "Comparisons, by whether every 
 DISCREPANCIES = Gauge(
     "polycopy_reconciler_discrepancies", "Tokens on which a source disagreed in the last run", ["account"]
 )
-
-UNSETTLED_AT_MOST = 1_000
-MAY_MOVE = frozenset({CopyState.EXECUTING, CopyState.EXECUTED})
 
 
 class Comparison:
@@ -56,8 +53,10 @@ class Comparison:
         """Compare now and keep the result. Raises `StoreUnavailable`; a source that is away makes the result incomplete."""
         started = self._clock.now()
         # First what is under way, then the books: what settles in between is left out or is in both.
-        busy = await self._under_way()
+        busy = await moving(self._stores, self._account.account_id)
         positions = await self._stores.positions.of([self._account.account_id])
+        # Shares that pay nothing are off the books, and lie in the wallet for ever.
+        busy |= {position.token_id for position in positions if position.payout_micros == 0}
         ours = {position.token_id: position.shares_micros for position in positions}
         block, balances = await self._balances(ours)
         on_chain = None if balances is None else diff.with_chain(_without(ours, busy), _without(balances, busy))
@@ -82,16 +81,6 @@ class Comparison:
         await self._stores.results.add(result)
         self._tell(result)
         return result
-
-    async def _under_way(self) -> set[str]:
-        """Tokens that an order may have moved whose fills are not booked."""
-        unsettled = await self._stores.copies.unsettled(self._account.account_id, UNSETTLED_AT_MOST)
-        account = await self._stores.accounts.get(self._account.account_id)
-        known = {copy.copy_id for copy in unsettled}
-        intents = account.exposure.open if account else ()
-        sent = [await self._stores.copies.get(copy_id) for copy_id in intents if copy_id not in known]
-        moving = (copy for copy in sent if copy is not None and copy.state in MAY_MOVE)
-        return {copy.trade.token_id for copy in (*unsettled, *moving)}
 
     def _recent(self, positions: Sequence[Position], now: datetime) -> set[str]:
         return {position.token_id for position in positions if now - position.updated_at < self._api_lag}
@@ -118,7 +107,7 @@ class Comparison:
         """Note the last known prices, by token; one that is not known stays as it was, and is not in what is given back."""
         marks: dict[str, int] = {}
         for position in positions:
-            mark = await self._mid(position.token_id) if position.shares_micros else position.mark_micros
+            mark = await self._worth(position.token_id) if position.shares_micros else position.mark_micros
             if mark is not None and mark != position.mark_micros:
                 await self._stores.positions.mark(self._account.account_id, position.token_id, mark, self._clock.now())
             if mark is not None:
@@ -143,8 +132,12 @@ class Comparison:
             self._account.account_id, ExposureChange(self._clock.now(), high_water_micros=equity)
         )
 
-    async def _mid(self, token_id: str) -> int | None:
+    async def _worth(self, token_id: str) -> int | None:
+        """What a share pays, where that is certain, else mid."""
         try:
+            market = await self._markets.by_token(token_id)
+            if market is not None and market.payouts is not None:
+                return market.payout(token_id)
             book = await self._markets.book(token_id)
         except VenueUnavailable:
             return None

@@ -1,18 +1,18 @@
-"""What a settled fill does to a position: average cost, realised profit, one ledger line. Pure."""
+"""What a settled fill, or a resolution, does to a position: average cost, realised profit, one ledger line. Pure."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.common.domain.account import Account, Holding
 from services.common.domain.copy import Copy
-from services.common.domain.fill import Fill, LedgerLine, Position
+from services.common.domain.fill import RESOLVED, Fill, LedgerLine, Position
 from services.common.domain.market import Market, Side
-from services.common.domain.money import mul_div
+from services.common.domain.money import MICRO, mul_div
 
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A position after a fill, the line that says how, and what the account's holding changes by."""
+    """A position after a fill or a resolution, the line that says how, and what the account's holding changes by."""
 
     position: Position
     line: LedgerLine
@@ -52,6 +52,24 @@ def book(position: Position, fill: Fill, event_id: str, now: datetime) -> Booked
         now,
     )
     return Booked(after, line, Holding(fill.token_id, fill.condition_id, event_id, shares, cost))
+
+
+def resolve(position: Position, payout_micros: int, now: datetime) -> Booked:
+    """Take out all that is held of a token whose market is resolved, for what its shares pay; what it cost beyond that is lost."""
+    shares, cost = position.shares_micros, position.cost_micros
+    paid = mul_div(shares, payout_micros, MICRO)
+    after = replace(
+        position,
+        shares_micros=0,
+        cost_micros=0,
+        realized_micros=position.realized_micros + paid - cost,
+        updated_at=now,
+        mark_micros=payout_micros,
+        payout_micros=payout_micros,
+    )
+    token_id = position.token_id
+    line = LedgerLine(position.account_id, token_id, token_id, RESOLVED, "", -shares, paid, 0, paid - cost, now)
+    return Booked(after, line, Holding(token_id, position.condition_id, position.event_id, -shares, -cost))
 
 
 def fresh(account: Account, copy: Copy, condition_id: str, market: Market | None, now: datetime) -> Position:

@@ -8,6 +8,7 @@ from services.common.domain.fill import ReconciliationResult
 from services.common.ports.clock import Clock
 from services.common.ports.stores import Stores
 from services.reconciler.compare import Comparison
+from services.reconciler.resolutions import Resolutions
 from services.reconciler.settle import Settler
 
 LEASE = timedelta(seconds=30)
@@ -22,6 +23,7 @@ class Reconciliation:
         self,
         account: Account,
         settler: Settler,
+        resolutions: Resolutions,
         comparison: Comparison,
         stores: Stores,
         clock: Clock,
@@ -32,6 +34,7 @@ class Reconciliation:
     ) -> None:
         self.account = account
         self._settler = settler
+        self._resolutions = resolutions
         self._comparison = comparison
         self._stores = stores
         self._clock = clock
@@ -45,14 +48,15 @@ class Reconciliation:
         self._line = asyncio.Lock()
 
     async def turn(self) -> None:
-        """Settle what can be settled, and compare when it is time, or when somebody asks. Does nothing while another process has the
-        lease."""
+        """Settle what can be settled; when it is time, or somebody asks, book what is resolved and compare. Does nothing while another
+        process has the lease."""
         async with self._line:
             if not await self._take():
                 return
             self._settled += await self._settler.turn(self._keep)
             asked = await self._stores.results.asked(self.account.account_id)
             if self._is_due or asked != self._answered:
+                await self._resolutions.turn(self._keep)
                 await self._compare()
                 self._answered = asked
 
@@ -66,6 +70,7 @@ class Reconciliation:
         async with self._line:
             if await self._take():
                 self._settled += await self._settler.turn(self._keep, anew=True)
+                await self._resolutions.turn(self._keep)
             return await self._compare()
 
     async def give_back(self) -> None:

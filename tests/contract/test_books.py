@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.common.domain.account import ExposureChange
-from services.common.domain.fill import Discrepancy, ReconciliationResult, TradeStatus
+from services.common.domain.account import ExposureChange, Holding
+from services.common.domain.fill import Discrepancy, LedgerLine, Position, ReconciliationResult, TradeStatus
 from services.common.domain.lifecycle import CopyState
 from services.common.ports.stores import Stores
 from tests.builders import ACCOUNT, TOKEN, a_trade
@@ -198,3 +198,46 @@ async def test_a_comparison_is_asked_for_and_whoever_asks_last_is_heard(stores: 
         await stores.results.ask("another", now)
 
     assert await stores.results.asked(ACCOUNT) == now + timedelta(seconds=1)
+
+
+def resolved(position: Position, now: datetime) -> tuple[Position, LedgerLine, ExposureChange]:
+    """All of it taken off the books, for a dollar a share."""
+    shares, cost, token = position.shares_micros, position.cost_micros, position.token_id
+    after = replace(position, shares_micros=0, cost_micros=0, realized_micros=shares - cost, payout_micros=1_000_000)
+    line = LedgerLine(ACCOUNT, token, token, "resolved", "", -shares, shares, 0, shares - cost, now)
+    gone = Holding(token, position.condition_id, position.event_id, -shares, -cost)
+    return after, line, ExposureChange(now, held=gone, lost_micros=cost - shares)
+
+
+async def test_a_resolution_takes_a_token_off_the_books_once_whoever_books_it(stores: Stores, now: datetime) -> None:
+    copy = await executed(stores, now)
+    made = books(copy, now)
+    await settled(stores, copy, copy.fence, CopyState.RECONCILED, now, made)
+    after, line, change = resolved(made.positions[0], now)
+
+    done = await asyncio.gather(*(stores.positions.resolve(after, line, change) for _ in range(4)))
+
+    assert sorted(done) == [False, False, False, True]
+    assert not await stores.positions.resolve(after, line, change)
+    assert await stores.positions.get(ACCOUNT, TOKEN) == after
+    assert set(await stores.positions.ledger(ACCOUNT)) == {*made.lines, line}
+    account = await stores.accounts.get(ACCOUNT)
+    assert account is not None
+    assert (account.exposure.held, account.exposure.day(now).lost_micros) == ({}, change.lost_micros)
+
+
+async def test_a_resolution_that_was_computed_on_an_older_position_books_nothing(stores: Stores, now: datetime) -> None:
+    first, second = await executed(stores, now, 1), await executed(stores, now, 2)
+    made, more = books(first, now, "t1"), books(second, now, "t2")
+    await settled(stores, first, first.fence, CopyState.RECONCILED, now, made)
+    stale = resolved(made.positions[0], now)
+    grown = replace(more.positions[0], shares_micros=2 * made.positions[0].shares_micros)
+    assert await settled(stores, second, second.fence, CopyState.RECONCILED, now, replace(more, positions=(grown,)))
+    before = await stores.accounts.get(ACCOUNT)
+
+    assert not await stores.positions.resolve(*stale)
+    assert not await stores.positions.resolve(*resolved(replace(grown, account_id=OTHER), now))
+
+    assert await stores.positions.get(ACCOUNT, TOKEN) == grown
+    assert [line.trade_id for line in await stores.positions.ledger(ACCOUNT)] == ["t1", "t2"]
+    assert await stores.accounts.get(ACCOUNT) == before

@@ -18,6 +18,7 @@ from services.common.domain.fill import ReconciliationResult
 from services.common.domain.follow import Policy
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Market
+from services.common.polymarket.activity import DataApiActivity
 from services.common.polymarket.clob import ClobRest
 from services.common.polymarket.markets import GammaMarkets
 from services.common.signing.key_file import KeyFileSigner
@@ -25,6 +26,8 @@ from services.common.store.memory import MemoryStores
 from services.common.wallets import Wallet, held
 from services.engine.assembly import Ports, assemble
 from services.engine.timing import Timing
+from services.reconciler.compare import Comparison
+from services.reconciler.resolutions import Resolutions
 from services.reconciler.settle import Settler
 from services.venue.accounts import Kind
 from services.venue.contracts import NEG_RISK, POSITIONS, STANDARD, Contract
@@ -166,3 +169,42 @@ async def test_a_trade_is_copied_and_settled(
     assert {fill.order_hash for fill in fills} == {done.intent.order_hash}
     assert account is not None
     assert account.exposure.held[done.trade.token_id].shares_micros == on_chain == done.filled_micros > 0
+
+
+async def test_what_is_redeemed_by_itself_leaves_the_books_and_every_source_agrees(
+    venue: Venue, web: httpx.AsyncClient
+):
+    made = (await web.post("/admin/markets", json={"question": "Is it paid and booked?"})).json()
+    yes, no = made["tokens"]
+    maker = Signer(await Trader.join(web), STANDARD)
+    await maker.place(no, BUY, 200 * SHARE, 50 * CENT, "GTC")
+    await maker.place(yes, BUY, 200 * SHARE, 48 * CENT, "GTC")
+    async with a_desk(venue, Kind.EOA, yes) as desk:
+        done = await desk.copies(10 * SHARE)
+        account, clock, endpoints = desk.wallet.account, SystemClock(), endpoints_of(venue)
+        # Another process, which has not seen the market while it was open.
+        markets, activity = (
+            kind(endpoints, clock, desk.stores.dead_letters) for kind in (GammaMarkets, DataApiActivity)
+        )
+        resolutions = Resolutions(account, desk.stores, desk.chain, markets, clock)
+        comparison = Comparison(account, desk.stores, desk.chain, activity, markets, clock, api_lag=timedelta(0))
+        how = {"condition_id": made["condition_id"], "outcome": 0, "auto_redeem": True}
+        told = (await web.post("/admin/resolve", json=how)).json()
+        async with asyncio.timeout(60):
+            while True:
+                if await resolutions.turn(_always):
+                    break
+                await asyncio.sleep(0.2)
+        again, compared = await resolutions.turn(_always), await comparison.run(0)
+        for part in (markets, activity):
+            await part.close()
+        known = await desk.stores.accounts.get(account.account_id)
+        lines = await desk.stores.positions.ledger(account.account_id, yes)
+
+    assert account.wallet.lower() in told["redeemed"]
+    assert (again, compared.complete, compared.discrepancies) == (0, True, ())
+    assert known is not None
+    assert known.exposure.held == {}
+    (line,) = [one for one in lines if one.order_hash == "resolved"]
+    assert (line.shares_micros, line.usdc_micros) == (-done.filled_micros, done.filled_micros)
+    assert sum(one.shares_micros for one in lines) == 0

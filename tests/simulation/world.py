@@ -29,6 +29,7 @@ from services.monitor.sources.chain import ChainSource
 from services.monitor.watch import Watch
 from services.reconciler.compare import Comparison
 from services.reconciler.loop import Reconciliation
+from services.reconciler.resolutions import Resolutions
 from services.reconciler.settle import Settler
 from tests.builders import CONDITION, LEADER, NOON, TOKEN, a_follow, an_account
 from tests.builders_case import a_market
@@ -281,6 +282,7 @@ class World:
         reconciliation = Reconciliation(
             self.account,
             settler,
+            Resolutions(self.account, stores, chain, self.markets, clock),  # type: ignore[arg-type]
             comparison,
             stores,
             clock,

@@ -23,6 +23,7 @@ from services.engine.timing import Timing
 from services.engine.worker import Worker
 from services.reconciler.compare import Comparison
 from services.reconciler.loop import Reconciliation
+from services.reconciler.resolutions import Resolutions
 from services.reconciler.settle import Settler
 
 ENDPOINTS = PRODUCTION
@@ -79,7 +80,10 @@ async def build(tape: Tape, file: PolicyFile, model: Model) -> World:
     )
     comparison = Comparison(account, stores, chain, MemoryActivity(chain, clock), markets, clock, api_lag=timedelta(0))
     settler = Settler(account, stores, clob, chain, markets, clock)
-    reconciliation = Reconciliation(account, settler, comparison, stores, clock, holder=NAME, every=COMPARE_EVERY)
+    resolutions = Resolutions(account, stores, chain, markets, clock)
+    reconciliation = Reconciliation(
+        account, settler, resolutions, comparison, stores, clock, holder=NAME, every=COMPARE_EVERY
+    )
     _fund(chain, clock, wallet, micros(file.cash_usdc))
     for receipt in receipts(tape, ENDPOINTS.exchange_address):
         chain.mine(receipt)

@@ -47,7 +47,8 @@ class Position:
     """Our settled shares of one token, at average cost (the document in `user_positions`).
 
     `shares_micros` and `cost_micros` (fees included) are what is held; `bought_micros` what was ever bought, in shares;
-    `realized_micros` profit realised so far; `mark_micros` the last known price, None where none is known.
+    `realized_micros` profit realised so far; `mark_micros` the last known price, None where none is known. `payout_micros` is what a
+    share has paid once the books let go of it because its market was resolved, None before.
     """
 
     account_id: str
@@ -74,6 +75,7 @@ class Position:
     neg_risk: bool = False
     redeemable: bool = False
     mergeable: bool = False
+    payout_micros: int | None = None
 
     @property
     def average_micros(self) -> int:
@@ -83,9 +85,15 @@ class Position:
         )
 
 
+RESOLVED = "resolved"
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerLine:
-    """One change of a position, for one fill; unique by (account, trade id, order hash)."""
+    """One change of a position, for one fill; unique by (account, trade id, order hash).
+
+    What a market's resolution takes is one more, unique for the token: its trade id is the token's, its order hash `RESOLVED`.
+    """
 
     account_id: str
     token_id: str

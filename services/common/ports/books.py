@@ -7,18 +7,24 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from services.common.domain.account import ExposureChange
 from services.common.domain.fill import Fill, LedgerLine, Position, ReconciliationResult
 from services.common.ports.answers import Change, Page
 
 
 class Positions(Protocol):
-    """`user_positions`, `fills` and `ledger`, written by the reconciler (through `Copies.settle`)."""
+    """`user_positions`, `fills` and `ledger`, written by the reconciler (fills through `Copies.settle`)."""
 
     async def get(self, account_id: str, token_id: str) -> Position | None: ...
 
     async def of(self, accounts: Sequence[str]) -> tuple[Position, ...]: ...
 
     async def mark(self, account_id: str, token_id: str, mark_micros: int, now: datetime) -> None: ...
+
+    async def resolve(self, position: Position, line: LedgerLine, change: ExposureChange) -> bool:
+        """The transaction that takes a resolved market's token off the books: its line, the position it makes, and the account's change.
+        False where there is such a line, or the position is not what is stored now moved by it: nothing was written."""
+        ...
 
     async def fills_of(self, copy_id: str) -> tuple[Fill, ...]: ...
 

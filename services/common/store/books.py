@@ -6,10 +6,11 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
+from services.common.domain.account import ExposureChange
 from services.common.domain.fill import Fill, LedgerLine, Position, ReconciliationResult, continues
 from services.common.ports.answers import Change, Page
-from services.common.store import codec
-from services.common.store.session import Database, Session, guarded
+from services.common.store import codec, exposures
+from services.common.store.session import Client, Database, Session, guarded, transact
 from services.common.store.watching import watched
 
 
@@ -61,7 +62,9 @@ def _position(document: Any) -> Position:
 class MongoPositions:
     """`user_positions`, `fills` and `ledger`; the meaning of each method is in the port."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, client: Client, database: Database) -> None:
+        self._client = client
+        self._database = database
         self._positions = database["user_positions"]
         self._fills = database["fills"]
         self._ledger = database["ledger"]
@@ -81,6 +84,19 @@ class MongoPositions:
             await self._positions.update_one(
                 {"account": account_id, "tokenId": token_id}, {"$set": {"markMicros": mark_micros}}
             )
+
+    async def resolve(self, position: Position, line: LedgerLine, change: ExposureChange) -> bool:
+        async def work(session: Session) -> bool:
+            if await self._ledger.find_one(_of_trade(line), session=session) is not None:
+                return False
+            if not await current(self._database, [line], [position], session):
+                return False
+            if not await exposures.move(self._database, position.account_id, change, session):
+                return False
+            await write(self._database, (), [line], [position], session)
+            return True
+
+        return await transact(self._client, work)
 
     async def fills_of(self, copy_id: str) -> tuple[Fill, ...]:
         return await self._fills_where({"copyId": copy_id})

@@ -53,7 +53,7 @@ class MongoStores:
         self.leaders = MongoLeaders(self.database)
         self.exits = MongoExits(self._client, self.database)
         self.close_requests = MongoCloseRequests(self.database)
-        self.positions = MongoPositions(self.database)
+        self.positions = MongoPositions(self._client, self.database)
         self.results = MongoResults(self.database)
         self.leases = MongoLeases(self.database)
         self.dead_letters = MongoDeadLetters(self.database)

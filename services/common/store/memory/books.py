@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from services.common.domain.fill import Fill, LedgerLine, Position, ReconciliationResult
+from services.common.domain.account import ExposureChange
+from services.common.domain.fill import Fill, LedgerLine, Position, ReconciliationResult, continues
 from services.common.ports.answers import Change, Page
 from services.common.store.memory.database import MemoryDatabase, add
 
@@ -29,6 +30,19 @@ class MemoryPositions:
         if position is not None:
             marked = self._db.positions[account_id, token_id] = replace(position, mark_micros=mark_micros)
             self._db.position_feed.tell(marked)
+
+    async def resolve(self, position: Position, line: LedgerLine, change: ExposureChange) -> bool:
+        await self._db.turn()
+        booked, held = (line.account_id, line.trade_id, line.order_hash), (position.account_id, position.token_id)
+        if booked in self._db.lines or not continues(self._db.positions.get(held), position, [line], ()):
+            return False
+        if position.account_id not in self._db.accounts:
+            return False
+        self._db.lines[booked] = line
+        self._db.positions[held] = position
+        self._db.position_feed.tell(position)
+        self._db.expose(position.account_id, change)
+        return True
 
     async def fills_of(self, copy_id: str) -> tuple[Fill, ...]:
         await self._db.turn()
