@@ -1,5 +1,6 @@
 """`Users` and `Nonces` in MongoDB."""
 
+import asyncio
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -67,15 +68,20 @@ class MongoLogIns:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._days = database["log_ins"]
+        self._line = asyncio.Lock()
 
     async def note(self, who: str, action: str, now: datetime) -> None:
+        # All of a day meet in one document: those of this process one after the other, or a crowd would mostly write in vain.
+        async with self._line:
+            while not await self._noted(who, action, now):
+                pass
+
+    async def _noted(self, who: str, action: str, now: datetime) -> bool:
         day = log_ins.day_of(now)
-        while True:
-            async with guarded():
-                found = await self._days.find_one({"_id": day})
-            known = codec.record(log_ins.LogIns, found, "day") if found else log_ins.LogIns(day)
-            if await self._put(known, log_ins.noted(known, who, action, now)):
-                return
+        async with guarded():
+            found = await self._days.find_one({"_id": day})
+        known = codec.record(log_ins.LogIns, found, "day") if found else log_ins.LogIns(day)
+        return await self._put(known, log_ins.noted(known, who, action, now))
 
     async def _put(self, known: log_ins.LogIns, after: log_ins.LogIns) -> bool:
         after = replace(after, trail=await trails.shortened(self._database, "log_ins", after.day, after.trail))
