@@ -29,6 +29,8 @@ PATIENT = timedelta(seconds=100)
 LOOK_AGAIN = timedelta(seconds=0.5)
 GIVE_UP = timedelta(seconds=0.5)
 CALL_S = 30.0
+APART = 3
+"""The market in which leaders also sell; the purchases of the other scenes are in those before it."""
 
 WAITS = {
     "ENGINE_LEASE_MS": "2000",
@@ -86,15 +88,16 @@ class Scene:
 
     async def sells(self, arm: Callable[[], None]) -> str:
         """A leader buys what nobody else trades in; once that is copied and settled, he sells half of what he has."""
-        leader, market = self._place()
-        bought = await self.running.take(leader, market, outcome=1, shares_micros=60 * SHARE)
+        # Nor in its complement: an order that was given up there bars us from buying this one for a while.
+        leader, _ = self._place()
+        bought = await self.running.take(leader, APART, shares_micros=60 * SHARE)
         assert (await self.running.copied(bought)).state is CopyState.RECONCILED
         arm()
-        return await self.running.take(leader, market, side="SELL", outcome=1, fraction_bps=5_000)
+        return await self.running.take(leader, APART, side="SELL", fraction_bps=5_000)
 
     def _place(self) -> tuple[str, int]:
         number = next(self.numbers)
-        return f"leader-{number % 3 + 1}", number // 3 % 3
+        return f"leader-{number % 3 + 1}", number // 3 % APART
 
     async def fault(self, kind: str, **more: object) -> None:
         """The next order, or as many as it says, meets this."""
