@@ -33,7 +33,8 @@ def venue(watched_venue: Venue):
 async def busy(web) -> str:
     """The address of a leader with four positions, two of them in one market, and two that he has sold, of different sizes."""
     address = (await traders(web))[LEADER]
-    if len(await rows(web, "/data/closed-positions", user=address)) < 2:
+    known = await rows(web, "/data/trades", user=address, side="SELL", takerOnly="false")
+    if len(known) < 3:
         for market, outcome, shares in ((0, 0, 100), (0, 1, 12), (1, 1, 40), (2, 0, 10), (3, 1, 25), (3, 0, 15)):
             await mined(
                 web, await trade(web, LEADER, market=market, outcome=outcome, side="BUY", shares_micros=shares * SHARE)
