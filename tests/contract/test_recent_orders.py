@@ -18,10 +18,9 @@ async def sent(stores: Any, number: int, now: datetime) -> str:
     """A copy whose order is under way since `now`, with everything that a decision keeps."""
     await stores.copies.insert([a_copy(number, now=now, trade=a_trade(number, condition_id=""))])
     copy = await stores.copies.claim(ACCOUNT, "w", LEASE, fresh=True)
-    case = {"market": {"condition_id": CONDITION}, "copy": {"much": "more"}, "account": {}, "book": {}, "marks": {}}
     intent = an_intent(number, now)
     seq = (await stores.accounts.get(ACCOUNT)).seq
-    decision = replace(a_decision(now), case=case)
+    decision = a_decision(now, market=CONDITION)
     begun = await stores.copies.begin(copy, seq, intent, decision, an_exposure(copy, intent, now), (), now)
     assert begun is Begun.DONE
     unknown = Attempt(1, now, Outcome.UNKNOWN, 500, "lost")

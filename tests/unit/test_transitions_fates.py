@@ -158,10 +158,10 @@ def test_what_may_still_be_claimed_keeps_its_review(state):
 @pytest.mark.parametrize(
     ("origin", "state", "said"),
     [
-        (S.DETECTED, S.SKIPPED, {"skip_reason": "kept"}),
-        (S.EXECUTING, S.EXECUTED, {"failure": ""}),
-        (S.EXECUTING, S.FAILED, {"failure": "kept"}),
-        (S.EXECUTED, S.FAILED, {"failure": "kept"}),
+        (S.DETECTED, S.SKIPPED, {"skip_reason": "kept", "claimable_at": None}),
+        (S.EXECUTED, S.RECONCILED, {"reconciled_at": LATER}),
+        (S.EXECUTING, S.FAILED, {"failure": "kept", "claimable_at": None}),
+        (S.EXECUTED, S.FAILED, {"failure": "kept", "claimable_at": None}),
     ],
 )
 def test_a_debt_ends_with_its_exit(origin, state, said):
@@ -169,20 +169,20 @@ def test_a_debt_ends_with_its_exit(origin, state, said):
 
     assert origin in CLOSED_FROM[state]
     assert closed(debt, state, "kept", LATER) == replace(
-        debt, state=state, claimable_at=None, trail=entry(debt, "engine", f"{state}:kept"), **said
+        debt, state=state, trail=entry(debt, "engine", f"{state}:kept"), **said
     )
 
 
 def test_debts_end_from_where_the_page_says():
     assert {
         S.SKIPPED: {S.DETECTED},
-        S.EXECUTED: {S.EXECUTING},
+        S.RECONCILED: {S.EXECUTED},
         S.FAILED: {S.EXECUTING, S.EXECUTED},
     } == CLOSED_FROM
 
 
 @pytest.mark.parametrize(
-    ("kind", "state"), [(CopyKind.ENTRY, S.SKIPPED), (CopyKind.EXIT, S.FAILED), (CopyKind.DEBT, S.RECONCILED)]
+    ("kind", "state"), [(CopyKind.ENTRY, S.SKIPPED), (CopyKind.EXIT, S.FAILED), (CopyKind.DEBT, S.EXECUTED)]
 )
 def test_nothing_but_a_debt_ends_with_an_exit(kind, state):
     with pytest.raises(ForbiddenTransition) as refusal:
