@@ -14,6 +14,7 @@ from services.common.domain.exit import (
     Place,
     Step,
     exit_id,
+    forgetting_step,
     owed_micros,
     owed_of,
     own,
@@ -158,6 +159,14 @@ def test_a_step_is_taken_back_once():
     assert without_step(known, "half") == replace(known, steps=(GONE, THIRD), version=5)
     assert without_step(an_exit(GONE, THIRD), "half") is None
     assert without_step(known, "another") is None
+
+
+def test_a_step_that_was_taken_back_for_good_is_forgotten_and_no_other():
+    known = an_exit(GONE, THIRD)
+
+    assert forgetting_step(known, "half") == replace(known, steps=(THIRD,), version=5)
+    assert forgetting_step(an_exit(HALF, THIRD), "half") is None
+    assert forgetting_step(known, "another") is None
 
 
 def test_an_exit_is_over_whose_owner_keeps_what_it_was_about():

@@ -30,6 +30,7 @@ from services.common.domain.transitions import (
     sealed,
     signed,
     skipped,
+    voided,
 )
 from tests.builders import a_refusal
 from tests.builders_case import LEADER, NOON, YES, a_copy, an_intent
@@ -128,6 +129,19 @@ def test_a_copy_that_is_released_is_as_it_was(decision, kept):
     after = released(copy, SOON, LATER, decision)
 
     assert after == replace(copy, state=S.DETECTED, claimed_by="", claimable_at=SOON, decision=kept)
+
+
+def test_a_copy_of_a_trade_that_there_is_no_more_is_skipped_by_the_monitor_unless_it_had_an_order():
+    copy = replace(a_used_copy(S.DETECTED), intent=None)
+
+    assert voided(copy, "removed", LATER) == replace(
+        copy,
+        state=S.SKIPPED,
+        skip_reason="removed",
+        claimable_at=None,
+        trail=entry(copy, "monitor", "skipped:removed"),
+    )
+    assert voided(replace(copy, intent=FINAL), "removed", LATER) is None
 
 
 def test_only_what_is_claimed_is_released():
