@@ -120,6 +120,10 @@ class Sums:
     fee: int = 0
 
 
+BUY = Sums(10 * SHARE, 5 * SHARE, 100_000)
+"""Ten shares at 50 cents, with a fee of ten cents."""
+
+
 class World:
     """One account whose orders have matched, and as many reconcilers as a test starts."""
 
@@ -164,6 +168,10 @@ class World:
         change = an_exposure(copy, intent, self.clock.now())
         await self.stores.copies.begin(copy, account.seq, intent, a_decision(), change, (), self.clock.now())
         return await self.copy(copy)
+
+    async def turn(self) -> None:
+        """One turn of a reconciler that has just been started."""
+        await self.start().turn()
 
     async def matched(self, side: Side = Side.BUY, shares: int = 10 * SHARE, token: str = TOKEN) -> Copy:
         """A copy that is executed: the engine has evidence of a match at 0.50."""

@@ -10,9 +10,7 @@ from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Side
 from services.common.ports.venue import VenueUnavailable
 from tests.builders import ACCOUNT, TOKEN, an_intent
-from tests.reconciler_world import OTHER_TOKEN, SHARE, Sums, World
-
-BUY = Sums(10 * SHARE, 5 * SHARE, 100_000)
+from tests.reconciler_world import BUY, OTHER_TOKEN, SHARE, Sums, World
 
 
 @pytest.fixture
@@ -20,26 +18,22 @@ async def world() -> World:
     return await World().open()
 
 
-async def turn(world: World) -> None:
-    await world.start().turn()
-
-
 async def test_a_match_settles_once_its_trade_is_confirmed_and_its_log_is_final(world: World):
     copy = await world.matched()
     world.trades(copy, BUY, TradeStatus.MATCHED)
     for status in (TradeStatus.MATCHED, TradeStatus.MINED, TradeStatus.RETRYING):
         world.venue.becomes(copy, status)
-        await turn(world)
+        await world.turn()
         assert (await world.copy(copy)).state is CopyState.EXECUTED
         assert await world.position() is None
 
     world.venue.becomes(copy, TradeStatus.CONFIRMED)
     world.mines(copy, BUY)
     world.chain.finalized = 499
-    await turn(world)
+    await world.turn()
     assert (await world.copy(copy)).state is CopyState.EXECUTED
     world.chain.finalized = 500
-    await turn(world)
+    await world.turn()
 
     done, position = await world.copy(copy), await world.position()
     assert (done.state, done.filled_micros, done.paid_micros, done.fee_micros) == (
@@ -61,12 +55,12 @@ async def test_a_trade_that_is_called_failed_is_not_believed_while_a_log_of_its_
     world.trades(copy, BUY, TradeStatus.FAILED, block=block)
     world.mines(copy, BUY, block)
 
-    await turn(world)
+    await world.turn()
     assert (await world.copy(copy)).state is CopyState.EXECUTED
 
     world.venue.becomes(copy, TradeStatus.CONFIRMED)
     world.chain.finalized += 1
-    await turn(world)
+    await world.turn()
     assert (await world.copy(copy)).state is CopyState.RECONCILED
 
 
@@ -77,7 +71,7 @@ async def test_a_late_fill_of_an_earlier_order_of_the_copy_is_booked_with_its_la
     world.settles(copy, BUY)
     world.settles(replace(copy, intent=earlier), Sums(2 * SHARE, SHARE), trade_id="t2")
 
-    await turn(world)
+    await world.turn()
 
     done, position = await world.copy(copy), await world.position()
     assert (done.state, done.filled_micros, position.shares_micros) == (CopyState.RECONCILED, 12 * SHARE, 12 * SHARE)
@@ -109,7 +103,7 @@ async def test_a_copy_settles_by_its_own_hash_and_not_by_another_order_of_its_to
     mine, other = await world.matched(), await world.matched()
     world.settles(other, BUY)
 
-    await turn(world)
+    await world.turn()
 
     assert (await world.copy(other)).state is CopyState.RECONCILED
     assert (await world.copy(mine)).state is CopyState.EXECUTED
@@ -118,13 +112,13 @@ async def test_a_copy_settles_by_its_own_hash_and_not_by_another_order_of_its_to
 async def test_evidence_from_the_chain_alone_books_nothing_until_the_venue_names_the_trade(world: World):
     copy = await world.matched()
     world.mines(copy, BUY)
-    await turn(world)
+    await world.turn()
     assert await world.position() is None
     assert (await world.copy(copy)).state is CopyState.EXECUTED
 
     world.trades(copy, BUY)
     for _ in range(3):
-        await turn(world)
+        await world.turn()
 
     assert len(await world.stores.positions.fills([ACCOUNT])) == 1
     position = await world.position()
@@ -140,7 +134,7 @@ async def test_the_finalized_log_says_what_was_moved_and_not_the_venues_rounded_
     world.trades(copy, BUY)
     world.mines(copy, sums)
 
-    await turn(world)
+    await world.turn()
 
     position = await world.position()
     assert position is not None
@@ -153,7 +147,7 @@ async def test_a_confirmed_trade_without_its_log_waits_and_so_does_a_log_without
     world.settles(two, BUY)
     world.mines(two, BUY, block=600)
 
-    await turn(world)
+    await world.turn()
 
     assert [(await world.copy(copy)).state for copy in (one, two)] == [CopyState.EXECUTED] * 2
 
@@ -162,11 +156,11 @@ async def test_a_log_that_a_reorg_removed_counts_for_nothing(world: World):
     copy = await world.matched()
     world.trades(copy, BUY)
     world.mines(copy, BUY, removed=True)
-    await turn(world)
+    await world.turn()
     assert (await world.copy(copy)).state is CopyState.EXECUTED
 
     world.mines(copy, BUY)
-    await turn(world)
+    await world.turn()
 
     assert (await world.copy(copy)).filled_micros == 10 * SHARE
 
@@ -175,7 +169,7 @@ async def test_a_partial_fill_books_what_was_filled(world: World):
     copy = await world.matched(shares=10 * SHARE)
     world.settles(copy, Sums(4 * SHARE, 2 * SHARE))
 
-    await turn(world)
+    await world.turn()
 
     done = await world.copy(copy)
     assert (done.state, done.filled_micros, done.paid_micros) == (CopyState.RECONCILED, 4 * SHARE, 2 * SHARE)
@@ -187,7 +181,7 @@ async def test_two_trades_of_one_order_are_two_fills_of_one_copy(world: World):
     world.settles(copy, Sums(4 * SHARE, 2 * SHARE, 40), "t1", 500)
     world.settles(copy, Sums(6 * SHARE, 3 * SHARE, 60), "t2", 501)
 
-    await turn(world)
+    await world.turn()
 
     fills = await world.stores.positions.fills_of(copy.copy_id)
     assert [(fill.trade_id, fill.shares_micros, fill.fee_micros) for fill in fills] == [
@@ -203,7 +197,7 @@ async def test_trades_that_share_one_log_add_up_to_it_and_pay_its_fee_once(world
     world.trades(copy, Sums(6 * SHARE, 3 * SHARE), trade_id="t2")
     world.mines(copy, Sums(10 * SHARE, 5_000_001, 77))
 
-    await turn(world)
+    await world.turn()
 
     fills = await world.stores.positions.fills_of(copy.copy_id)
     lines = await world.stores.positions.ledger(ACCOUNT)
@@ -220,7 +214,7 @@ async def test_the_same_trade_told_twice_is_one_fill(world: World):
     world.trades(copy, BUY, TradeStatus.MINED)
     world.settles(copy, BUY)
 
-    await turn(world)
+    await world.turn()
 
     fills = await world.stores.positions.fills_of(copy.copy_id)
     lines = await world.stores.positions.ledger(ACCOUNT)
@@ -234,7 +228,7 @@ async def test_what_is_settled_is_not_settled_again(world: World):
     copy = await world.held()
 
     for _ in range(3):
-        await turn(world)
+        await world.turn()
 
     position = await world.position()
     assert position is not None
@@ -246,7 +240,7 @@ async def test_a_failed_settlement_undoes_the_match(world: World):
     copy = await world.matched()
     world.trades(copy, BUY, TradeStatus.FAILED)
 
-    await turn(world)
+    await world.turn()
 
     done = await world.copy(copy)
     assert (done.state, done.failure, done.filled_micros) == (CopyState.FAILED, "settlement_failed", 0)
@@ -262,7 +256,7 @@ async def test_one_trade_that_fails_beside_one_that_does_not_is_booked_in_part_a
     world.settles(copy, Sums(4 * SHARE, 2 * SHARE), "t1")
     world.trades(copy, Sums(6 * SHARE, 3 * SHARE), TradeStatus.FAILED, "t2", 501)
 
-    await turn(world)
+    await world.turn()
 
     done = await world.copy(copy)
     assert (done.state, done.filled_micros, done.needs_review) == (CopyState.RECONCILED, 4 * SHARE, True)
@@ -271,11 +265,11 @@ async def test_one_trade_that_fails_beside_one_that_does_not_is_booked_in_part_a
 async def test_a_trade_that_is_tried_again_in_another_transaction_is_one_fill(world: World):
     copy = await world.matched()
     world.trades(copy, BUY, TradeStatus.RETRYING, block=500)
-    await turn(world)
+    await world.turn()
     world.venue.by_order.clear()
     world.settles(copy, BUY, block=520)
 
-    await turn(world)
+    await world.turn()
 
     (fill,) = await world.stores.positions.fills_of(copy.copy_id)
     assert fill.block_number == 520
@@ -286,7 +280,7 @@ async def test_a_sale_realises_its_part_of_the_cost(world: World):
     copy = await world.matched(Side.SELL, 4 * SHARE)
     world.settles(copy, Sums(4 * SHARE, 3 * SHARE, 50_000), "t9", 600)
 
-    await turn(world)
+    await world.turn()
 
     position = await world.position()
     assert position is not None
@@ -302,7 +296,7 @@ async def test_a_sale_at_a_loss_counts_against_the_day_and_a_whole_sale_leaves_n
     copy = await world.matched(Side.SELL, 10 * SHARE)
     world.settles(copy, Sums(10 * SHARE, 2 * SHARE), "t9", 600)
 
-    await turn(world)
+    await world.turn()
 
     position = await world.position()
     assert position is not None
@@ -317,7 +311,7 @@ async def test_many_copies_of_one_token_settle_in_one_turn_without_losing_each_o
     for number, copy in enumerate(copies):
         world.settles(copy, BUY, f"t{number}")
 
-    await turn(world)
+    await world.turn()
 
     position = await world.position()
     assert position is not None

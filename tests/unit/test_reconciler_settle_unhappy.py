@@ -9,18 +9,12 @@ from services.common.ports.stores import StoreUnavailable
 from services.reconciler import settle as settling
 from services.reconciler.loop import LEASE
 from tests.builders import ACCOUNT
-from tests.reconciler_world import SHARE, Sums, World
-
-BUY = Sums(10 * SHARE, 5 * SHARE, 100_000)
+from tests.reconciler_world import BUY, SHARE, World
 
 
 @pytest.fixture
 async def world() -> World:
     return await World().open()
-
-
-async def turn(world: World) -> None:
-    await world.start().turn()
 
 
 async def test_a_copy_that_cannot_be_read_holds_up_no_other(world: World):
@@ -45,7 +39,7 @@ async def test_a_venue_that_is_away_is_not_asked_about_every_copy(world: World):
         await world.matched()
     world.venue.away = True
 
-    await turn(world)
+    await world.turn()
 
     assert len(world.venue.asked) <= settling.FAILURES_AT_MOST
 
@@ -55,11 +49,11 @@ async def test_what_is_away_settles_nothing_and_everything_when_it_is_back(world
     copy = await world.matched()
     world.settles(copy, BUY)
     getattr(world, away).away = True
-    await turn(world)
+    await world.turn()
     assert (await world.copy(copy)).state is CopyState.EXECUTED
 
     getattr(world, away).away = False
-    await turn(world)
+    await world.turn()
 
     assert (await world.copy(copy)).state is CopyState.RECONCILED
 
@@ -68,7 +62,7 @@ async def test_a_store_that_is_away_says_so(world: World):
     world.stores.database.unavailable = True
 
     with pytest.raises(StoreUnavailable):
-        await turn(world)
+        await world.turn()
 
 
 class Killed(BaseException):

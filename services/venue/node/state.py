@@ -158,6 +158,7 @@ class Accounts(AccountDatabaseAPI):
         return ROOT
 
     def persist(self) -> MetaWitnessAPI:
+        # py-evm's interface has it, for whoever builds a trie; nothing of ours asks for one.
         raise NotImplementedError("the chain takes `changes` over when it seals a block")
 
     def _holder(self, address: bytes) -> Holder:
