@@ -1,5 +1,6 @@
 """The signer as its callers meet it: the real server with certificates, over a key of the test's."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -49,6 +50,7 @@ KEYSTORE = json.dumps(
 
 PASSPHRASE = "correct horse"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+CONNECTED_WITHIN_S = 20
 ZERO = "0x" + "00" * 32
 
 
@@ -129,6 +131,7 @@ class World:
             Authority.made(now), folder / "certificates", now, environment="test"
         )
         self.port = 0
+        self.up = False
 
     @asynccontextmanager
     async def running(self, name: str = "memory") -> AsyncIterator[Desk]:
@@ -142,17 +145,23 @@ class World:
         own = self.certificates["signer"]
         server = await serve(f"127.0.0.1:{self.port}", [SIGNER], register, Identity(None, "x" * 16), tls=own)
         self.port = server.port
+        self.up = True
         try:
             yield desk
         finally:
+            self.up = False
             await server.stop(0)
             memory.close()
 
     @asynccontextmanager
     async def connected(self, peer: str = "engine") -> AsyncIterator[SignerConnection]:
+        """A channel that stands wherever there is a signer, so that no call's deadline pays for its handshakes."""
         channel = Mesh(peer, "", self.certificates[peer]).channel(f"127.0.0.1:{self.port}", [SIGNER])
         connection = SignerConnection(channel)
         try:
+            if self.up:
+                async with asyncio.timeout(CONNECTED_WITHIN_S):
+                    await channel.channel_ready()
             yield connection
         finally:
             await connection.close()
