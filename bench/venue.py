@@ -61,13 +61,13 @@ def conditions() -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def running(folder: Path, *options: str) -> AsyncIterator[Place]:
+async def running(folder: Path, *options: str, block_ms: int = 500) -> AsyncIterator[Place]:
     """A node and a venue of their own; the node gives way, as in the demo."""
     port, node_port = free_port(), free_port()
     python = (sys.executable, "-m")
     node = await start(
         "node",
-        ("nice", "-n", "10", *python, "services.venue.node", "--port", str(node_port), "--block-ms", "500"),
+        ("nice", "-n", "10", *python, "services.venue.node", "--port", str(node_port), "--block-ms", str(block_ms)),
         folder / "node.log",
     )
     venue: Child | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from sys import intern
 from typing import Any, cast
 
 from eth_utils.crypto import keccak
@@ -147,7 +148,7 @@ def read_filled(log: Log) -> Filled:
         maker=_address(log.topics[2]),
         counterparty=_address(log.topics[3]),
         is_buy=side == 0,
-        token_id=str(token),
+        token_id=intern(str(token)),
         making_micros=making,
         taking_micros=taking,
         fee_micros=fee,
@@ -159,9 +160,9 @@ def read_moves(log: Log) -> list[Moved]:
     sender, receiver = _address(log.topics[2]), _address(log.topics[3])
     if log.topics[0] == SINGLE:
         token, amount = _words(log.data, 2)
-        return [Moved(sender, receiver, str(token), amount)]
+        return [Moved(sender, receiver, intern(str(token)), amount)]
     tokens, amounts = calldata.read(["uint256[]", "uint256[]"], log.data)
-    return [Moved(sender, receiver, str(token), amount) for token, amount in zip(tokens, amounts, strict=True)]
+    return [Moved(sender, receiver, intern(str(token)), amount) for token, amount in zip(tokens, amounts, strict=True)]
 
 
 def read_converted(log: Log) -> Converted:
@@ -196,7 +197,7 @@ def _routed_condition(log: Log) -> str:
 
 
 def _address(topic: str) -> str:
-    return "0x" + topic[-40:].lower()
+    return intern("0x" + topic[-40:].lower())
 
 
 def _words(data: str, count: int) -> list[int]:
