@@ -71,7 +71,7 @@ async def _one(stores: MongoStores, number: int) -> tuple[float, float]:
         raise RuntimeError("the copy that was stored is not the one that is claimed")
     account = await stores.accounts.get(ACCOUNT)
     intent = an_intent(number, now)
-    decision = Decision(now, 0, (), {})
+    decision = Decision(now, 0, (), "{}")
     begun = await stores.copies.begin(
         taken, account.seq if account else 0, intent, decision, ExposureChange(now), (), now
     )

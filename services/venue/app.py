@@ -23,6 +23,7 @@ from services.venue.clob.throttle import Limits, Throttle
 from services.venue.clock import Clock, VirtualClock
 from services.venue.clock_admin import ClockAdmin
 from services.venue.credentials import Credentials
+from services.venue.data.feed import Feed
 from services.venue.deployments import Deployments
 from services.venue.engine.admin import LifeAdmin
 from services.venue.engine.commits import MOST_WAITING
@@ -100,6 +101,7 @@ class Venue:
     journal: Journal
     node: Node
     clob: Clob
+    feed: Feed
     background: Background
 
     @asynccontextmanager
@@ -112,6 +114,7 @@ class Venue:
             ("exchange", self.exchange.settle()),
             ("expiry by the second", self._expire()),
             ("expiry by date", self.expiry.run()),
+            ("feed", self.feed.follow()),
         ):
             work.start(name, lasting)
         if self.blocks:
@@ -199,4 +202,6 @@ async def open_venue(options: Options, clock: Clock) -> Venue:
     ]
     limited = Throttle(Bounded(Starlette(routes=[*routes, directory(routes)])), limits)
     app = SocketFaults(HttpFaults(limited, faults, now_ms), faults)
-    return Venue(app, clock, expiry, blocks, company, stage, exchange, settlement, journal, node, clob, background)
+    return Venue(
+        app, clock, expiry, blocks, company, stage, exchange, settlement, journal, node, clob, surfaces.feed, background
+    )

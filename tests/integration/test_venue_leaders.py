@@ -8,11 +8,15 @@ import pytest
 from bench import venue
 from bench.leaders import measure
 from tests import venue_process as processes
-from tests.venue_process import Venue, venue_process
+from tests.mesh import eventually
+from tests.venue_chain import node_process
+from tests.venue_process import Venue, venue_on, venue_process
 
 pytestmark = pytest.mark.xdist_group("venue-leaders")
 
 FIRST = 3
+LATE_BLOCK = 20
+"""Once this is the oldest block that is kept, a reading from the first one on is refused."""
 
 
 async def activity_of_everyone(venue: Venue, count: int) -> None:
@@ -31,8 +35,18 @@ async def activity_of_everyone(venue: Venue, count: int) -> None:
     assert {(row["type"], row["side"], row["size"]) for row in found} == {("TRADE", "BUY", 10.0)}
 
 
-async def test_leaders_by_the_dozen_have_their_activity_served() -> None:
-    with venue_process("--seed", "5", "--leaders", "70") as venue:
+async def has_forgotten(venue: Venue) -> bool | None:
+    oldest = await venue.node("eth_getBlockByNumber", "earliest", False)
+    return int(oldest["number"], 16) >= LATE_BLOCK or None
+
+
+async def test_leaders_by_the_dozen_have_their_activity_served_when_the_chain_has_forgotten_its_logs() -> None:
+    with (
+        node_process("--block-ms", "100", "--keep-transactions", "1") as node,
+        venue_on(node, "--seed", "5", "--leaders", "70") as venue,
+    ):
+        await eventually(lambda: has_forgotten(venue))
+
         await activity_of_everyone(venue, 70)
 
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
 
+import httpx
+import structlog
 from eth_utils.crypto import keccak
 
 from services.venue.data.entries import BLOCK, Entry
 from services.venue.data.follower import Follower, Joined
 from services.venue.data.ledger import Ledger
 from services.venue.data.query import Query
+from services.venue.node.errors import RpcError
 
 # Rows of an administrator come after all that a block's logs can number.
 _CREDITS = BLOCK - 1_000_000
+FOLLOWED_EVERY_S = 1.0
+
+log = structlog.get_logger(__name__)
 
 
 class Feed:
@@ -60,6 +67,15 @@ class Feed:
         """Reads what is new. Raises as the node does."""
         if not self.recompute_ms or self._now_ms() - self.computed_at_ms >= self.recompute_ms:
             await self._reading()
+
+    async def follow(self) -> None:
+        """Reads along for ever, whoever asks or not: the node forgets its logs, and what was never read would be missing."""
+        while True:
+            await asyncio.sleep(FOLLOWED_EVERY_S)  # clock: the node's, however the venue's runs
+            try:
+                await self.refresh()
+            except (httpx.HTTPError, RpcError) as error:
+                log.debug("the chain does not answer", error=repr(error))
 
     def find(self, query: Query, before: int | None = None) -> Iterator[Entry]:
         """Every row of the query in its order, beyond the row `before`."""
