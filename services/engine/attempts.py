@@ -3,7 +3,7 @@
 import hashlib
 from datetime import datetime
 
-from services.common.domain.copy import Copy, CopyKind
+from services.common.domain.copy import AT_ONCE, Copy, CopyKind
 from services.common.domain.exit import Cause
 from services.common.domain.follow import Policy
 from services.common.domain.market import Market, Side
@@ -63,7 +63,7 @@ def attempt(ground: Ground, trade: LeaderTrade, market: Market | None, shares_mi
         policy=follow.policy if follow else Policy(),
         policy_version=follow.version if follow else 0,
         detected_at=now,
-        claimable_at=now,
+        claimable_at=AT_ONCE,
         exit_id=exit_.exit_id,
         attempt_number=number,
         owed_micros=shares_micros,

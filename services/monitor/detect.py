@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from services.common.domain.copy import Copy, CopyKind
+from services.common.domain.copy import AT_ONCE, Copy, CopyKind
 from services.common.domain.follow import Follow, FollowState
 from services.common.domain.grouping import group_of
 from services.common.domain.market import Market, Side
@@ -125,7 +125,7 @@ def _copy(trade: LeaderTrade, follow: Follow, market: Market | None, now: dateti
         policy=follow.policy,
         policy_version=follow.version,
         detected_at=now,
-        claimable_at=group.ends_at if group else now,
+        claimable_at=group.ends_at if group else AT_ONCE,
         group_key=group.key if group else "",
         title=market.title if market else "",
         slug=market.slug if market else "",

@@ -60,6 +60,18 @@ def test_clocks_and_chance_are_read_where_the_line_says_why() -> None:
     assert silent == []
 
 
+def test_a_store_knows_no_time_but_the_databases_and_what_it_is_given() -> None:
+    """Leases end for everybody at once: two processes whose clocks are apart never hold one copy."""
+    read = [
+        text.splitlines()[line - 1].strip()
+        for name, text in sources()
+        if name.startswith("common/store/")
+        for line in reads(text)
+    ]
+
+    assert [line for line in read if "asyncio.sleep(" not in line] == []
+
+
 def test_a_reason_stands_only_where_there_is_something_to_excuse() -> None:
     idle = [
         f"{name}:{number}"

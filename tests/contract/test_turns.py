@@ -69,7 +69,7 @@ async def test_a_claim_is_read_off_one_index_without_sorting_however_many_are_st
     await stores.copies.insert([of(2_000 + number, LEADER, now - timedelta(minutes=1)) for number in range(3)])
 
     kinds = [{"state": "executing"}, {"state": {"$in": ["detected", "claimed"]}, "rank": 2}]
-    wanted = {**claimable(ACCOUNT, now, kinds), "_id": {"$nin": []}}
+    wanted = {**claimable(ACCOUNT, kinds), "_id": {"$nin": []}}
     find = {"find": "user_activities", "filter": wanted, "sort": dict(ORDER), "limit": 1}
     told = await stores.database.command({"explain": find, "verbosity": "executionStats"})
 

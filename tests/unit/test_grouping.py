@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.common.domain.copy import AT_ONCE
 from services.common.domain.exit import Place, Step
 from services.common.domain.follow import Grouping, Policy, SizingMode, Tier
 from services.common.domain.grouping import group_of, together
@@ -64,7 +65,7 @@ def test_trades_are_waited_for_until_their_window_ends():
     (copy,) = detect.copies(fill, [follow], None, NOON + seconds(2))
     assert (copy.claimable_at, copy.group_key) == (NOON + seconds(5), first.key)
     (alone,) = detect.copies(fill, [a_follow()], None, NOON)
-    assert (alone.claimable_at, alone.group_key) == (NOON, "")
+    assert (alone.claimable_at, alone.group_key) == (AT_ONCE, "")
 
 
 def test_trades_of_two_follows_never_belong_together():

@@ -1,7 +1,7 @@
 """One account's copy of one leader trade, or one attempt to settle what an exit owes."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from services.common.domain.follow import Policy
@@ -11,6 +11,9 @@ from services.common.domain.market import Side
 from services.common.domain.trade import LeaderTrade
 from services.common.domain.trail import TrailEntry
 from services.common.domain.verdict import Decision
+
+AT_ONCE = datetime(1970, 1, 1, microsecond=1_000, tzinfo=UTC)
+"""When a new copy may be claimed that waits for nothing: whatever the clock of the process that makes it says, it is past."""
 
 
 class CopyKind(StrEnum):
@@ -41,8 +44,8 @@ class Copy:
     `filled_micros`, `paid_micros` and `fee_micros` are the best known match: shares, USDC (cost or proceeds) and fee; provisional
     while `executed`, settled once `reconciled`. `exit_id` names the exit that a debt or an attempt belongs to; `attempt_number` the
     attempt's place in it. `group_key` is common to entries that one order may copy; `member_of` names the exit attempt, or the eldest of
-    a group, whose fate a copy shares. `claimable_at` is None while nothing is to be done with it; `turn_at` orders what is claimable,
-    where it was given a turn. `owed_micros` is what an exit attempt was opened for, in shares.
+    a group, whose fate a copy shares. `claimable_at` is None while nothing is to be done with it, else an instant of the database's clock;
+    `turn_at` orders what is claimable, where it was given a turn. `owed_micros` is what an exit attempt was opened for, in shares.
     """
 
     copy_id: str

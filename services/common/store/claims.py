@@ -1,7 +1,7 @@
 """Taking copies in MongoDB: one update that no two workers win, under a lease of the database's clock."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from pymongo import ASCENDING, ReturnDocument
@@ -14,17 +14,14 @@ from services.common.store import activities
 from services.common.store.indexes import EPOCH
 from services.common.store.session import Collection, guarded
 
-# How far this host's clock may be ahead of the database's before a due copy waits a little longer.
-CLOCK_SLACK = timedelta(seconds=10)
 ORDER = [("rank", ASCENDING), ("turn", ASCENDING)]
 
 
 class MongoClaims:
     """The part of `Copies` that hands them out; the meaning of each method is in the port."""
 
-    def __init__(self, copies: Collection, clock: Callable[[], datetime]) -> None:
+    def __init__(self, copies: Collection) -> None:
         self._copies = copies
-        self._clock = clock
 
     async def get(self, copy_id: str) -> Copy | None:
         async with guarded():
@@ -46,7 +43,7 @@ class MongoClaims:
         on_taken: Callable[[Copy], None] = unheard,
     ) -> Copy | None:
         kinds = _kinds(fresh, only_exits, barred_leaders, barred_markets, busy_tokens)
-        wanted = claimable(account_id, self._clock(), kinds)
+        wanted = claimable(account_id, kinds)
         async with guarded():
             behind: list[Mapping[str, Any]] = []
             while (taken := await self._take(wanted | ({"$nor": behind} if behind else {}), worker, lease)) is not None:
@@ -65,7 +62,7 @@ class MongoClaims:
             "state": {"$cond": [{"$eq": ["$state", "executing"]}, "executing", "claimed"]},
             "claimedBy": worker,
             "fence": {"$add": ["$fence", 1]},
-            "claimableAt": _from_now(lease),
+            "claimableAt": from_now(lease),
             "dueAt": "$claimableAt",
             "rev": {"$add": ["$rev", 1]},
         }
@@ -109,17 +106,17 @@ class MongoClaims:
         held = {"_id": ref.copy_id, "fence": ref.fence, "state": {"$in": ["claimed", "executing"]}}
         async with guarded():
             done = await self._copies.update_one(
-                held, [{"$set": {"claimableAt": _from_now(lease), "rev": {"$add": ["$rev", 1]}}}]
+                held, [{"$set": {"claimableAt": from_now(lease), "rev": {"$add": ["$rev", 1]}}}]
             )
         return done.matched_count == 1
 
 
-def claimable(account_id: str, now: datetime, kinds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def claimable(account_id: str, kinds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What of an account may be taken now, of these kinds."""
     return {
         "account": account_id,
-        # The bound lets the index serve it; the database's clock decides.
-        "claimableAt": {"$gt": EPOCH, "$lte": now + CLOCK_SLACK},
+        # The plain bound lets the partial index serve it; the database's clock decides, and bounds the index's keys from above.
+        "claimableAt": {"$gt": EPOCH},
         "$expr": {"$lte": ["$claimableAt", "$$NOW"]},
         "$or": kinds,
     }
@@ -160,5 +157,6 @@ def _behind(first: Copy) -> dict[str, Any]:
     }
 
 
-def _from_now(after: timedelta) -> dict[str, Any]:
+def from_now(after: timedelta) -> dict[str, Any]:
+    """An instant from the database's clock, for whoever takes or gives back a copy: no process's own decides when another may have it."""
     return {"$add": ["$$NOW", int(after.total_seconds() * 1000)]}

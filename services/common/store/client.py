@@ -1,6 +1,5 @@
 """The connection, and everything a service may ask through it."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,14 +23,10 @@ from services.common.store.users import MongoLogIns, MongoNonces, MongoUsers
 WRITE_TIMEOUT_MS = 5_000
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)  # clock: bounds that an index can serve; leases are judged by the database's own
-
-
 class MongoStores:
     """Every collection over one client: majority, journaled, retried once by the driver where a repeat is harmless."""
 
-    def __init__(self, uri: str, database: str, *, name: str, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(self, uri: str, database: str, *, name: str) -> None:
         self._client: Client = AsyncIOMotorClient(
             uri,
             appname=name,
@@ -47,7 +42,7 @@ class MongoStores:
             write_concern=WriteConcern("majority", wtimeout=WRITE_TIMEOUT_MS, j=True),
             read_concern=ReadConcern("majority"),
         )
-        self.copies = MongoCopies(self._client, self.database, clock)
+        self.copies = MongoCopies(self._client, self.database)
         self.accounts = MongoAccounts(self.database)
         self.follows = MongoFollows(self.database)
         self.leaders = MongoLeaders(self.database)

@@ -23,7 +23,7 @@ from services.common.domain.verdict import Decision
 from services.common.ports.answers import Change, Page
 from services.common.ports.stores import Begun, StoreUnavailable
 from services.common.store import activities, books, exits, exposures, trails
-from services.common.store.claims import MongoClaims
+from services.common.store.claims import MongoClaims, from_now
 from services.common.store.indexes import EPOCH
 from services.common.store.session import Client, Conflict, Database, Session, guarded, transact
 from services.common.store.watching import watched
@@ -33,13 +33,16 @@ Write = Callable[[Copy], Copy | None]
 DUPLICATE = 11000
 ALIVE = {"$expr": {"$gt": ["$claimableAt", "$$NOW"]}}
 """The lease has not ended."""
+WATCHED = {"$expr": {"$gt": ["$intent.watchUntil", "$$NOW"]}}
+UNWATCHED = {"intent.watchUntil": {"$gt": EPOCH}, "$expr": {"$lte": ["$intent.watchUntil", "$$NOW"]}}
+"""Of an order that was given up: somebody still looks whether it fills, or nobody does any more."""
 
 
 class MongoCopies(MongoClaims):
     """`user_activities`; the meaning of each method is in the port."""
 
-    def __init__(self, client: Client, database: Database, clock: Callable[[], datetime]) -> None:
-        super().__init__(database["user_activities"], clock)
+    def __init__(self, client: Client, database: Database) -> None:
+        super().__init__(database["user_activities"])
         self._client = client
         self._database = database
         self._exits = database["exits"]
@@ -56,8 +59,10 @@ class MongoCopies(MongoClaims):
         return tuple(document["_id"] for document in made)
 
     async def release(self, ref: CopyRef, after: timedelta, now: datetime, decision: Decision | None = None) -> bool:
-        due = self._clock() + after
-        return await self._write(ref, CopyState.CLAIMED, lambda copy: transitions.released(copy, due, now, decision))
+        def released(copy: Copy) -> Copy:
+            return transitions.released(copy, now + after, now, decision)
+
+        return await self._write(ref, CopyState.CLAIMED, released, after)
 
     async def park(self, ref: CopyRef, step: Step, now: datetime) -> Exit | None:
         async def work(session: Session) -> Exit | None:
@@ -164,12 +169,16 @@ class MongoCopies(MongoClaims):
         return await transact(self._client, work)
 
     async def record(self, ref: CopyRef, attempt: Attempt, claimable_after: timedelta | None, now: datetime) -> bool:
-        due = None if claimable_after is None else self._clock() + claimable_after
-        return await self._write(ref, CopyState.EXECUTING, lambda copy: transitions.recorded(copy, attempt, due, now))
+        due = None if claimable_after is None else now + claimable_after
+        return await self._write(
+            ref, CopyState.EXECUTING, lambda copy: transitions.recorded(copy, attempt, due, now), claimable_after
+        )
 
     async def looked(self, ref: CopyRef, empty: bool, claimable_after: timedelta, now: datetime) -> bool:
-        due = self._clock() + claimable_after
-        return await self._write(ref, CopyState.EXECUTING, lambda copy: transitions.looked(copy, empty, due, now))
+        due = now + claimable_after
+        return await self._write(
+            ref, CopyState.EXECUTING, lambda copy: transitions.looked(copy, empty, due, now), claimable_after
+        )
 
     async def execute(
         self,
@@ -200,9 +209,9 @@ class MongoCopies(MongoClaims):
     ) -> bool:
         def gone(copy: Copy) -> Copy:
             after = transitions.failed(copy, attempt, failure, needs_review, final, watch_until, now)
-            return after if retry_after is None else transitions.retried(after, self._clock() + retry_after, now)
+            return after if retry_after is None else transitions.retried(after, now + retry_after, now)
 
-        return await self._conclude(ref, gone, change, now)
+        return await self._conclude(ref, gone, change, now, due_in=retry_after)
 
     async def _conclude(
         self,
@@ -211,13 +220,14 @@ class MongoCopies(MongoClaims):
         exposure: ExposureChange | None,
         now: datetime,
         origin: CopyState = CopyState.EXECUTING,
+        due_in: timedelta | None = None,
     ) -> bool:
         async def work(session: Session) -> bool:
             found = await self._read(ref.copy_id, session)
             if found is None or found[0].fence != ref.fence or found[0].state is not origin:
                 return False
             after = change(found[0])
-            if not await self._replace(after, found[1], session):
+            if not await self._replace(after, found[1], session, due_in=due_in):
                 raise Conflict
             if exposure is not None:
                 await exposures.move(self._database, after.account_id, exposure, session)
@@ -267,11 +277,11 @@ class MongoCopies(MongoClaims):
     async def unsettled(self, account_id: str, limit: int) -> tuple[Copy, ...]:
         wanted: dict[str, Any] = {"account": account_id, "unsettled": True}
         # Those whose watch is over are left out before the limit: nobody looks at them again, so they would be first for ever.
-        wanted["$or"] = [{"state": "executed"}, {"intent.watchUntil": {"$gt": self._clock()}}]
+        wanted["$or"] = [{"state": "executed"}, WATCHED]
         return await self._find(wanted, [("lookedAt", ASCENDING)], limit)
 
     async def unwatched(self, account_id: str, limit: int) -> tuple[Copy, ...]:
-        over = {"state": "failed", "intent.state": "presumed_dead", "intent.watchUntil": {"$lte": self._clock()}}
+        over = {"state": "failed", "intent.state": "presumed_dead", **UNWATCHED}
         return await self._find({"account": account_id, "unsettled": True, **over}, [("lookedAt", ASCENDING)], limit)
 
     async def close_watch(self, copy_id: str, fence: int, change: ExposureChange, now: datetime) -> bool:
@@ -384,26 +394,41 @@ class MongoCopies(MongoClaims):
         return await self._copies.find_one({"_id": copy_id, **ALIVE}, {"_id": 1}, session=session) is not None
 
     async def _replace(
-        self, after: Copy, revision: int, session: Session | None = None, *, alive: bool = False
+        self,
+        after: Copy,
+        revision: int,
+        session: Session | None = None,
+        *,
+        alive: bool = False,
+        due_in: timedelta | None = None,
     ) -> bool:
+        """Write what became of the revision that was read; claimable `due_in` from now by the database's clock, where that is said."""
         held: dict[str, Any] = {"_id": after.copy_id, "rev": revision, **(ALIVE if alive else {})}
-        after = await self._shortened(after)
-        done = await self._copies.replace_one(held, activities.write(after, revision + 1), session=session)
+        made = activities.write(await self._shortened(after), revision + 1)
+        if due_in is None:
+            done = await self._copies.replace_one(held, made, session=session)
+        else:
+            # Literally: what the copy says may begin with a dollar sign.
+            whole = {"$mergeObjects": [{"$literal": made}, {"claimableAt": from_now(due_in)}]}
+            done = await self._copies.update_one(held, [{"$replaceWith": whole}], session=session)
         return done.matched_count == 1
 
     async def _shortened(self, copy: Copy) -> Copy:
         staying = await trails.shortened(self._database, self._copies.name, copy.copy_id, copy.trail)
         return copy if len(staying) == len(copy.trail) else replace(copy, trail=staying)
 
-    async def _write(self, ref: CopyRef, origin: CopyState, change: Write) -> bool:
-        return await self._update(ref.copy_id, origin, lambda copy: change(copy) if copy.fence == ref.fence else None)
+    async def _write(self, ref: CopyRef, origin: CopyState, change: Write, due_in: timedelta | None = None) -> bool:
+        def fenced(copy: Copy) -> Copy | None:
+            return change(copy) if copy.fence == ref.fence else None
 
-    async def _update(self, copy_id: str, origin: CopyState, change: Write) -> bool:
+        return await self._update(ref.copy_id, origin, fenced, due_in)
+
+    async def _update(self, copy_id: str, origin: CopyState, change: Write, due_in: timedelta | None = None) -> bool:
         """Read, change, replace what was read; again while another write (a renewal, a mark) comes between."""
         async with guarded():
             while (found := await self._read(copy_id)) is not None and found[0].state is origin:
                 after = change(found[0])
-                if after is None or await self._replace(after, found[1]):
+                if after is None or await self._replace(after, found[1], due_in=due_in):
                     return after is not None
         return False
 
