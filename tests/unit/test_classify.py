@@ -8,7 +8,7 @@ import pytest
 from services.common.domain.canonical import digest
 from services.common.domain.intent import Intent, Outcome
 from services.common.domain.market import Side
-from services.common.polymarket.classify import REFUSALS, of_failure, of_response
+from services.common.polymarket.classify import REFUSALS, Refusal, of_failure, of_response
 from services.common.polymarket.parse.payload import UnknownPayload
 from tests.builders import an_intent
 
@@ -65,9 +65,9 @@ TEXTS = [
     (429, "Too Many Requests", UNKNOWN),
     (500, "could not insert order", UNKNOWN),
     (500, "order timed out", UNKNOWN),
-    (500, "there are no matching orders", REJECTED),
-    (500, "FOK orders are filled or killed", REJECTED),
-    (500, "the trade contains rounding issues", REJECTED),
+    (500, "there are no matching orders", UNKNOWN),
+    (500, "FOK orders are filled or killed", UNKNOWN),
+    (500, "the trade contains rounding issues", UNKNOWN),
     (500, "the price of the taker's order has a discrepancy greater than allowed", UNKNOWN),
     (502, "Bad Gateway", UNKNOWN),
     (503, "Trading is currently disabled. Check polymarket.com for updates", REJECTED),
@@ -181,6 +181,20 @@ def test_the_status_of_an_answer_is_a_number_that_a_trail_can_hash() -> None:
 
 def test_a_word_that_nobody_has_seen_proves_nothing() -> None:
     assert of_response(200, _acked(an_intent(), "parked"), an_intent()).outcome is UNKNOWN
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 520])
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.text[:40])
+def test_a_servers_error_refuses_nothing_but_where_the_venue_takes_no_orders_at_all(
+    refusal: Refusal, status: int
+) -> None:
+    answer = of_response(status, json.dumps({"error": f"order 0x1: {refusal.text}"}).encode(), an_intent())
+
+    assert answer.outcome is (REJECTED if refusal.is_mode and status == 503 else UNKNOWN)
+
+
+def test_a_servers_error_does_not_even_prove_that_the_order_was_there_before() -> None:
+    assert of_response(500, b'{"error": "order 0x1 is invalid. Duplicated."}', an_intent()).outcome is UNKNOWN
 
 
 def test_every_refusal_of_the_table_is_met_by_a_text_of_the_venue() -> None:

@@ -24,10 +24,18 @@ class Refusal(NamedTuple):
 
     `passes`: the reason lies in the book, the balance or the venue's mode of that moment, not in what we asked for; another order for
     the same trade may fare better.
+
+    `is_mode`: the venue takes no orders at all, and says so with 503 before it looks at one. With any other status of 500 and above no
+    text proves anything: it comes from something that broke, perhaps after the order was handed on.
     """
 
     text: str
     passes: bool = False
+    is_mode: bool = False
+
+    def holds(self, status: int) -> bool:
+        """Whether the text means what it says in an answer of this status."""
+        return status < HTTPStatus.INTERNAL_SERVER_ERROR or (self.is_mode and status == HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 # Texts of venue.md 3.6.
@@ -57,12 +65,9 @@ REFUSALS = (
     Refusal("invalid api key", passes=True),
     Refusal("invalid l1 request headers"),
     Refusal("trading restricted in your region"),
-    Refusal("there are no matching orders", passes=True),
-    Refusal("fok orders are filled or killed", passes=True),
-    Refusal("the trade contains rounding issues"),
-    Refusal("trading is currently disabled", passes=True),
-    Refusal("trading is currently cancel-only", passes=True),
-    Refusal("post-only mode", passes=True),
+    Refusal("trading is currently disabled", passes=True, is_mode=True),
+    Refusal("trading is currently cancel-only", passes=True, is_mode=True),
+    Refusal("post-only mode", passes=True, is_mode=True),
 )
 
 # Nothing left the host: no connection was ever made for this request.
@@ -105,9 +110,10 @@ def _of_answer(answer: PostAnswer, intent: Intent) -> Answer:
 
 def _of_text(text: str, status: int) -> Answer:
     lowered = text.lower()
-    if DUPLICATED in lowered:
+    if DUPLICATED in lowered and status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return Answer(Outcome.DUPLICATED, status, code=text[:200])
-    refused = _refusal(lowered) is not None
+    refusal = _refusal(lowered)
+    refused = refusal is not None and refusal.holds(status)
     return Answer(Outcome.REJECTED if refused else Outcome.UNKNOWN, status, code=text[:200] or f"http {status}")
 
 
