@@ -76,7 +76,7 @@ class Removals:
             one.block, one.missing_since = receipt.block_number, None
             return False
         for copy_id, trade in list(one.entries.items()):
-            if self._reorgs.has_moved(trade) or await self._is_settled(copy_id):
+            if await self._reorgs.has_moved(trade) or await self._is_settled(copy_id):
                 del one.entries[copy_id]
         if one.entries:
             return False

@@ -71,7 +71,7 @@ class Watch:
         self._announce = announce
         self._chain_id = chain_id
         self._patience = patience
-        self._reorgs = Reorgs(chain, clock)
+        self._reorgs = Reorgs(chain, stores.trades, clock)
         self._removals = Removals(chain, stores, clock, self._reorgs)
         self._turns = Turns()
         self._handled: OrderedDict[str, int] = OrderedDict()
@@ -129,8 +129,7 @@ class Watch:
             log.warning("hint_never_mined", tx=hint.tx_hash, source=hint.source)
             return False
         version = self._roster.version
-        found = [await self._reorgs.settled(one) for one in self._trades(receipt)]
-        new = [copy for trade in found for copy in await self._copies(trade)]
+        new = await self._mirrored(receipt)
         for moved in detect.movements(receipt, self._roster.leaders, self._chain_id):
             new += await self._given_away(moved, receipt)
         await self._store(new, hint)
@@ -138,20 +137,24 @@ class Watch:
         self._remember(hint.tx_hash.lower(), version)
         return True
 
-    def _trades(self, receipt: Receipt) -> tuple[LeaderTrade, ...]:
-        return detect.trades(receipt, self._roster.leaders, self._chain_id)
+    async def _mirrored(self, receipt: Receipt) -> list[Copy]:
+        """The copies that its fills ask for. Their markets are asked for while the store is."""
+        trades = detect.trades(receipt, self._roster.leaders, self._chain_id)
+        markets = asyncio.gather(*map(self._market, trades))
+        settled, known = await asyncio.gather(self._reorgs.settled(trades), markets)
+        return [copy for one, market in zip(settled, known, strict=True) for copy in self._copies(one, market)]
 
-    async def _copies(self, trade: LeaderTrade) -> tuple[Copy, ...]:
-        return detect.copies(trade, self._roster.follows(trade.leader), await self._market(trade), self._clock.now())
+    def _copies(self, trade: LeaderTrade, market: Market | None) -> tuple[Copy, ...]:
+        return detect.copies(trade, self._roster.follows(trade.leader), market, self._clock.now())
 
     async def _given_away(self, moved: LeaderTrade, receipt: Receipt) -> tuple[Copy, ...]:
         if not receipt.redeemed:
-            return await self._copies(moved)
+            return self._copies(moved, await self._market(moved))
         # Only its market tells a payout from a merge, so here it is waited for.
         market = await self._markets.by_token(moved.token_id)
         if detect.is_payout(moved, receipt, market):
             return ()
-        return detect.copies(moved, self._roster.follows(moved.leader), market, self._clock.now())
+        return self._copies(moved, market)
 
     async def _store(self, new: list[Copy], hint: Hint) -> None:
         if not new:

@@ -118,6 +118,8 @@ class WiredStores:
         self._own = Wire(process, stores, "store", process.weather.database)
         for name in OURS:
             setattr(self, name, Wire(process, getattr(stores, name), "store", process.weather.database))
+        # No reorg moves a trade here: to find none is no matter of luck.
+        self.trades = stores.trades
 
     async def now(self) -> datetime:
         return await self._own.now()

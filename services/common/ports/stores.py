@@ -27,6 +27,7 @@ from services.common.ports.answers import Change, Page
 from services.common.ports.audit import Audit
 from services.common.ports.books import Positions, Results
 from services.common.ports.people import LogIns, Nonces, Users
+from services.common.ports.trades import Trades
 
 
 class StoreUnavailable(Exception):
@@ -336,6 +337,9 @@ class Stores(Protocol):
 
     @property
     def accounts(self) -> Accounts: ...
+
+    @property
+    def trades(self) -> Trades: ...
 
     @property
     def follows(self) -> Follows: ...

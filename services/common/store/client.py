@@ -18,6 +18,7 @@ from services.common.store.exits import MongoExits
 from services.common.store.follows import MongoDeadLetters, MongoFollows, MongoLeaders, MongoLeases
 from services.common.store.requests import MongoCloseRequests
 from services.common.store.session import Client, guarded
+from services.common.store.trades import MongoTrades
 from services.common.store.users import MongoLogIns, MongoNonces, MongoUsers
 
 WRITE_TIMEOUT_MS = 5_000
@@ -43,6 +44,7 @@ class MongoStores:
             read_concern=ReadConcern("majority"),
         )
         self.copies = MongoCopies(self._client, self.database)
+        self.trades = MongoTrades(self.database)
         self.accounts = MongoAccounts(self.database)
         self.follows = MongoFollows(self.database)
         self.leaders = MongoLeaders(self.database)

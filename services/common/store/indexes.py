@@ -51,6 +51,11 @@ INDEXES = (
     Index("user_activities", _ascending("account", "trade.tokenId", "state")),
     Index(
         "user_activities",
+        _ascending("trade.orderHash"),
+        options={"partialFilterExpression": {"trade.orderHash": {"$gt": ""}}},
+    ),
+    Index(
+        "user_activities",
         _ascending("account", "groupKey"),
         options={"partialFilterExpression": {"groupKey": {"$gt": ""}}},
     ),

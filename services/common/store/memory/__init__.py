@@ -11,6 +11,7 @@ from services.common.store.memory.database import MemoryDatabase
 from services.common.store.memory.exits import MemoryExits
 from services.common.store.memory.people import MemoryLogIns, MemoryNonces, MemoryUsers
 from services.common.store.memory.requests import MemoryCloseRequests
+from services.common.store.memory.trades import MemoryTrades
 from services.common.store.memory.watching import MemoryDeadLetters, MemoryFollows, MemoryLeaders, MemoryLeases
 
 
@@ -23,6 +24,7 @@ class MemoryStores:
     def __init__(self, now: Callable[[], datetime], *, interleaved: bool = True) -> None:
         self.database = MemoryDatabase(now, interleaved=interleaved)
         self.copies = MemoryCopies(self.database)
+        self.trades = MemoryTrades(self.database)
         self.accounts = MemoryAccounts(self.database)
         self.follows = MemoryFollows(self.database)
         self.leaders = MemoryLeaders(self.database)

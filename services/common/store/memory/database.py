@@ -80,6 +80,7 @@ class MemoryDatabase:
         self.by_key: dict[tuple[str, str], str] = {}
         self.by_account: dict[str, dict[str, None]] = {}
         self.by_token: dict[tuple[str, str], list[str]] = {}
+        self.by_order: dict[str, list[str]] = {}
         self.by_hash: dict[tuple[str, str], str] = {}
         self.index = CopyIndex()
         self.touched: dict[str, datetime] = {}
@@ -118,6 +119,8 @@ class MemoryDatabase:
         self.by_key[key] = copy.copy_id
         self.by_account.setdefault(copy.account_id, {})[copy.copy_id] = None
         self.by_token.setdefault((copy.account_id, copy.trade.token_id), []).append(copy.copy_id)
+        if copy.trade.order_hash:
+            self.by_order.setdefault(copy.trade.order_hash, []).append(copy.copy_id)
         self.put(copy)
         return True
 
