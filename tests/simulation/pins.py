@@ -1,10 +1,11 @@
-"""`python -m tests.simulation.pins [NAME…]`: find a seed that breaks each variant of the protocol, where the pinned one no longer does."""
+"""`python -m tests.simulation.pins [NAME…]`: find seeds that break each variant of the protocol, where the pinned ones no longer do."""
 
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,8 @@ Patch = pytest.MonkeyPatch
 Variant = Callable[[Patch], None]
 
 MOST = 5_000
+KEPT = 3
+"""Any change of what happens between two effects gives a seed another course, so each variant has as many that break it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +44,14 @@ class Play:
         found = ((seed, self.broken(seed)) for seed in seeds)
         return {seed: lines for seed, lines in found if lines}
 
-    def pinned(self) -> dict[str, int]:
-        """The seed that breaks each variant."""
+    def pinned(self) -> dict[str, list[int]]:
+        """The seeds that break each variant."""
         return json.loads(self.file.read_text())
 
-    def found(self, name: str, first: int, most: int = MOST) -> int | None:
-        """`first` if it does, or else the lowest seed that breaks the variant; None where there is none among so many.
-
-        Any change of what happens between two effects gives every seed another course, so a pin has to be found anew now and then.
-        """
-        return next((seed for seed in (first, *range(most)) if self._is_broken_by(name, seed)), None)
+    def found(self, name: str, pinned: Sequence[int], most: int = MOST) -> Iterator[int]:
+        """The seeds that break the variant: the pinned ones that do, then the lowest others."""
+        others = (seed for seed in range(most) if seed not in pinned)
+        return (seed for seed in (*pinned, *others) if self._is_broken_by(name, seed))
 
     def _is_broken_by(self, name: str, seed: int) -> bool:
         """Whether the variant breaks an invariant on this seed, on which the protocol itself does not."""
@@ -92,13 +93,19 @@ def main(names: list[str]) -> None:
 def _pin(play: Play, names: list[str]) -> None:
     pins = play.pinned()
     for name in names:
-        seed = play.found(name, pins.get(name, 0))
-        if seed is None:
+        before = pins.get(name, [])
+        seeds = list(islice(play.found(name, before), KEPT))
+        if not seeds:
             sys.exit(f"{name}: no seed below {MOST} breaks it")
-        if seed != pins.get(name):
-            print(f"{name}: {pins.get(name)} -> {seed}", flush=True)
-        pins[name] = seed
-        play.file.write_text(json.dumps({one: pins[one] for one in play.variants if one in pins}, indent=2) + "\n")
+        if seeds != before:
+            print(f"{name}: {before} -> {seeds}", flush=True)
+        pins[name] = seeds
+        play.file.write_text(_table({one: pins[one] for one in play.variants if one in pins}))
+
+
+def _table(pins: Mapping[str, Sequence[int]]) -> str:
+    rows = [f"  {json.dumps(name)}: {json.dumps(list(seeds))}" for name, seeds in pins.items()]
+    return "{\n" + ",\n".join(rows) + "\n}\n"
 
 
 if __name__ == "__main__":
