@@ -154,7 +154,8 @@ SCENARIOS = {
     "after_claim": Scenario("engine", _buys),
     "mid_decide": Scenario("engine", _buys),
     "after_decide": Scenario("engine", _buys),
-    "mid_intent": Scenario("engine", _buys),
+    # While the commit is on its way: it stands as a rule, and where it never left the server ends the transaction.
+    "mid_intent": Scenario("engine", _buys, within=TWICE + TRANSACTION),
     "after_intent_before_sign": Scenario("engine", _buys),
     "after_sign_before_send": Scenario("engine", _buys),
     "mid_send": Scenario("engine", _slowly),
@@ -165,7 +166,7 @@ SCENARIOS = {
     "after_resend_journaled": Scenario("engine", _unanswered),
     "before_presumed_dead": Scenario("engine", _never_arrives, ends=GIVEN_UP, within=DEAD_WITHIN),
     "after_presumed_dead": Scenario("engine", _never_arrives, ends=GIVEN_UP, leaves=False),
-    # In a transaction, which the server ends: only then the copy can be claimed.
+    # In a transaction, which the server ends: only then can the copy be claimed.
     "mid_group": Scenario("engine", _in_a_group, within=TWICE + TRANSACTION),
     "mid_exit_owed": Scenario("engine", _sells),
     "after_exit_owed": Scenario("engine", _sells),

@@ -91,7 +91,6 @@ class Executor:
         # A commit whose answer was lost may stand: what is stored is adopted.
         for tried in range(READ_BACK):
             try:
-                crashpoint("mid_intent")
                 return await self._stores.copies.begin(
                     copy,
                     approved.decision.account_seq,

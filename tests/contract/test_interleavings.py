@@ -6,14 +6,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from pymongo.errors import AutoReconnect
 
 from services.common.domain.account import Account, AccountState, ExposureChange
 from services.common.domain.copy import Copy
 from services.common.domain.intent import Attempt
 from services.common.domain.lifecycle import CopyState
 from services.common.ports.stores import Begun, StoreUnavailable
+from services.common.store import copies as store_of_copies
+from services.common.store import session
 from services.common.store.client import MongoStores
-from tests.builders import ACCOUNT, a_copy, a_decision, a_trade, an_exposure, an_intent
+from services.common.store.session import Session
+from tests.builders import ACCOUNT, a_copy, a_decision, a_trade, an_account, an_exposure, an_intent
 from tests.contract.lifecycle_world import LEASE, S, books, executed, executing, in_state, kept, settled
 from tests.controlled import halted, paused
 
@@ -203,6 +207,72 @@ async def test_a_process_that_dies_inside_a_transaction_holds_the_account_for_se
     account = await line(mongo_stores)
     assert (account.state, account.seq) == (AccountState.HALTED, 1)
     assert await begin(mongo_stores, copy, now) is Begun.ACCOUNT_MOVED
+
+
+class Killed(BaseException):
+    """A process that goes no further."""
+
+
+@pytest.mark.parametrize("stands", [True, False], ids=["it stands", "it was never made"])
+async def test_an_intent_whose_process_is_killed_while_it_commits_is_adopted_or_made_by_the_next(
+    mongo_stores: MongoStores, monkeypatch: pytest.MonkeyPatch, now: datetime, stands: bool
+) -> None:
+    await mongo_stores.accounts.create(an_account())
+    await mongo_stores.copies.insert([a_copy(1, now=now)])
+    copy = await mongo_stores.copies.claim(ACCOUNT, "killed", LEASE, fresh=True)
+    assert copy is not None
+
+    async def killed(dying: Session, _: Callable[[], None]) -> None:
+        if stands:
+            await dying.commit_transaction()
+        else:
+            # What the server does with a transaction of which it hears nothing more, only sooner.
+            await dying.client.admin.command("killSessions", [dying.session_id])
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(session, "_commit", killed)
+        await begin(mongo_stores, copy, now)
+    await mongo_stores.copies.renew(copy.ref, timedelta(0))
+
+    assert (await line(mongo_stores)).seq == int(stands)
+    looked_up = await mongo_stores.copies.claim(ACCOUNT, "next", LEASE, fresh=False)
+    assert (looked_up and looked_up.order_hashes) == ((an_intent(1, now).order_hash,) if stands else None)
+    new = await mongo_stores.copies.claim(ACCOUNT, "next", LEASE, fresh=True)
+    assert (new is None) == stands
+    assert new is None or await begin(mongo_stores, new, now, number=2) is Begun.DONE
+    assert ((await line(mongo_stores)).seq, len((await kept(mongo_stores, copy)).intents)) == (1, 1)
+
+
+@pytest.mark.parametrize("stands", [True, False], ids=["it stands", "it was never made"])
+async def test_an_intent_whose_commit_was_not_answered_is_one_when_it_is_asked_for_again(
+    mongo_stores: MongoStores, monkeypatch: pytest.MonkeyPatch, now: datetime, stands: bool
+) -> None:
+    copy = await in_state(mongo_stores, CopyState.CLAIMED, now)
+
+    async def unanswered(asking: Session, _: Callable[[], None]) -> None:
+        await (asking.commit_transaction() if stands else asking.abort_transaction())
+        raise AutoReconnect("no answer")
+
+    with monkeypatch.context() as patch, pytest.raises(StoreUnavailable):
+        patch.setattr(session, "_commit", unanswered)
+        await begin(mongo_stores, copy, now)
+
+    assert bool((await kept(mongo_stores, copy)).order_hashes) is stands
+    assert await begin(mongo_stores, copy, now) is Begun.DONE
+    assert ((await line(mongo_stores)).seq, len((await kept(mongo_stores, copy)).intents)) == (1, 1)
+
+
+async def test_whoever_is_told_of_a_commit_is_told_once_and_the_commit_goes_on(
+    mongo_stores: MongoStores, monkeypatch: pytest.MonkeyPatch, now: datetime
+) -> None:
+    passed: list[str] = []
+    monkeypatch.setattr(store_of_copies, "crashpoint", passed.append)
+    copy = await in_state(mongo_stores, CopyState.CLAIMED, now)
+
+    assert await begin(mongo_stores, copy, now) is Begun.DONE
+
+    assert passed == ["mid_intent"]
 
 
 def copy_of(number: int, now: datetime) -> Copy:

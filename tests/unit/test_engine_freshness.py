@@ -51,6 +51,28 @@ async def test_an_intent_that_was_answered_late_is_not_sent_after_a_stop(world: 
     assert not world.venue.posts
 
 
+@pytest.mark.parametrize("stands", [True, False], ids=["it stands", "it was never made"])
+async def test_an_intent_of_which_nothing_was_answered_is_read_back_and_is_one_order(world: World, stands: bool):
+    really, unanswered = world.stores.copies.begin, [True]
+
+    async def begin(*args: Any) -> object:
+        lost = unanswered.pop() if unanswered else False
+        done = await really(*args) if stands or not lost else None
+        if lost:
+            raise StoreUnavailable("no answer")
+        return done
+
+    world.stores.copies.begin = begin
+    copy = await world.buys()
+    world.start()
+
+    await world.run(5)
+
+    done = await world.copy(copy)
+    assert (done.state, len(done.intents), len(done.intent.attempts)) == (CopyState.EXECUTED, 1, 1)
+    assert len(world.venue.posts) == 1
+
+
 async def test_what_sends_an_order_is_told_until_when_its_bytes_may_leave(world: World):
     slowly(world, "sign", 0.7, stopped=False)
     copy = await world.buys()

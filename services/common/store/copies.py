@@ -123,7 +123,7 @@ class MongoCopies(MongoClaims):
                 crashpoint("mid_group")
             return Begun.DONE
 
-        return await transact(self._client, work)
+        return await transact(self._client, work, lambda: crashpoint("mid_intent"))
 
     async def _take_up(self, after: Copy, session: Session) -> bool:
         # The fence says that the copy is as it was claimed, so it need not be read again; its lease may have been renewed since.

@@ -25,6 +25,8 @@ Session = AsyncIOMotorClientSession
 TRIES = 40
 LONGEST_PAUSE_S = 0.032
 """Twenty orders of one account that match at once all meet on its line; all tries together stay well below a lease."""
+SENT_S = 0.001
+"""By then what is asked for has left this host; a journaled majority takes longer."""
 UNKNOWN_COMMIT = "UnknownTransactionCommitResult"
 TRANSIENT = "TransientTransactionError"
 
@@ -45,28 +47,35 @@ async def guarded() -> AsyncGenerator[None]:
         raise StoreUnavailable(f"{type(error).__name__}: {error}"[:200]) from error
 
 
-async def transact(client: Client, work: Callable[[Session], Awaitable[T]]) -> T:
+def unwatched() -> None:
+    """Nobody is there while a commit is on its way."""
+
+
+async def transact(
+    client: Client, work: Callable[[Session], Awaitable[T]], committing: Callable[[], None] = unwatched
+) -> T:
     """Run `work` in a transaction, again while others are first. `work` re-reads what it needs, so a repeat finds its own effect.
 
     The driver's own helper is not used: it repeats far beyond a lease (orders.md 1.6). A commit whose answer was lost is committed
-    again; when that fails too, `StoreUnavailable` is raised and the caller reads back.
+    again; when that fails too, `StoreUnavailable` is raised and the caller reads back. `committing` is called while a commit is on its
+    way: sent, and its answer not read.
     """
     for tried in range(TRIES):
         try:
-            return await _once(client, work)
+            return await _once(client, work, committing)
         except Conflict:
             pause_s = min(0.001 * 2**tried, LONGEST_PAUSE_S)
             await asyncio.sleep(pause_s)  # clock: between tries, nothing is decided by it
     raise StoreUnavailable("the transaction kept meeting others")
 
 
-async def _once(client: Client, work: Callable[[Session], Awaitable[T]]) -> T:
+async def _once(client: Client, work: Callable[[Session], Awaitable[T]], committing: Callable[[], None]) -> T:
     async with guarded(), await client.start_session() as session:
         session.start_transaction()
         try:
             done = await work(session)
             if _open(session):
-                await _commit(session)
+                await _commit(session, committing)
         except DuplicateKeyError as error:
             await _abandon(session)
             raise Conflict from error
@@ -81,9 +90,13 @@ async def _once(client: Client, work: Callable[[Session], Awaitable[T]]) -> T:
         return done
 
 
-async def _commit(session: Session) -> None:
+async def _commit(session: Session, committing: Callable[[], None]) -> None:
     try:
-        await session.commit_transaction()
+        asked = asyncio.ensure_future(session.commit_transaction())
+        if committing is not unwatched:
+            await asyncio.wait({asked}, timeout=SENT_S)
+            committing()
+        await asked
     except PyMongoError as error:
         if not error.has_error_label(UNKNOWN_COMMIT):
             raise
