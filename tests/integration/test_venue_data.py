@@ -19,6 +19,7 @@ pytestmark = pytest.mark.xdist_group("watched venue")
 EXCHANGE = "0xE111180000d2663C0091e4f400237545B87B996B"
 STRANGER = "0x00000000000000000000000000000000000dead1"
 HEIR = "0x00000000000000000000000000000000000dead2"
+BOTH = {"version": "v1,v2"}
 
 
 @pytest.fixture
@@ -346,7 +347,7 @@ async def test_sets_that_an_exchange_mints_for_two_buyers_are_nobodys_split(web)
 
 @pytest.mark.parametrize("question", ["Will the bill pass this month?", "Will the comet be seen by eye?"])
 async def test_sets_of_either_protocol_are_split_and_merged_by_their_wallet(web, venue, question):
-    (market,) = [one for one in (await rows(web, "/gamma/markets", limit=100)) if one["question"] == question]
+    (market,) = [one for one in (await rows(web, "/gamma/markets", limit=100, **BOTH)) if one["question"] == question]
     wallet = "0x" + market["conditionId"][2:42]
     async with Node(venue.node_url) as node:
         bank = Bank(node)

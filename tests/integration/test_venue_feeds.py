@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -149,6 +150,9 @@ async def test_a_resolved_market_pays_its_winners_and_is_listed_only_when_asked_
     assert hidden["markets"] == []
     assert (market["closed"], market["acceptingOrders"], market["umaResolutionStatus"]) == (True, False, "resolved")
     assert json.loads(market["outcomePrices"]) == ["0", "1"]
+    # As on the real one, and other than at the CLOB.
+    assert (market["active"], market["enableOrderBook"]) == (True, True)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00", market["closedTime"])
     assert (await web.post("/admin/resolve", json={"market": 4})).status_code == 400
     assert (await web.post("/admin/trade", json={"trader": "leader-2", "market": 4})).status_code == 400
 
@@ -161,7 +165,7 @@ def test_the_official_client_reads_what_the_venue_lists(venue):
         trades = client.list_trades(user=leader, taker_only=False).first_page().items
         activity = client.list_activity(user=leader).first_page().items
         positions = client.list_positions(user=leader).first_page().items
-        markets = client.list_markets(closed=False).first_page().items
+        markets = client.list_markets(closed=False, version=("v1", "v2")).first_page().items
     finally:
         client.close()
 

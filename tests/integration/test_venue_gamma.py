@@ -1,6 +1,7 @@
 """The venue's Gamma: every filter narrows or is refused, pages are whole, and what is not there is said to be absent."""
 
 import json
+from typing import Any
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ from tests.venue_web import mined, rows, trade, traders
 
 pytestmark = pytest.mark.xdist_group("watched venue")
 
+BOTH = {"version": "v1,v2"}
 LONG_AGO, FAR_OFF = "2001-01-01T00:00:00Z", "2101-01-01T00:00:00Z"
 
 
@@ -20,14 +22,12 @@ def venue(watched_venue: Venue):
 
 @pytest.fixture
 async def everything(web: httpx.AsyncClient):
-    return (await rows(web, "/gamma/markets/keyset", limit=100))["markets"]
+    return (await rows(web, "/gamma/markets/keyset", limit=100, **BOTH))["markets"]
 
 
 @pytest.mark.parametrize(
     ("query", "kept"),
     [
-        ("version=v1", lambda row: row["version"] == "v1"),
-        ("version=v2", lambda row: row["version"] == "v2"),
         (f"end_date_min={FAR_OFF}", lambda row: False),
         (f"end_date_max={FAR_OFF}", lambda row: True),
         (f"end_date_max={LONG_AGO}", lambda row: False),
@@ -43,12 +43,47 @@ async def everything(web: httpx.AsyncClient):
         ("tag_id=21", lambda row: "bitcoin" in row["slug"]),
         ("tag_id=1,21&tag_match=all", lambda row: "bitcoin" in row["slug"]),
         ("active=true&archived=false", lambda row: True),
+        ("active=false", lambda row: not row["active"]),
+        ("archived=true", lambda row: False),
+        ("resolution_status=active", lambda row: row["version"] == "v2"),
     ],
 )
 async def test_a_filter_of_markets_narrows_what_is_listed(web, everything, query, kept):
-    found = (await web.get(f"/gamma/markets/keyset?limit=100&{query}")).json()["markets"]
+    found = (await web.get(f"/gamma/markets/keyset?limit=100&version=v1,v2&{query}")).json()["markets"]
 
     assert [row["id"] for row in found] == [row["id"] for row in everything if kept(row)]
+
+
+async def test_a_market_is_found_by_each_of_its_names(web, everything):
+    row, other = [one for one in everything if json.loads(one["clobTokenIds"])][1:3]
+    tokens = json.loads(row["clobTokenIds"])
+    names = {
+        "id": row["id"],
+        "slug": row["slug"],
+        "condition_ids": row["conditionId"],
+        "question_ids": row["questionID"],
+    }
+    for asked in (names | {"clob_token_ids": tokens[1]}).items():
+        found = await rows(web, "/gamma/markets", **dict([asked]))
+        assert [one["id"] for one in found] == [row["id"]], asked
+    two = await web.get("/gamma/markets", params=[("condition_ids", one["conditionId"]) for one in (other, row)])
+
+    assert [one["id"] for one in two.json()] == [row["id"], other["id"]]
+
+
+@pytest.mark.parametrize("kind", ["markets", "events"])
+async def test_lists_are_of_the_first_protocol_unless_they_are_asked_for_another(web, kind):
+    async def listed(**asked: str) -> list[dict[str, Any]]:
+        return (await rows(web, f"/gamma/{kind}/keyset", limit=100, **asked))[kind]
+
+    found = [await listed(), await listed(version="v2"), await listed(**BOTH)]
+    second = found[1][0]
+
+    assert [{one["version"] for one in some} for some in found] == [{"v1"}, {"v2"}, {"v1", "v2"}]
+    # What has a name is found by it alone.
+    assert [one["id"] for one in await listed(id=second["id"])] == [second["id"]]
+    assert [one["id"] for one in await listed(slug=second["slug"])] == [second["id"]]
+    assert await listed(slug=second["slug"], version="v1") == []
 
 
 @pytest.mark.parametrize(
@@ -73,29 +108,35 @@ async def test_a_filter_that_gamma_does_not_understand_is_refused(web, query):
 
 
 async def test_markets_are_listed_in_the_order_that_is_asked_for(web, everything):
-    by_volume = (await rows(web, "/gamma/markets/keyset", limit=100, order="volume_num"))["markets"]
-    rising = (await rows(web, "/gamma/markets/keyset", limit=100, order="id", ascending="true"))["markets"]
+    by_volume = (await rows(web, "/gamma/markets/keyset", limit=100, order="volume_num", **BOTH))["markets"]
+    rising = (await rows(web, "/gamma/markets/keyset", limit=100, order="id", ascending="true", **BOTH))["markets"]
 
     assert [row["volumeNum"] for row in by_volume] == sorted((row["volumeNum"] for row in everything), reverse=True)
     assert [row["id"] for row in rising] == sorted((row["id"] for row in everything), key=int)
 
 
-async def test_pages_of_gamma_hold_every_market_once_and_a_limit_is_clamped(web, everything):
+@pytest.mark.parametrize("kind", ["markets", "events"])
+async def test_pages_of_gamma_hold_everything_once_and_a_limit_is_clamped(web, kind):
+    everything = (await rows(web, f"/gamma/{kind}/keyset", limit=100_000, **BOTH))[kind]
     paged, cursor = [], {}
     while True:
-        page = await rows(web, "/gamma/markets/keyset", limit=2, **cursor)
-        paged += page["markets"]
+        page = await rows(web, f"/gamma/{kind}/keyset", limit=2, **BOTH, **cursor)
+        paged += page[kind]
         if "next_cursor" not in page:
             break
         cursor = {"after_cursor": page["next_cursor"]}
-    elsewhere = await web.get("/gamma/markets/keyset", params={"limit": 2, "version": "v1", **cursor})
+    elsewhere = await web.get(f"/gamma/{kind}/keyset", params={"limit": 2, "version": "v1", **cursor})
+    old = await web.get(f"/gamma/{kind}", params={"limit": 2, "offset": 2, **BOTH})
 
+    assert len(everything) > 4
     assert [row["id"] for row in paged] == [row["id"] for row in everything]
     assert elsewhere.status_code == 422
-    assert len((await rows(web, "/gamma/markets/keyset", limit=100_000))["markets"]) == len(everything)
-    old = await web.get("/gamma/markets", params={"limit": 2, "offset": 2})
     assert [row["id"] for row in old.json()] == [row["id"] for row in everything[2:4]]
-    assert old.headers["deprecation"] == "true"
+    assert [old.headers[name] for name in ("deprecation", "sunset", "warning")] == [
+        "true",
+        "Fri, 01 May 2026 00:00:00 GMT",
+        f'299 - "Offset pagination is deprecated, use /{kind}/keyset"',
+    ]
 
 
 async def test_listings_of_gamma_may_be_kept_for_five_minutes(web):
@@ -145,8 +186,12 @@ async def test_comments_come_with_their_answers_and_their_authors(web):
     await web.post("/admin/gamma/comment", json={**said, "body": "It will not.", "parent_id": first})
     asked = {"parent_entity_type": "Event", "parent_entity_id": event["id"]}
     page = (await rows(web, "/gamma/comments/keyset", **asked))["comments"]
+    head = await rows(web, "/gamma/comments/keyset", limit=1, **asked)
+    tail = await rows(web, "/gamma/comments/keyset", limit=1, after_cursor=head["next_cursor"], **asked)
 
     assert [one["body"] for one in page] == ["It will.", "It will not."]
+    assert [head["comments"], tail["comments"]] == [page[:1], page[1:]]
+    assert await rows(web, "/gamma/comments", limit=1, offset=1, **asked) == page[:1]
     assert (await rows(web, "/gamma/comments", **asked))[0]["body"] == "It will not."
     assert [one["id"] for one in await rows(web, f"/gamma/comments/{first}")] == [one["id"] for one in page]
     assert len(await rows(web, f"/gamma/comments/user_address/{leader}")) == 2
@@ -206,8 +251,9 @@ async def test_answers_of_one_question_are_markets_of_one_event(web):
 
 async def test_a_market_of_the_second_protocol_has_position_ids(web):
     (market,) = (await rows(web, "/gamma/markets/keyset", version="v2"))["markets"]
-    of_position = (await rows(web, "/gamma/markets/keyset", position_ids=market["positionIds"][1]))["markets"]
-    of_token = (await rows(web, "/gamma/markets/keyset", clob_token_ids=market["positionIds"][1]))["markets"]
+    named = market["positionIds"][1]
+    of_position = (await rows(web, "/gamma/markets/keyset", position_ids=named))["markets"]
+    of_token = (await rows(web, "/gamma/markets/keyset", clob_token_ids=named))["markets"]
 
     assert (len(market["positionIds"]), json.loads(market["clobTokenIds"])) == (2, [])
     assert ([one["id"] for one in of_position], of_token) == ([market["id"]], [])

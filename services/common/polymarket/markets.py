@@ -103,14 +103,14 @@ class GammaMarkets:
         return market
 
     async def _described(self, token_id: str) -> GammaMarket | None:
-        named = "position_ids" if is_position_id(token_id) else "clob_token_ids"
-        # Resolved markets are left out unless they are asked for (venue.md 2).
+        # Resolved markets are left out unless they are asked for (venue.md 2), and so are those of the second protocol.
+        named, version = ("position_ids", "v2") if is_position_id(token_id) else ("clob_token_ids", "v1")
         for closed in ("false", "true"):
             page = await self._gamma.get(
                 "/markets/keyset",
                 read_gamma_markets,
                 source="gamma_markets",
-                params={named: token_id, "closed": closed, "include_tag": "true"},
+                params={named: token_id, "version": version, "closed": closed, "include_tag": "true"},
                 keep=DESCRIPTION_KEPT,
             )
             found = _having(token_id, page or ())

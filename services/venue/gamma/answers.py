@@ -17,11 +17,6 @@ from services.venue.node.errors import RpcError
 
 MOST = 100
 LISTING = {"cache-control": "public, max-age=300"}
-DEPRECATED = {
-    "deprecation": "true",
-    "sunset": "Fri, 01 May 2026 00:00:00 GMT",
-    "warning": '299 - "Offset pagination is deprecated, use /markets/keyset"',
-}
 
 Handler = Callable[[Arguments, Mapping[str, str]], Any]
 
@@ -50,6 +45,15 @@ def endpoint(
         return _json(body, headers=headers)
 
     return answered
+
+
+def deprecated(instead: str) -> dict[str, str]:
+    """What lists by offset say of themselves, and which path is to be asked `instead`."""
+    return {
+        "deprecation": "true",
+        "sunset": "Fri, 01 May 2026 00:00:00 GMT",
+        "warning": f'299 - "Offset pagination is deprecated, use {instead}"',
+    }
 
 
 async def nowhere(request: Request) -> Response:

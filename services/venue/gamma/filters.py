@@ -15,10 +15,14 @@ from services.venue.model import Market
 Test = Callable[[Row], bool]
 
 VERSIONS = ("v1", "v2")
+# What names single markets and events, of whichever version they are.
+MARKETS_NAMES = ("id", "slug", "condition_ids", "question_ids", "clob_token_ids", "position_ids")
+EVENTS_NAMES = ("id", "slug")
 RESOLUTIONS = ("inactive", "active", "resolved")
 UMA = ("proposed", "disputed", "resolved")
 RECURRENCES = ("daily", "weekly", "monthly")
 MATCHES = ("any", "all")
+_UNKNOWN_OF_EVENTS = ("game_id", "parent_event_id", "partner_slug", "event_week", "event_date", "featured_order")
 
 
 class Filters:
@@ -40,7 +44,7 @@ class Filters:
             _among(arguments, "uma_resolution_status", lambda row: [row["umaResolutionStatus"]], of=UMA),
             _among(arguments, "resolution_status", lambda row: [row.get("resolutionStatus", "")], of=RESOLUTIONS),
             _among(arguments, "sports_market_types", lambda row: [row.get("sportsMarketType", "")]),
-            _among(arguments, "version", lambda row: [row["version"]], of=VERSIONS),
+            _of_version(arguments, MARKETS_NAMES),
             # No market here has any of these.
             *(_among(arguments, name, lambda _: []) for name in ("onchain_event_ids", "request_ids", "game_id")),
             _flag(arguments, "closed", "closed", default=False),
@@ -53,7 +57,7 @@ class Filters:
             *_when(arguments, "end_date", "endDate"),
             *_when(arguments, "start_date", "startDate"),
         ]
-        chosen = [one for one in self._catalogue.markets() if self._is_asked(arguments, one)]
+        chosen = filter(_of_ids_and_tags(arguments), self._catalogue.markets())
         rows = [self._shapes.market(one, with_tags=with_tags) for one in chosen]
         return _ordered([row for row in rows if all(test(row) for test in tests)], arguments)
 
@@ -65,7 +69,7 @@ class Filters:
         tests: list[Test] = [
             _among(arguments, "id", lambda row: [row["id"]]),
             _among(arguments, "slug", lambda row: [row["slug"]]),
-            _among(arguments, "version", lambda row: [row["version"]], of=VERSIONS),
+            _of_version(arguments, EVENTS_NAMES),
             # No event here has any of these.
             *(_among(arguments, name, lambda _: []) for name in _UNKNOWN_OF_EVENTS),
             _flag(arguments, "closed", "closed", default=False),
@@ -77,41 +81,65 @@ class Filters:
             *_when(arguments, "start_time", "startTime"),
             lambda row: title in str(row["title"]).lower(),
         ]
-        chosen = [one for one in self._catalogue.events() if self._is_asked_event(arguments, one)]
+        chosen = filter(_of_series_and_tags(arguments), self._catalogue.events())
         rows = [self._shapes.event(one) for one in chosen]
         return _ordered([row for row in rows if all(test(row) for test in tests)], arguments)
 
-    def _is_asked(self, arguments: Arguments, market: Market) -> bool:
-        tokens = arguments.listed("clob_token_ids") if arguments.has("clob_token_ids") else None
-        positions = arguments.listed("position_ids") if arguments.has("position_ids") else None
+
+def _of_ids_and_tags(arguments: Arguments) -> Callable[[Market], bool]:
+    """Whether a market is meant, by what its row does not say: which of its ids are known, and its tags."""
+    tokens = arguments.listed("clob_token_ids") if arguments.has("clob_token_ids") else None
+    positions = arguments.listed("position_ids") if arguments.has("position_ids") else None
+    tagged = _tagged(arguments)
+
+    def meant(market: Market) -> bool:
         is_position, known = market.version == "v2", set(market.tokens) if market.hydrated else set[str]()
         return (
             (tokens is None or (not is_position and bool(tokens & known)))
             and (positions is None or (is_position and bool(positions & known)))
-            and _has_tags(arguments, market.event_slug, "tag_id")
+            and tagged(market.event_slug)
         )
 
-    def _is_asked_event(self, arguments: Arguments, event: Event) -> bool:
-        series, recurrence = series_of(event.slug), arguments.word("recurrence", of=RECURRENCES, default="")
-        wanted, excluded = arguments.listed("series_id"), arguments.listed("exclude_tag_id")
-        slug = arguments.text("tag_slug")
+    return meant
+
+
+def _of_series_and_tags(arguments: Arguments) -> Callable[[Event], bool]:
+    """Whether an event is meant, by what follows from its slug."""
+    recurrence = arguments.word("recurrence", of=RECURRENCES, default="")
+    wanted, excluded = arguments.listed("series_id"), arguments.listed("exclude_tag_id")
+    slug, tagged = arguments.text("tag_slug"), _tagged(arguments)
+
+    def meant(event: Event) -> bool:
+        series, tags = series_of(event.slug), tags_of(event.slug)
         return (
             (not recurrence or (series is not None and series.recurrence == recurrence))
             and (not wanted or (series is not None and series.id in wanted))
-            and not any(tag.id in excluded for tag in tags_of(event.slug))
-            and (not slug or any(tag.slug == slug for tag in tags_of(event.slug)))
-            and _has_tags(arguments, event.slug, "tag_id")
+            and not any(tag.id in excluded for tag in tags)
+            and (not slug or any(tag.slug == slug for tag in tags))
+            and tagged(event.slug)
         )
 
+    return meant
 
-_UNKNOWN_OF_EVENTS = ("game_id", "parent_event_id", "partner_slug", "event_week", "event_date", "featured_order")
 
-
-def _has_tags(arguments: Arguments, slug: str, name: str) -> bool:
-    wanted, match = arguments.listed(name), arguments.word("tag_match", of=MATCHES, default="any")
+def _tagged(arguments: Arguments) -> Callable[[str], bool]:
+    """Whether an event of a slug has the tags that are asked for."""
+    wanted, match = arguments.listed("tag_id"), arguments.word("tag_match", of=MATCHES, default="any")
     arguments.flag("related_tags", default=False)  # every tag here is related to all others, none is part of another
-    found = {tag.id for tag in tags_of(slug)}
-    return not wanted or (wanted <= found if match == "all" else bool(wanted & found))
+
+    def tagged(slug: str) -> bool:
+        found = {tag.id for tag in tags_of(slug)}
+        return not wanted or (wanted <= found if match == "all" else bool(wanted & found))
+
+    return tagged
+
+
+def _of_version(arguments: Arguments, names: Sequence[str]) -> Test:
+    """The first protocol where nothing is said of it and nothing is asked for by name: the official client documents the one, and
+    looks for markets of the second by their names alone."""
+    if arguments.has("version") or any(arguments.has(name) for name in names):
+        return _among(arguments, "version", lambda row: [row["version"]], of=VERSIONS)
+    return lambda row: row["version"] == "v1"
 
 
 def _among(arguments: Arguments, name: str, values: Callable[[Row], Sequence[str]], of: Iterable[str] = ()) -> Test:

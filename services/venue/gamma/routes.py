@@ -11,7 +11,7 @@ from starlette.routing import Mount, Route
 
 from services.venue.data.query import Arguments, is_address
 from services.venue.data.rows import Row
-from services.venue.gamma.answers import DEPRECATED, LISTING, Absent, Handler, endpoint, keyset, nowhere, offset
+from services.venue.gamma.answers import LISTING, Absent, Handler, deprecated, endpoint, keyset, nowhere, offset
 from services.venue.gamma.catalogue import Catalogue, Event, tags_of
 from services.venue.gamma.comments import KINDS, Comments
 from services.venue.gamma.filters import Filters
@@ -74,9 +74,9 @@ class Gamma:
             "/public-search": people.search,
         }
         lists: dict[str, tuple[Handler, Mapping[str, str]]] = {
-            "/markets": (self.markets, DEPRECATED | LISTING),
+            "/markets": (self.markets, deprecated("/markets/keyset") | LISTING),
             "/markets/keyset": (self.markets_keyset, LISTING),
-            "/events": (self.events, DEPRECATED | LISTING),
+            "/events": (self.events, deprecated("/events/keyset") | LISTING),
             "/events/keyset": (self.events_keyset, LISTING),
         }
         routes = [Route(path, endpoint(handler, self._refresh, said)) for path, (handler, said) in lists.items()]
