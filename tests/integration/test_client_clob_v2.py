@@ -112,6 +112,7 @@ def test_it_reads_every_list_of_markets(client, listed, plain):
     info = client.get_clob_market_info(plain["condition_id"])
 
     assert len(listed) == client.get_markets()["count"] >= 6
+    assert {one["limit"] for one in (client.get_markets(), simple, sampled, both)} == {1_000}
     assert [one["condition_id"] for one in simple["data"]] == [one["condition_id"] for one in listed]
     assert {one["condition_id"] for one in sampled["data"]} == {one["condition_id"] for one in both["data"]}
     assert client.get_market(plain["condition_id"]) == plain
@@ -227,7 +228,11 @@ def test_it_reads_its_trades_money_and_what_prices_were(client, plain, yes):
     span = client.get_prices_history(PricesHistoryParams(market=yes, start_ts=now - 3600, end_ts=now))["history"]
     activity = client.get_market_trades_events(plain["condition_id"])
 
+    others = ({"after": now + 600}, {"before": now - 600}, {"asset_id": "1"}, {"market": UNKNOWN}, {"id": "none"})
+
     assert trades
+    assert [client.get_trades(TradeParams(**(filters | other))) for other in others] == [[]] * len(others)
+    assert client.get_trades(TradeParams(**filters, maker_address=UNKNOWN[:42])) == []
     assert [one["id"] for one in client.get_trades(TradeParams(id=trades[0]["id"]))] == [trades[0]["id"]]
     assert client.get_trades_paginated()["trades"]
     assert int(money["balance"]) < 5_000 * USDC

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from polymarket import SecureClient
 
+from services.common.polymarket.auth import l2_headers
 from services.common.polymarket.environment import PRODUCTION
 from services.common.polymarket.sdk import sdk_environment
 from tests.venue_chain import BUY, SELL, an_order, resigned
@@ -33,16 +34,27 @@ async def test_a_key_is_given_to_whoever_signs_for_the_wallet_and_always_the_sam
     "header", ["POLY_SIGNATURE", "POLY_PASSPHRASE", "POLY_API_KEY", "POLY_TIMESTAMP", "POLY_ADDRESS"]
 )
 async def test_every_header_of_a_request_counts(web, trader, header):
-    token = (await market(web))["tokens"][0]
-    body = trader.order(token, BUY, 10 * SHARE, 50 * CENT)
-    request = web.build_request("POST", "/clob/order", content=body)
-    good = await trader.send("GET", "/data/orders")
-    request.headers.update({name: value for name, value in good.request.headers.items() if name.startswith("poly")})
-    request.headers[header] = "1" + request.headers[header][1:]
-    answer = await web.send(request)
+    body = trader.order((await market(web))["tokens"][0], BUY, 10 * SHARE, CENT, "GTC")
+    good = l2_headers(trader.credentials, trader.address, int(time.time()), "POST", "/order", body)
+    other = str(int(good[header]) + 1) if header == "POLY_TIMESTAMP" else good[header][::-1]
+    answer = await web.post("/clob/order", content=body, headers=good | {header: other})
 
     assert (answer.status_code, answer.json()["error"]) == (401, "Unauthorized/Invalid api key")
     assert (await lines(web, "order_refused"))[-1]["error"] == "Unauthorized/Invalid api key"
+    assert (await web.post("/clob/order", content=body, headers=good)).status_code == 200
+
+
+async def test_a_signature_is_of_one_method_path_body_and_minute(web, trader):
+    body = trader.order((await market(web))["tokens"][0], BUY, 10 * SHARE, CENT, "GTC")
+    signed = ("POST", "/order", body)
+    others = [("DELETE", "/order", body), ("POST", "/orders", body), ("POST", "/order?", body), ("POST", "/order", b"")]
+    answers = []
+    for at, covered in [*((0, one) for one in others), (-3_600, signed), (0, signed)]:
+        headers = l2_headers(trader.credentials, trader.address, int(time.time()) + at, *covered)
+        answers.append((await web.post("/clob/order", params={"_": "1"}, content=body, headers=headers)).status_code)
+
+    # The last one covers what was sent; the query is no part of it.
+    assert answers == [401] * 5 + [200]
 
 
 async def test_the_same_order_again_is_refused_and_fills_nothing(web, trader):
@@ -98,6 +110,8 @@ async def test_nobody_spends_what_he_lacks_or_has_promised(web, trader):
         ((BUY, 10 * SHARE, 5 * CENT, "FAK"), {}, "invalid amount for a marketable BUY order ($0.5), min size: $1"),
         ((BUY, 7_010_000, 50 * CENT, "FAK"), {}, "supports a max accuracy of 2 decimals, taker amount a max of 4"),
         ((BUY, 10 * SHARE, 99 * CENT, "GTC"), {"postOnly": True}, "invalid post-only order: order crosses book"),
+        ((BUY, 10 * SHARE, 50 * CENT, "FAK"), {"postOnly": True}, "Invalid order payload"),
+        ((BUY, 10 * SHARE, 50 * CENT, "FOK"), {"postOnly": True}, "Invalid order payload"),
         ((BUY, 10 * SHARE, 50 * CENT, "GTD"), {"expiration": "1"}, "invalid expiration"),
         ((BUY, 10 * SHARE, 50 * CENT, "GTC"), {"expiration": "1"}, "invalid expiration"),
         ((BUY, 10 * SHARE, 50 * CENT, "IOC"), {}, "Invalid order payload"),
@@ -242,7 +256,12 @@ async def test_orders_come_in_batches_and_each_leg_speaks_for_itself(web, trader
     bodies = [trader.order(token, BUY, 10 * SHARE, price, "GTC") for price in (CENT, 5_000, 2 * CENT)]
     legs = (await trader.post(b"[" + b",".join(bodies) + b"]", "/orders")).json()
 
-    assert [leg["orderID"] for leg in legs] == [id_of(bodies[0]), "", id_of(bodies[2])]
+    # A leg that is refused is called a success all the same.
+    assert [(leg["success"], leg["orderID"]) for leg in legs] == [
+        (True, id_of(bodies[0])),
+        (True, ""),
+        (True, id_of(bodies[2])),
+    ]
     assert "breaks minimum tick size rule" in legs[1]["errorMsg"]
 
 

@@ -211,6 +211,32 @@ async def test_a_market_has_the_recorded_fields_and_once_resolved_its_winner_and
     assert set(info) <= set(recordings.load("polymarket/pb_clob/clob_markets_info_example.json")["response"])
 
 
+async def test_a_token_has_a_market_whose_primary_token_may_be_the_second(web):
+    places, listed = set[int](), (await web.get("/admin/markets")).json()["markets"]
+    for one in listed:
+        found = [(await web.get(f"/clob/markets-by-token/{token}")).json() for token in one["tokens"]]
+        primary, secondary = found[0]["primary_token_id"], found[0]["secondary_token_id"]
+        assert found[0] == found[1]
+        assert found[0]["condition_id"] == one["condition_id"]
+        assert {primary, secondary} == set(one["tokens"])
+        places.add(one["tokens"].index(primary))
+    unknown = await web.get("/clob/markets-by-token/1")
+
+    assert places == {0, 1}
+    assert (unknown.status_code, unknown.json()) == (404, {"error": "market not found"})
+
+
+async def test_books_come_in_another_order_than_they_were_asked_for(web):
+    tokens = [token for one in (await web.get("/admin/markets")).json()["markets"][:3] for token in one["tokens"]]
+    asked = [tokens, tokens[::-1]]
+    told = [(await web.post("/clob/books", json=[{"token_id": token} for token in one])).json() for one in asked]
+    first, second = [[book["asset_id"] for book in one] for one in told]
+
+    assert first == second
+    assert sorted(first) == sorted(tokens)
+    assert first not in asked
+
+
 async def test_a_market_tells_of_its_delay_its_game_and_its_lost_book(web):
     listed = await market(web, 5)
     condition = {"condition_id": listed["condition_id"]}
@@ -250,7 +276,8 @@ async def test_an_order_that_has_ended_is_answered_as_told(web, trader):
 async def test_what_is_open_about_the_real_venue_is_a_switch(web, trader):
     token = (await market(web))["tokens"][0]
     _, asks = await book(web, token)
-    switches = {"statuses": "prefixed", "amounts": "micros", "matched_lag_ms": 60_000}
+    lags = {"matched_lag_ms": 60_000, "trades_lag_ms": 60_000}
+    switches = {"statuses": "prefixed", "amounts": "micros"}
     assert (await web.post("/admin/clob", json=switches)).json() | switches == (await web.get("/admin/clob")).json()
     try:
         resting = (await trader.place(token, BUY, 10 * SHARE, asks[0][0] - CENT, "GTC"))["orderID"]
@@ -258,15 +285,18 @@ async def test_what_is_open_about_the_real_venue_is_a_switch(web, trader):
         await seller.settled(
             (await seller.place(token, BUY, 20 * SHARE, asks[0][0]))["orderID"], "TRADE_STATUS_CONFIRMED"
         )
+        await web.post("/admin/clob", json=lags)
         sold = await seller.place(token, SELL, 5 * SHARE, asks[0][0] - CENT)
-        lagging = await trader.ask(f"/data/order/{resting}")
-        await web.post("/admin/clob", json={"matched_lag_ms": 0})
-        true = await trader.ask(f"/data/order/{resting}")
+        lagging, unseen = await trader.ask(f"/data/order/{resting}"), await trader.trades(resting)
+        await web.post("/admin/clob", json=dict.fromkeys(lags, 0))
+        true, seen = await trader.ask(f"/data/order/{resting}"), await trader.trades(resting)
     finally:
-        await web.post("/admin/clob", json={"statuses": "plain", "amounts": "decimal", "matched_lag_ms": 0})
+        back = {"statuses": "plain", "amounts": "decimal", **dict.fromkeys(lags, 0)}
+        await web.post("/admin/clob", json=back)
 
     assert (sold["makingAmount"], sold["status"]) == ("5000000", "matched")
     assert (lagging["status"], lagging["size_matched"], true["size_matched"]) == ("ORDER_STATUS_LIVE", "0", "5")
+    assert (unseen, [one["id"] for one in seen]) == ([], sold["tradeIDs"])
     assert (await web.post("/admin/clob", json={"statuses": "loud"})).status_code == 400
 
 

@@ -60,7 +60,9 @@ class Lookups:
         key, asked = await self._gate.reader(request), request.query_params
         maker, wallets = asked.get("maker_address", "").lower(), account_of(key.address).lower
         mine, span = wallets & {maker} if maker else wallets, read_span(asked)
-        found = [one for one in self._named(mine, asked) if _asked_for(one, mine, asked, span)]
+        until_ms = self._now_ms() - self._tuning().trades_lag_ms
+        known = (one for one in self._named(mine, asked) if one.matched_at_ms <= until_ms)
+        found = [one for one in known if _asked_for(one, mine, asked, span)]
         return page(found[::-1], asked.get("next_cursor"), PAGE, write=lambda one: self._trade(one, mine))
 
     async def pre_migration(self, request: Request) -> Any:

@@ -55,7 +55,7 @@ class Allowances(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """`matched_lag_ms` is how late `size_matched` follows the matches of an order."""
+    """`matched_lag_ms` is how late `size_matched` follows the matches of an order, `trades_lag_ms` how late they are listed."""
 
     ended: Ended = Ended.NULL
     statuses: Spelling = Spelling.PLAIN
@@ -64,6 +64,7 @@ class Tuning:
     killed: Killed = Killed.REFUSED
     allowances: Allowances = Allowances.PLURAL
     matched_lag_ms: int = 0
+    trades_lag_ms: int = 0
 
     def changed(self, wanted: dict[str, Any]) -> Tuning:
         """With these switches turned. Raises `Refusal` for one that is not there, and for a value that it does not take."""
