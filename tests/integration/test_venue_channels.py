@@ -48,6 +48,9 @@ async def test_an_owner_hears_of_his_orders_and_of_each_status_of_his_trades(web
         ("CANCELLATION", rested["orderID"], "CANCELED"),
     ]
     assert trades == [(bought["tradeIDs"][0], status) for status in ("MATCHED", "MINED", "CONFIRMED")]
+    # Orders tell of milliseconds, trades of seconds, and both in texts.
+    assert {(f["event_type"], len(f["timestamp"])) for f in frames} == {("order", 13), ("trade", 10)}
+    assert {len(f["created_at"]) for f in frames if f["event_type"] == "order"} == {10}
     parsed = [event for frame in frames for event in read_user_frames(json.dumps(frame))]
     assert [one.order_hash for one in parsed if isinstance(one, UserOrder)] == [order for _, order, _ in orders]
 
@@ -66,6 +69,21 @@ async def test_an_order_that_is_killed_says_so_in_its_status(web, venue, trader)
         (order,) = read_user_frames(json.dumps(frame))
         assert isinstance(order, UserOrder)
         assert (order.status, order.matched_micros) == ("CANCELED", 0)
+
+
+async def test_whoever_leaves_his_last_market_hears_of_all(web, venue, trader):
+    here, there = await market(web, 0), await market(web, 2)
+    subscribe = trader.channel | {"markets": [here["condition_id"]]}
+    async with listening(venue.socket_url + "/ws/user", subscribe) as heard:
+        unheard = await trader.place(there["tokens"][0], BUY, 10 * SHARE, CENT, "GTC")
+        await heard.socket.send(json.dumps({"operation": "unsubscribe", "markets": [here["condition_id"]]}))
+        await heard.socket.send("PING")
+        assert await heard.next() == "PONG"
+        placed = [await trader.place(one["tokens"][0], BUY, 10 * SHARE, CENT, "GTC") for one in (there, here)]
+        told = [json.loads(await heard.next())["id"] for _ in placed]
+
+    assert unheard["status"] == "live"
+    assert told == [one["orderID"] for one in placed]
 
 
 async def test_a_stranger_to_the_user_channel_is_shown_out(venue, trader):
@@ -165,8 +183,11 @@ async def test_a_finer_grid_is_announced_and_taken(web, venue, trader):
 
 
 async def test_a_token_is_subscribed_once_and_left(web, venue, trader):
-    token = (await market(web, 5))["tokens"][0]
+    token, added = (await market(web, 5))["tokens"][0], (await market(web, 3))["tokens"][0]
     async with listening(venue.socket_url + "/ws/market", {"assets_ids": [token], "type": "market"}) as heard:
+        await heard.socket.send(json.dumps({"operation": "subscribe", "assets_ids": [added, token]}))
+        fresh = json.loads(await heard.next())
+        assert (fresh["event_type"], fresh["asset_id"]) == ("book", added)
         for operation in ("subscribe", "unsubscribe"):
             await heard.socket.send(json.dumps({"operation": operation, "assets_ids": [token]}))
         await heard.socket.send("PING")
@@ -276,9 +297,33 @@ async def test_a_reader_that_is_too_slow_is_closed_with_a_code_of_its_own(web, v
 
 async def test_filters_of_the_firehose_that_nobody_knows_are_refused(venue):
     async with websockets.connect(venue.socket_url + "/rtds") as socket:
-        wanted = {"topic": "activity", "type": "trades", "filters": '{"wallet":"0x1"}'}
+        for filters in (
+            '{"wallet":"0x1"}',
+            '{"event_slug": "with-a-blank"}',
+            "{",
+            '["event_slug"]',
+            '{"event_slug":[]}',
+        ):
+            wanted = {"topic": "activity", "type": "trades", "filters": filters}
+            await socket.send(json.dumps({"action": "subscribe", "subscriptions": [wanted]}))
+            assert json.loads(await socket.recv())["body"]["message"] == "filters validation failed"
+
+
+@pytest.mark.parametrize("name", ["event_slug", "market_slug"])
+async def test_the_firehose_is_narrowed_to_a_market_or_an_event(web, venue, trader, name):
+    places = [await market(web, place) for place in (0, 2)]
+    (listed,) = (await web.get("/gamma/markets", params={"condition_ids": places[1]["condition_id"]})).json()
+    slug = listed["slug"] if name == "market_slug" else listed["events"][0]["slug"]
+    wanted = {"topic": "activity", "type": "orders_matched", "filters": json.dumps({name: slug}, separators=(",", ":"))}
+    async with websockets.connect(venue.socket_url + "/rtds") as socket:
         await socket.send(json.dumps({"action": "subscribe", "subscriptions": [wanted]}))
-        assert json.loads(await socket.recv())["body"]["message"] == "filters validation failed"
+        for one in places:
+            bought = await trader.place(one["tokens"][0], BUY, 10 * SHARE, 99 * CENT)
+            await trader.settled(bought["orderID"])
+        async with asyncio.timeout(10):
+            told = json.loads(await socket.recv())["payload"]
+
+    assert (told["conditionId"], told["slug"]) == (places[1]["condition_id"], listed["slug"])
 
 
 @pytest.mark.parametrize(

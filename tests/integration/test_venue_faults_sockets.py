@@ -161,6 +161,9 @@ async def firehose(venue: Venue) -> AsyncGenerator[Heard]:
 
 
 async def test_faults_reach_the_owners_channel_and_the_firehose(web, venue, trader):
+    def of_trader(frame: Any) -> bool:
+        return frame["payload"]["proxyWallet"] == trader.address
+
     token = (await market(web))["tokens"][0]
     await strike(web, "frame_drop", "user", containing="PLACEMENT")
     await strike(web, "frame_double", "rtds", containing='"trades"')
@@ -170,12 +173,18 @@ async def test_faults_reach_the_owners_channel_and_the_firehose(web, venue, trad
     ):
         placed = await trader.place(token, BUY, 10 * SHARE, 60 * CENT)
         frames = await mine.until(lambda frame: frame.get("status") == "MINED")
-        rows = [json.loads(await fills.next())["payload"] for _ in range(2)]
+        rows = [frame["payload"] for frame in await fills.until(of_trader)]
+        await strike(web, "frame_drop", "rtds", containing=trader.address)
+        orders = [(await trader.place(token, BUY, 10 * SHARE, 60 * CENT))["orderID"] for _ in range(2)]
+        (_,), (second,) = [await trader.settled(one) for one in orders]
+        (*_, told) = await fills.until(of_trader)
 
     assert placed["status"] == "matched"
     assert [frame["type"] for frame in frames] == ["TRADE", "TRADE"]
     assert rows[0] == rows[1]
-    assert [line["channel"] for line in await struck(web, "frame_drop")][-1] == "user"
+    # Of the first of two fills RTDS says nothing to him who follows this wallet.
+    assert told["payload"]["transactionHash"] == second["transaction_hash"]
+    assert [line["channel"] for line in await struck(web, "frame_drop")][-2:] == ["user", "rtds"]
 
 
 @pytest.mark.parametrize(

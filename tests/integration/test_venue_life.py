@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 
 import pytest
 from polymarket.models.clob.notifications import MarketResolvedNotification
@@ -228,6 +229,39 @@ async def approve(venue, owner, micros):
     pusd = "0xC011a7E12a19f7B1f670d46F03B03f3342E82DFB"
     await venue.node("eth_sendTransaction", {"from": owner.address, "to": pusd, "data": data})
     await venue.node("evm_mine")
+
+
+async def test_what_a_kind_does_not_get_at_once_rests_is_forgotten_or_kills_it_all(web, trader, maker):
+    yes, no = (await a_market(web))["tokens"]
+    wish, answers = (yes, BUY, 30 * SHARE, HALF), {}
+    for kind in ("FOK", "FAK", "GTC"):
+        resting = await maker.place(no, BUY, 10 * SHARE, HALF, "GTC")
+        answers[kind] = await trader.post(trader.order(*wish, kind))
+        await maker.cancel("/order", {"orderID": resting["orderID"]})
+    book = (await web.get("/clob/book", params={"token_id": yes})).json()
+
+    assert answers["FOK"].status_code == 400
+    assert [(answers[kind].json()["status"], answers[kind].json()["takingAmount"]) for kind in ("FAK", "GTC")] == [
+        ("matched", "10"),
+        ("matched", "10"),
+    ]
+    assert book["bids"] == [{"price": "0.5", "size": "20"}]
+
+
+async def test_an_order_to_a_date_is_taken_a_minute_ahead_at_least_and_gone_a_minute_before(web, trader):
+    yes, now = (await a_market(web))["tokens"][0], int(time.time())
+    late = await trader.refusal(yes, BUY, 10 * SHARE, HALF, "GTD", expiration=str(now + 60))
+    order = (await trader.place(yes, BUY, 10 * SHARE, HALF, "GTD", expiration=str(now + 150)))["orderID"]
+    standing = []
+    try:
+        for off_ms, status in ((45_000, "LIVE"), (95_000, "CANCELED")):
+            await command(web, "clock", off_ms=off_ms)
+            standing.append(await until_looked_up(web, order, status))
+    finally:
+        await command(web, "clock", off_ms=0)
+
+    assert late == (400, "invalid expiration")
+    assert [one["status"] for one in standing] == ["LIVE", "CANCELED"]
 
 
 async def test_whoever_traded_in_a_market_is_notified_of_its_end_as_the_official_client_reads_it(web, trader, maker):

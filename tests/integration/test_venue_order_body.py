@@ -18,6 +18,7 @@ def venue(swift_venue: Venue) -> Venue:
 
 
 HALF = (BUY, 10 * SHARE, 50 * CENT, "GTC")
+ANSWERED = {"errorMsg", "makingAmount", "orderID", "status", "success", "takingAmount", "tradeIDs"}
 A_NUMBER, DIGITS, HEX = 5_000_000, "5", "0x00"
 WRONG: list[tuple[str, Any]] = [
     ("salt", DIGITS),
@@ -78,4 +79,9 @@ async def test_an_order_that_defers_is_answered_as_any_other(web, trader):
     answers = [await trader.place(token, BUY, 10 * SHARE, 99 * CENT, deferExec=deferred) for deferred in (False, True)]
 
     assert [(one["status"], len(one["tradeIDs"])) for one in answers] == [("matched", 1)] * 2
-    assert answers[0].keys() == answers[1].keys()
+    # No hash of a transaction: the match is committed to the chain later.
+    assert answers[0].keys() == answers[1].keys() == ANSWERED
+    for one in answers:
+        # Its dollars are spent at the makers' prices, which are better than its own: it gets more shares than it has signed for.
+        assert 9.89 < float(one["makingAmount"]) <= 9.9
+        assert float(one["takingAmount"]) > 10.5

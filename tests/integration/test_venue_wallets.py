@@ -224,6 +224,9 @@ def test_whoever_is_banned_is_banned_with_every_wallet(venue, token):
     assert client.get_closed_only_mode() == {"closed_only": True}
     with pytest.raises(Exception, match=f"'{owner.wallet}' address banned"):
         client.create_and_post_order(order)
+    httpx.post(venue.url + "/admin/restrict", json=told | {"standing": "closed_only"}).raise_for_status()
+    with pytest.raises(Exception, match=f"'{owner.wallet}' address in closed only mode"):
+        client.create_and_post_order(order)
     httpx.post(venue.url + "/admin/restrict", json=told | {"standing": "open"}).raise_for_status()
     assert client.create_and_post_order(order)["status"] == "live"
 

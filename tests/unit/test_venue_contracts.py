@@ -334,6 +334,15 @@ def test_a_bad_match_is_reverted_by_name(contracts, match, name):
     assert contracts.refusal(match) == name
 
 
+def test_a_fee_beyond_the_proceeds_is_reverted_where_no_rate_caps_it(contracts):
+    sale = an_order(ALICE, SELL, YES, 10 * SHARE, 50 * CENTS)
+    bid = an_order(BOB, BUY, YES, 10 * SHARE, 50 * CENTS)
+    contracts.must(addresses.ADMIN, addresses.EXCHANGE, ("setMaxFeeRate", ("uint256",)), 0)
+
+    assert contracts.refusal(a_match(sale, bid, taker_fee=5 * USDC + 1)) == "FeeExceedsProceeds"
+    assert contracts.refusal(a_match(sale, bid, taker_fee=5 * USDC)) == ""
+
+
 def test_a_buyer_who_moved_his_money_away_fails_the_match_and_nothing_moves(contracts):
     contracts.must(ALICE.address, addresses.COLLATERAL, ("transfer", ("address", "uint256")), CAROL.address, 999 * USDC)
 

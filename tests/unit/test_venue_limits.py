@@ -32,6 +32,29 @@ def rules(method: str, path: str) -> set[tuple[int, int]]:
         ("GET", "/data/v2/activity", {(800, 10_000), (200, 10_000)}),
         ("GET", "/gamma/markets/keyset", {(4_000, 10_000), (900, 10_000), (300, 10_000)}),
         ("GET", "/gamma/events", {(4_000, 10_000), (900, 10_000), (500, 10_000)}),
+        ("GET", "/gamma/public-search", {(4_000, 10_000), (350, 10_000)}),
+        ("DELETE", "/clob/order", {(9_000, 10_000), (5_000, 10_000), (120_000, 600_000)}),
+        ("POST", "/clob/orders", {(9_000, 10_000), (2_000, 10_000), (21_000, 600_000)}),
+        ("DELETE", "/clob/cancel-market-orders", {(9_000, 10_000), (1_500, 10_000), (21_000, 600_000)}),
+        ("GET", "/clob/data/trades", {(9_000, 10_000), (900, 10_000), (500, 10_000)}),
+        *(
+            ("GET", f"/clob/{path}", {(9_000, 10_000), (most, 10_000)})
+            for path, most in {
+                "book": 1_500,
+                "books": 500,
+                "price": 1_500,
+                "prices": 500,
+                "midpoint": 1_500,
+                "midpoints": 500,
+                "tick-size": 200,
+                "prices-history": 1_000,
+                "balance-allowance": 200,
+                "balance-allowance/update": 50,
+            }.items()
+        ),
+        ("GET", "/data/closed-positions", {(1_000, 10_000), (150, 10_000)}),
+        ("GET", "/data/activity", {(1_000, 10_000)}),
+        ("GET", "/data/v2/value", {(800, 10_000)}),
         ("GET", "/admin/health", set()),
     ],
 )

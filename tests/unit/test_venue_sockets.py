@@ -51,6 +51,21 @@ async def serving(wire: Wire, heard: Any, *beside: Any) -> None:
         await Connection(socket, Manners(60_000)).serve(heard, *beside)
 
 
+def test_a_channel_waits_as_long_as_the_real_one_for_a_ping():
+    market, user, rtds = (
+        MarketChannel(Nothing(), Clock()),
+        UserChannel(Nothing(), Credentials(1)),
+        Rtds({}, str, str, int),
+    )  # type: ignore[arg-type]
+
+    assert [one.manners.silent_ms for one in (market, user, rtds)] == [125_000, 125_000, 360_000]
+    assert [(one.manners.pong, one.manners.resets) for one in (market, user, rtds)] == [
+        ("PONG", True),
+        ("PONG", True),
+        ("", False),
+    ]
+
+
 async def test_an_error_in_hearing_a_frame_is_raised_and_not_a_quiet_goodbye():
     def heard(text: str) -> bool:
         raise KeyError(text)
