@@ -242,6 +242,19 @@ def _some(parameter: inspect.Parameter) -> Any:
     return next((value for kind, value in kinds.items() if kind in named), None)
 
 
+async def test_a_thread_of_comments_is_read_from_any_end(ask, web, leader):
+    (event, *_) = await ask("list_events", title_search="cup")
+    said = {"user": leader, "entity_type": "Event", "entity_id": event.id}
+    first = (await web.post("/admin/gamma/comment", json={**said, "body": "Who?"})).json()["id"]
+    answer = (await web.post("/admin/gamma/comment", json={**said, "body": "They.", "parent_id": first})).json()["id"]
+    thread = await ask("get_comment_thread", id=first)
+    on_event = await ask("list_comments", parent_entity_id=event.id, parent_entity_type="Event")
+    by_leader = await ask("list_comments_by_user_address", address=leader)
+
+    assert [(one.id, one.body) for one in thread] == [(first, "Who?"), (answer, "They.")]
+    assert {first, answer} <= {one.id for one in on_event} & {one.id for one in by_leader}
+
+
 async def test_people_sports_comments_and_search(ask, leader):
     profile = await ask("get_public_profile", address=leader)
     nobody = await ask("get_public_profile", address="0x" + "d1" * 20)
