@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
-from collections.abc import Generator
 from pathlib import Path
 from typing import Annotated
 
@@ -19,25 +16,12 @@ from services.venue.engine.commits import MOST_WAITING
 from services.venue.faults.file import BadFile, read_file
 from services.venue.limits import Mode
 from services.venue.node.__main__ import logs_to_stderr
+from services.venue.serving import Server
 from services.venue.tape.format import BadTape, read_tape
 from services.venue.traders.runner import SCRIPTS
 from services.venue.traders.wallets import LEADERS
 
 log = structlog.get_logger(__name__)
-
-
-class _Server(uvicorn.Server):
-    """Signals end it without being raised again, so that its exit code says whether it ended well."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        loop = asyncio.get_running_loop()
-        for wanted in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(wanted, self._stop)
-        yield
-
-    def _stop(self) -> None:
-        self.should_exit = True
 
 
 def main(
@@ -119,7 +103,7 @@ async def _serve(options: Options, host: str, port: int, clock: Clock) -> None:
         if options.script != "none":
             venue.company.runner.start(options.script)
         log.info("venue listening", host=host, port=port, markets=len(venue.exchange.markets))
-        await _Server(config).serve()
+        await Server(config).serve()
 
 
 if __name__ == "__main__":

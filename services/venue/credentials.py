@@ -13,6 +13,7 @@ from eth_utils.address import is_address, to_checksum_address
 from services.venue.digits import whole
 from services.venue.refusals import Refusal
 from services.venue.signing import auth_hash, signer
+from services.venue.spelling import uuid_of
 
 SKEW_S = 300
 # Of one wallet, each for a nonce; of those that read; and of all wallets together.
@@ -145,12 +146,14 @@ def check_room(own: Sized, every: Sized, what: str) -> None:
 def drawn_key(seed: int, wallet: str, name: str) -> ApiKey:
     """The key of this name, the same wherever the seed is the same."""
 
-    def drawn(what: str) -> bytes:
-        return hashlib.sha256(f"{seed}|{wallet}|{name}|{what}".encode()).digest()
+    def named(what: str) -> str:
+        return f"{seed}|{wallet}|{name}|{what}"
 
-    digits = drawn("key").hex()
-    key = f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}"
-    return ApiKey(key, base64.urlsafe_b64encode(drawn("secret")).decode(), drawn("passphrase").hex(), wallet)
+    def drawn(what: str) -> bytes:
+        return hashlib.sha256(named(what).encode()).digest()
+
+    secret, passphrase = base64.urlsafe_b64encode(drawn("secret")).decode(), drawn("passphrase").hex()
+    return ApiKey(uuid_of(named("key")), secret, passphrase, wallet)
 
 
 def signed(secret: str, timestamp: str, signature: str, message: bytes, now_s: int) -> bool:

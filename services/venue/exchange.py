@@ -145,7 +145,7 @@ class Exchange:
             token_id,
             tuple(sorted(bids.items())),
             tuple(sorted(asks.items(), reverse=True)),
-            _yes_price(last) if last else MICRO // 2,
+            last.yes_price_micros if last else MICRO // 2,
             last.taker.order.posted.side if last else None,
         )
 
@@ -259,8 +259,3 @@ class Exchange:
         for wallet in {part.order.posted.wallet for trade in trades for part in trade.parts}:
             if self._funds.overdrawn(wallet):
                 self._funds.drop_unpaid(wallet)
-
-
-def _yes_price(trade: Trade) -> int:
-    price = trade.taker.price_micros
-    return price if trade.taker.order.posted.token_id == trade.market.tokens[0] else MICRO - price

@@ -250,6 +250,12 @@ class Trade:
         """In the order of their logs: makers first."""
         return (*self.makers, self.taker)
 
+    @property
+    def yes_price_micros(self) -> int:
+        """The taker's average price, said of the first outcome."""
+        price = self.taker.price_micros
+        return price if self.taker.order.posted.token_id == self.market.tokens[0] else MICRO - price
+
 
 @dataclass(frozen=True, slots=True)
 class Fill:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from services.venue.clob.parse import fields, read_body
 from services.venue.credentials import ApiKey
 from services.venue.exchange import Exchange
 from services.venue.journal import Journal
+from services.venue.spelling import uuid_of
 
 GAP_MS = 15_000
 """Ten seconds, and the five that the venue waits beyond them."""
@@ -56,7 +56,7 @@ class Heartbeats:
         if sent != expected:
             raise Told({"error_msg": "Invalid Heartbeat ID", "heartbeat_id": expected}, 400)
         self._sent += 1
-        beat = Beat(key, _uuid(f"{key.key} {self._sent}"), self._now_ms())
+        beat = Beat(key, uuid_of(f"{key.key} {self._sent}"), self._now_ms())
         self._beats[key.key] = beat
         return {"heartbeat_id": beat.id}
 
@@ -78,8 +78,3 @@ class Heartbeats:
             for order in mine:
                 self._exchange.cancel(order.order_hash)
             self._journal.note("heartbeats_stopped", wallet=beat.key.address, cancelled=len(mine))
-
-
-def _uuid(name: str) -> str:
-    digits = hashlib.sha256(name.encode()).hexdigest()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}"

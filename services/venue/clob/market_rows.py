@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from services.venue.model import MICRO, Market
+from services.venue.spelling import number, stamp
 
 Json = dict[str, Any]
 LEGACY_FEE_BPS = 1_000
@@ -99,16 +99,6 @@ def by_token(market: Market) -> Json:
     swapped = int(market.condition_id[-1], 16) % 2
     first, second = market.tokens[swapped], market.tokens[1 - swapped]
     return {"condition_id": market.condition_id, "primary_token_id": first, "secondary_token_id": second}
-
-
-def number(micros: int) -> int | float:
-    """Whole numbers without their point, as the CLOB writes them here."""
-    return micros // MICRO if micros % MICRO == 0 else micros / MICRO
-
-
-def stamp(second: int) -> str:
-    """A second since 1970 as the CLOB writes instants."""
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _delay_s(market: Market) -> int:

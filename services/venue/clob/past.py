@@ -64,7 +64,7 @@ class Past:
         if not isinstance(event, TradeEvent) or event.trade.status is not TradeStatus.MATCHED:
             return
         trade = event.trade
-        self._points[trade.market.condition_id].append(Point(trade.matched_at_ms // 1000, yes_price(trade)))
+        self._points[trade.market.condition_id].append(Point(trade.matched_at_ms // 1000, trade.yes_price_micros))
         self._trades[trade.market.condition_id].appendleft(trade)
 
     def points(self, market: Market) -> Sequence[Point]:
@@ -103,9 +103,3 @@ class Past:
             "transaction_hash": trade.tx_hash,
             "timestamp": str(trade.matched_at_ms // 1000),
         }
-
-
-def yes_price(trade: Trade) -> int:
-    """The taker's average price, said of the first outcome."""
-    price = trade.taker.price_micros
-    return price if trade.taker.order.posted.token_id == trade.market.tokens[0] else MICRO - price

@@ -14,7 +14,7 @@ from services.venue.accounts import account_of
 from services.venue.clob.answers import endpoint
 from services.venue.clob.gate import Gate
 from services.venue.clob.ids import order_ids
-from services.venue.clob.market_rows import REWARDED_SIZE, REWARDED_SPREAD, number, rewarded
+from services.venue.clob.market_rows import REWARDED_SIZE, REWARDED_SPREAD, rewarded
 from services.venue.clob.pages import page
 from services.venue.clob.parse import read_body
 from services.venue.exchange import Exchange
@@ -22,6 +22,7 @@ from services.venue.model import MICRO, Market, Order, OrderStatus
 from services.venue.node import addresses
 from services.venue.prices import Prices
 from services.venue.refusals import Refusal
+from services.venue.spelling import number
 
 PAGE = 100
 PAGE_CURRENT = 500

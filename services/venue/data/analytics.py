@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 
 from starlette.routing import Route
 
@@ -18,6 +17,7 @@ from services.venue.data.positions import pnl_v2
 from services.venue.data.query import Arguments, BadQuery, read_conditions, read_events, read_user
 from services.venue.data.rows import MICRO, Row, outcome_index, profile_v2
 from services.venue.model import Market
+from services.venue.spelling import stamp
 
 HOLDERS, HOLDERS_WITH_PNL = 1_000, 100
 POINTS = 10_000
@@ -177,7 +177,7 @@ class Analytics:
     async def approvals(self, arguments: Arguments) -> Row:
         """What a wallet has allowed the protocol's contracts to take."""
         user = read_user(arguments, required=True)
-        checked = datetime.fromtimestamp(self._now_ms() / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        checked = stamp(self._now_ms() // 1_000)
         contracts = await self._approvals.of(user)
         return {"data": {"address": user, "chain_id": 137, "checked_at": checked, "contracts": contracts}}
 

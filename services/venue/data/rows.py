@@ -7,6 +7,7 @@ from typing import Any
 
 from services.venue.data.entries import Entry
 from services.venue.model import Fill, Market
+from services.venue.spelling import number
 
 MICRO = 1_000_000
 PRICE_PLACES = 10
@@ -26,11 +27,6 @@ def paid_micros(fill: Fill) -> int:
 def price(fill: Fill) -> float:
     """Money over shares, which can be off the grid in the last digits."""
     return round(float(Decimal(fill.usdc_micros) / fill.size_micros), PRICE_PLACES)
-
-
-def whole(micros: int) -> int | float:
-    """Millionths as version 1 prints them: whole numbers without a fraction."""
-    return micros // MICRO if micros % MICRO == 0 else micros / MICRO
 
 
 def outcome_index(market: Market, token_id: str) -> int:
@@ -54,8 +50,8 @@ def activity_v1(fill: Fill, market: Market, name: str) -> Row:
         "timestamp": fill.block_timestamp,
         "conditionId": fill.condition_id,
         "type": "TRADE",
-        "size": whole(fill.size_micros),
-        "usdcSize": whole(paid_micros(fill)),
+        "size": number(fill.size_micros),
+        "usdcSize": number(paid_micros(fill)),
         "transactionHash": fill.tx_hash,
         "price": price(fill),
         "asset": fill.token_id,
@@ -74,7 +70,7 @@ def trade_v1(fill: Fill, market: Market, name: str) -> Row:
         "side": str(fill.side),
         "asset": fill.token_id,
         "conditionId": fill.condition_id,
-        "size": whole(fill.size_micros),
+        "size": number(fill.size_micros),
         "price": price(fill),
         "timestamp": fill.block_timestamp,
         **{key: labels.pop(key) for key in ("title", "slug", "icon", "eventSlug", "outcome")},
@@ -134,7 +130,7 @@ def as_v2(row: Row) -> Row:
 def rtds_payload(fill: Fill, market: Market, name: str, wallet: str, timestamp: int) -> Row:
     """The payload of an RTDS frame; `wallet` is checksummed there, and a fee of zero is left out."""
     index = outcome_index(market, fill.token_id)
-    fee = {"fee": whole(fill.fee_micros)} if fill.fee_micros else {}
+    fee = {"fee": number(fill.fee_micros)} if fill.fee_micros else {}
     return {
         "asset": fill.token_id,
         "bio": "",
@@ -150,7 +146,7 @@ def rtds_payload(fill: Fill, market: Market, name: str, wallet: str, timestamp: 
         "proxyWallet": wallet,
         "pseudonym": name.title(),
         "side": str(fill.side),
-        "size": whole(fill.size_micros),
+        "size": number(fill.size_micros),
         "slug": market.slug,
         "timestamp": timestamp,
         "title": market.question,
@@ -187,8 +183,8 @@ def _tokenless(entry: Entry, index: int) -> Row:
         "timestamp": entry.timestamp,
         "conditionId": entry.condition_id,
         "type": entry.kind,
-        "size": whole(entry.shares_micros),
-        "usdcSize": whole(entry.usdc_micros),
+        "size": number(entry.shares_micros),
+        "usdcSize": number(entry.usdc_micros),
         "transactionHash": entry.tx_hash,
         "price": 0,
         "asset": "",

@@ -27,7 +27,8 @@ from services.venue.data.query import (
     read_window,
 )
 from services.venue.data.reader import Reader
-from services.venue.data.rows import Row, whole
+from services.venue.data.rows import Row
+from services.venue.spelling import number
 
 ACTIVITY_LIMIT, ACTIVITY_OFFSET = 500, 5_000
 TRADES_LIMIT, TRADES_OFFSET = 10_000, 10_000
@@ -148,7 +149,7 @@ class VersionOne:
         held = [
             one for one in await self._portfolio.of(user) if conditions is None or one.market.condition_id in conditions
         ]
-        return [{"user": user, "value": whole(writing.value_micros(held))}]
+        return [{"user": user, "value": number(writing.value_micros(held))}]
 
     def _conditions(self, arguments: Arguments) -> frozenset[str] | None:
         """What `market` names, or the markets of `eventId`; None where neither is given."""

@@ -16,8 +16,9 @@ from services.venue.data.people import WINDOWS, People
 from services.venue.data.portfolio import Portfolio
 from services.venue.data.positions import Position, pnl_v2, position_v1
 from services.venue.data.query import Arguments, BadQuery, read_conditions, read_events, read_user
-from services.venue.data.rows import MICRO, Row, outcome_index, whole
+from services.venue.data.rows import MICRO, Row, outcome_index
 from services.venue.model import Market
+from services.venue.spelling import number
 
 HOLDERS = 20
 LEADERS, LEADERS_OFFSET = 50, 1_000
@@ -80,8 +81,8 @@ class MarketsOne:
         await self._feed.refresh()
         if not arguments.has("market"):
             total = sum(self._analytics.open_micros(one) for one in self._markets.values())
-            return [{"market": "GLOBAL", "value": whole(total)}]
-        return [{"market": one.condition_id, "value": whole(self._analytics.open_micros(one))} for one in markets]
+            return [{"market": "GLOBAL", "value": number(total)}]
+        return [{"market": one.condition_id, "value": number(self._analytics.open_micros(one))} for one in markets]
 
     async def live_volume(self, arguments: Arguments) -> list[Row]:
         events = read_events(arguments, "id")
@@ -90,8 +91,8 @@ class MarketsOne:
         await self._feed.refresh()
         markets = [one for one in self._markets.values() if one.event_id in events]
         volumes = {one.condition_id: self._analytics.volume_micros(one) for one in markets}
-        rows = [{"market": condition, "value": whole(volume)} for condition, volume in volumes.items()]
-        return [{"total": whole(sum(volumes.values())), "markets": rows}]
+        rows = [{"market": condition, "value": number(volume)} for condition, volume in volumes.items()]
+        return [{"total": number(sum(volumes.values())), "markets": rows}]
 
     async def leaderboard(self, arguments: Arguments) -> list[Row]:
         limit, offset = min(arguments.number("limit", default=25), LEADERS), arguments.number("offset", default=0)
@@ -142,7 +143,7 @@ class MarketsOne:
             archive.writestr(zipfile.ZipInfo("positions.csv", _STAMP), _table([position_v1(one) for one in positions]))
             value = sum(one.value_micros for one in positions)
             archive.writestr(
-                zipfile.ZipInfo("equity.csv", _STAMP), _table([{"user": user, "positionsValue": whole(value)}])
+                zipfile.ZipInfo("equity.csv", _STAMP), _table([{"user": user, "positionsValue": number(value)}])
             )
         return packed.getvalue()
 
@@ -161,7 +162,7 @@ class MarketsOne:
                 "bio": "",
                 "asset": token,
                 "pseudonym": self._feed.name(wallet).title(),
-                "amount": whole(shares),
+                "amount": number(shares),
                 "displayUsernamePublic": True,
                 "outcomeIndex": outcome_index(market, token),
                 "name": self._feed.name(wallet),
@@ -203,11 +204,11 @@ def _market_position(position: Position) -> Row:
         "asset": position.holding.token_id,
         "conditionId": position.market.condition_id,
         "avgPrice": gains["avg_price"],
-        "size": whole(position.shares_micros),
+        "size": number(position.shares_micros),
         "currPrice": gains["current_price"],
         "currentValue": gains["current_value"],
         "cashPnl": gains["unrealized_pnl"],
-        "totalBought": whole(position.holding.bought_micros),
+        "totalBought": number(position.holding.bought_micros),
         "realizedPnl": gains["realized_pnl"],
         "totalPnl": gains["total_pnl"],
         "outcome": position.market.outcome(position.holding.token_id),

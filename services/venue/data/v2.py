@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from itertools import islice
 
 import orjson
@@ -30,6 +29,7 @@ from services.venue.data.query import (
 )
 from services.venue.data.reader import Reader
 from services.venue.data.rows import MICRO, Row
+from services.venue.spelling import stamp
 
 TRADES_FLOOR_MICROS = 10_000
 POSITIONS_FLOOR_MICROS = 100_000
@@ -159,7 +159,7 @@ class VersionTwo:
             "most_lagged": {"source": "venue_logs", "block": feed.head, "behind_max": 0},
             "lagging": [],
         }
-        computed_at = datetime.fromtimestamp(feed.computed_at_ms // 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        computed_at = stamp(feed.computed_at_ms // 1_000)
         return {"data": {"computed_at": computed_at, "age_seconds": age, "serving": serving, "ingestion": ingestion}}
 
     def user(self, arguments: Arguments, *, required: bool) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Coroutine, Sequence
 from itertools import count
 
@@ -22,6 +21,7 @@ from services.venue.fees import taker_fee_micros
 from services.venue.matching import Take, totals
 from services.venue.model import Fill, Order, OrderStatus, Part, Role, Trade, TradeStatus
 from services.venue.settlement import MAX_MAKERS, Settled, Settlement
+from services.venue.spelling import uuid_of
 from services.venue.wallets import Wallets
 
 # How often a match that the chain turned down is sent again before it has failed.
@@ -100,7 +100,7 @@ class Commits:
         now_ms, number = self._bulletin.now_ms(), next(self._numbers)
         name = f"{number}|{taker.order_hash}"
         trade = Trade(
-            _uuid(name),
+            uuid_of(name),
             taker.market,
             Part(taker, Role.TAKER, shares, usdc, fee),
             makers,
@@ -240,8 +240,3 @@ def _fill(trade: Trade, part: Part, settled: Settled, now_ms: int) -> Fill:
         trade_id=trade.trade_id,
         mined_at_ms=now_ms,
     )
-
-
-def _uuid(name: str) -> str:
-    digits = hashlib.sha256(name.encode()).hexdigest()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.venue.data.rows import Row
-from services.venue.gamma.shapes import stamp
+from services.venue.spelling import stamp
 
 KINDS = ("Event", "Series")
 MOST_OFFSET = 200

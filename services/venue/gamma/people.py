@@ -24,7 +24,8 @@ from services.venue.gamma.catalogue import (
 )
 from services.venue.gamma.comments import KINDS, MOST_OFFSET, Comments
 from services.venue.gamma.filters import RECURRENCES
-from services.venue.gamma.shapes import Shapes, series_row, stamp, tag_row
+from services.venue.gamma.shapes import Shapes, series_row, tag_row
+from services.venue.spelling import stamp
 
 Path = Mapping[str, str]
 SORTS = ("volume", "volume_24hr", "liquidity", "start_date", "end_date", "competitive", "closed_time")

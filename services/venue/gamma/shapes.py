@@ -12,6 +12,7 @@ from services.venue.data.rows import Row, icon
 from services.venue.gamma.catalogue import Catalogue, Event, Series, Tag, is_sport, series_of, tags_of
 from services.venue.model import MICRO, BookView, Market
 from services.venue.prices import Prices
+from services.venue.spelling import number, stamp
 
 SOURCE = "https://localhost/the-venue-itself"
 REWARD_SIZE, REWARD_SPREAD = 50, 4.5
@@ -181,7 +182,7 @@ class Shapes:
             "liquidityNum": liquidity / MICRO,
             "liquidityClob": liquidity / MICRO,
             "orderPriceMinTickSize": market.tick_micros / MICRO,
-            "orderMinSize": _number(market.min_size_micros),
+            "orderMinSize": number(market.min_size_micros),
             "makerBaseFee": 1000,
             "takerBaseFee": 1000,
             "rewardsMinSize": REWARD_SIZE,
@@ -190,8 +191,8 @@ class Shapes:
             "oneDayPriceChange": 0,
             "oneHourPriceChange": 0,
             "lastTradePrice": quote.last_micros / MICRO,
-            "bestBid": _number(quote.bid_micros),
-            "bestAsk": _number(quote.ask_micros),
+            "bestBid": number(quote.bid_micros),
+            "bestAsk": number(quote.ask_micros),
             **_fees(market),
         }
 
@@ -210,7 +211,7 @@ class Shapes:
             row |= {"gameStartTime": at.strftime("%Y-%m-%d %H:%M:%S+00"), "eventStartTime": stamp(market.game_start_at)}
         if market.closed:
             at = datetime.fromtimestamp(self._when_closed(market), UTC)
-            row |= {"closedTime": at.strftime("%Y-%m-%d %H:%M:%S+00"), "umaEndDate": at.strftime("%Y-%m-%dT%H:%M:%SZ")}
+            row |= {"closedTime": at.strftime("%Y-%m-%d %H:%M:%S+00"), "umaEndDate": stamp(self._when_closed(market))}
         if market.version == "v2":
             row["resolutionStatus"] = "resolved" if market.closed else "active"
         return row
@@ -267,10 +268,6 @@ def uma_status(market: Market) -> str:
     return "resolved" if market.closed else str(market.uma)
 
 
-def stamp(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def _tokens(market: Market) -> Row:
     """Ids of both protocols have fields of their own; the second's are a real list. A market that has just been made has none
     yet, and some of the first protocol name positions that nobody trades (venue.md 0.3)."""
@@ -299,9 +296,5 @@ def _fees(market: Market) -> Row:
     return {"feesEnabled": True, "makerRebatesFeeShareBps": 10_000, "feeType": kind, "feeSchedule": schedule}
 
 
-def _number(micros: int) -> int | float:
-    return micros // MICRO if micros % MICRO == 0 else micros / MICRO
-
-
 def _text(micros: int) -> str:
-    return f"{_number(micros)}"
+    return f"{number(micros)}"

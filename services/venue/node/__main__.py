@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import signal
 import socket
 import sys
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -25,26 +21,17 @@ from services.venue.node.evm import KEPT_BLOCKS, KEPT_TRANSACTIONS, Chain, Reten
 from services.venue.node.faults import CHANNELS, FAMILIES, RpcFaults
 from services.venue.node.miner import Miner
 from services.venue.node.server import application
+from services.venue.serving import Server
 
 log = structlog.get_logger(__name__)
 
 
-class _Server(uvicorn.Server):
-    """uvicorn raises the signal again once it has shut down; a node that was asked to stop has not failed."""
+class _Server(Server):
+    """One that says where it listens."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         log.info("node listening", host=self.config.host, port=self.config.port)
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        loop = asyncio.get_running_loop()
-        for wanted in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(wanted, self._stop)
-        yield
-
-    def _stop(self) -> None:
-        self.should_exit = True
 
 
 def main(
