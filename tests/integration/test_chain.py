@@ -8,6 +8,7 @@ import pytest
 from eth_account import Account
 from eth_utils.crypto import keccak
 
+from services.common.chain import decode
 from services.common.chain.web3_chain import Web3Chain
 from services.common.domain.market import Side
 from services.common.polymarket.environment import PRODUCTION
@@ -76,6 +77,18 @@ async def test_a_receipt_holds_the_fills_and_the_transfers(scene: Scene) -> None
     assert (
         sum(move.shares_micros for move in receipt.transfers if move.receiver == LEADER.address.lower()) == 10 * SHARE
     )
+
+
+async def test_a_receipt_is_of_its_blocks_time_whether_the_node_says_it_with_the_logs_or_not(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tx_hash = await scene.fill(BUY, SHARE, 6)
+    told = await scene.chain.receipt(tx_hash)
+    monkeypatch.setattr(decode, "block_time", lambda _: None)
+    asked = await scene.chain.receipt(tx_hash)
+
+    assert told is not None
+    assert told == asked
 
 
 async def test_a_transaction_that_is_not_mined_has_no_receipt(scene: Scene) -> None:

@@ -44,15 +44,20 @@ def order_filled(log: Log) -> OrderFilled:
     )
 
 
+def block_time(logs: Sequence[Log]) -> datetime | None:
+    """When the block of these logs was made, where the node says so with each log."""
+    stamp = logs[0].get("blockTimestamp") if logs else None
+    return None if stamp is None else instant(number(stamp))
+
+
 def fill_log(log: Log) -> FillLog:
     """An `OrderFilled` with its place; the block's time where the node gives it."""
-    stamp = log.get("blockTimestamp")
     return FillLog(
         fill=order_filled(log),
         tx_hash=str(log["transactionHash"]).lower(),
         block_number=number(log["blockNumber"]),
         block_hash=str(log["blockHash"]).lower(),
-        block_at=instant(number(stamp)) if stamp is not None else None,
+        block_at=block_time([log]),
         removed=bool(log.get("removed", False)),
     )
 
@@ -62,12 +67,11 @@ def sighting(log: Log) -> Sighting:
     topics = _topics(log)
     if len(topics) != 4 or topics[0] not in {ORDER_FILLED, TRANSFER_SINGLE, TRANSFER_BATCH}:
         raise UnknownLog(f"neither a fill nor a transfer: {topics[:1]}")
-    stamp = log.get("blockTimestamp")
     return Sighting(
         wallet=_address(topics[2]),
         tx_hash=str(log["transactionHash"]).lower(),
         block_number=number(log["blockNumber"]),
-        block_at=instant(number(stamp)) if stamp is not None else None,
+        block_at=block_time([log]),
         removed=bool(log.get("removed", False)),
     )
 

@@ -56,7 +56,8 @@ class Web3Chain:
         if raw is None or raw.get("blockNumber") is None:
             return None
         try:
-            return decode.receipt(raw, await self._block_time(raw["blockHash"]), self._exchanges, self._tokens)
+            block_at = decode.block_time(raw["logs"]) or await self._block_time(raw["blockHash"])
+            return decode.receipt(raw, block_at, self._exchanges, self._tokens)
         except (decode.UnknownLog, KeyError, ValueError) as error:
             raise ChainUnavailable(f"receipt {tx_hash}: {error}") from error
 
