@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.common.domain.copy import CopyKind
+from services.common.domain.copy import AT_ONCE, CopyKind
 from services.common.domain.follow import FollowState
 from services.common.domain.market import Side
 from services.common.domain.trade import Role, trade_key
@@ -97,7 +97,7 @@ def test_a_buy_is_an_entry_and_a_sell_a_debt_under_the_follows_policy():
 
     assert (entry.kind, debt.kind) == (CopyKind.ENTRY, CopyKind.DEBT)
     assert (entry.policy, entry.policy_version) == (a_follow().policy, 3)
-    assert entry.claimable_at == NOON
+    assert entry.claimable_at == AT_ONCE
 
 
 def test_every_account_gets_a_copy_of_its_own_and_the_same_one_each_time():
