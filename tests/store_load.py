@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import TypeVar
 
@@ -62,21 +63,13 @@ class Load:
         async def insert() -> bool:
             return await copies.insert([new]) == (new.copy_id,)
 
-        async def claim() -> bool:
-            taken = await copies.claim(account, worker, LEASE, fresh=True)
-            return taken is not None and taken.claimed_by == worker
-
         def stands(so: Callable[[Copy], bool]) -> Stands:
             return lambda: self._is(new.copy_id, so)
 
         await self._write("insert", insert, stands(lambda _: True))
-        await self._write("claim", claim, stands(lambda copy: copy.claimed_by == worker))
-        claimed = await self._stored(new.copy_id)
+        claimed = await self._begun(new, worker, number, at)
         ref, written = claimed.ref, books(replace(claimed, intent=intent), at, f"t{number}")
 
-        await self._write(
-            "begin", lambda: self._begin(claimed, number, at), stands(lambda copy: copy.intent is not None)
-        )
         await self._write("sign", lambda: copies.sign(ref, intent.order_hash, "0x5"), stands(_is_signed))
         await self._write("record", lambda: copies.record(ref, unknown, None, at), stands(_is_unknown))
         await self._write("journal", lambda: copies.journal(ref, resend, at), stands(_is_sent_again))
@@ -91,6 +84,32 @@ class Load:
             stands(lambda copy: copy.state is CopyState.RECONCILED),
         )
 
+    async def _begun(self, copy: Copy, worker: str, number: int, at: datetime) -> Copy:
+        """The copy as it was claimed, with its intent stored. A claim goes with a primary that is lost, and is then made again."""
+
+        def stands() -> Awaitable[bool]:
+            return self._is(copy.copy_id, lambda found: found.intent is not None)
+
+        while True:
+            claimed = await self._claimed(copy, worker)
+            if await self._stood("begin", partial(self._begin, claimed, number, at), stands):
+                return claimed
+
+    async def _claimed(self, copy: Copy, worker: str) -> Copy:
+        """The copy in this worker's hands; a claim that was left unanswered may stand."""
+        while True:
+            try:
+                taken = await self.stores.copies.claim(copy.account_id, worker, LEASE, fresh=True)
+            except StoreUnavailable:
+                self.errors += 1
+                taken = None
+            if taken is not None:
+                return taken
+            stored = await self._stored(copy.copy_id)
+            if stored.claimed_by == worker:
+                return stored
+            await asyncio.sleep(AGAIN_S)
+
     async def _begin(self, copy: Copy, number: int, at: datetime) -> bool:
         account = await self.stores.accounts.get(copy.account_id)
         assert account is not None
@@ -101,6 +120,11 @@ class Load:
 
     async def _write(self, step: str, write: Callable[[], Awaitable[bool]], stands: Stands) -> None:
         """Write until it is known to stand. What is refused without having been left unanswered before met something that is wrong."""
+        if not await self._stood(step, write, stands):
+            self.lost.append(f"{step}: refused, and what it should have made is not there")
+
+    async def _stood(self, step: str, write: Callable[[], Awaitable[bool]], stands: Stands) -> bool:
+        """Write until it is known whether it stands."""
         unanswered = False
         while True:
             try:
@@ -112,13 +136,13 @@ class Load:
                 await asyncio.sleep(AGAIN_S)
                 if await stands():
                     self.recognised[step] += 1
-                    return
+                    return True
         if done:
             self.acknowledged += 1
         elif unanswered and await stands():
             self.recognised[step] += 1
-        else:
-            self.lost.append(f"{step}: refused, and what it should have made is not there")
+            done = True
+        return done
 
     async def _has(self, account: str) -> bool:
         return await self._read(lambda: self.stores.accounts.get(account)) is not None

@@ -111,8 +111,8 @@ class Executor:
 
     async def send(self, claim: Claim, copy: Copy, intent: Intent) -> None:
         """Sign the stored intent where it is not, send its bytes once, and record what came of the attempt that is journaled."""
-        attempt = intent.attempts[-1]
-        if not intent.signature:
+        attempt, signature = intent.attempts[-1], intent.signature
+        if not signature:
             try:
                 signature = await self._signer.sign_intent(copy.copy_id, intent)
             except SignerRefused as error:
@@ -120,18 +120,25 @@ class Executor:
                 # It may be away or halted: the gate is not to go by what it said before.
                 self._lookout.known.forget()
                 return await self.not_sent(claim, copy, intent, replace(attempt, code=error.code))
-            if not await self._stores.copies.sign(claim.ref, intent.order_hash, signature):
-                return None
-            intent = replace(intent, signature=signature)
         crashpoint("after_sign_before_send")
         leave_by = claim.leave_by
         if leave_by is None:
             return await self.not_sent(claim, copy, intent, replace(attempt, code="too_late_to_send"))
-        answer = await self._post(copy, intent, leave_by)
+        signed = replace(intent, signature=signature)
+        answer, _ = await asyncio.gather(self._post(copy, signed, leave_by), self._keep(claim, intent, signature))
         crashpoint("after_answer_before_record")
-        await self._answered(claim, copy, intent, answer)
+        await self._answered(claim, copy, signed, answer)
         crashpoint("after_record")
         return None
+
+    async def _keep(self, claim: Claim, intent: Intent, signature: str) -> None:
+        """Store a signature while its bytes leave: nothing is told by whether it is there, it only need not be made again."""
+        if intent.signature:
+            return
+        try:
+            await self._stores.copies.sign(claim.ref, intent.order_hash, signature)
+        except StoreUnavailable as error:
+            log.warning("signature_not_stored", copy=claim.ref.copy_id, text=str(error)[:200])
 
     async def _post(self, copy: Copy, intent: Intent, leave_by: float) -> Answer:
         if len(intent.attempts) == 1:

@@ -98,16 +98,11 @@ class Resolver:
             await self._stores.copies.looked(claim.ref, False, self._rest(intent), self._lookout.now())
 
     async def _concluded(self, claim: Claim, intent: Intent) -> Intent:
-        """The intent with an open attempt judged: it was never sent if its signature was never stored; else nobody knows."""
+        """The intent with an open attempt judged: nobody knows whether its bytes have left, signed or not."""
         last = intent.attempts[-1]
         if last.outcome is not Outcome.OPEN:
             return intent
-        signed = bool(intent.signature)
-        judged = replace(
-            last,
-            outcome=Outcome.UNKNOWN if signed else Outcome.NOT_SENT,
-            code="no_answer" if signed else "never_signed",
-        )
+        judged = replace(last, outcome=Outcome.UNKNOWN, code="no_answer")
         await self._stores.copies.record(claim.ref, judged, None, self._lookout.now())
         return replace(intent, attempts=(*intent.attempts[:-1], judged))
 

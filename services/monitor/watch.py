@@ -161,10 +161,8 @@ class Watch:
             return
         crashpoint("before_insert")
         new = self._turns.given(new, self._clock.now())
-        stored = set(await self._stores.copies.insert(new))
+        stored = set(await self._stores.copies.insert(new, on_new=self._announce))
         fresh = [copy for copy in new if copy.copy_id in stored]
-        for copy in fresh:
-            self._announce(copy)
         for trade in {copy.trade.key: copy.trade for copy in fresh}.values():
             self._count(trade, hint)
 

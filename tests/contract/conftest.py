@@ -11,6 +11,7 @@ import pytest
 from services.common.store import replica
 from services.common.store.client import MongoStores
 from services.common.store.memory import MemoryStores
+from tests.durable import durably
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +28,7 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
         yield MemoryStores(lambda: datetime.now(UTC))
         return
     name = request.getfixturevalue("contract_database")
-    stores = MongoStores(request.getfixturevalue("mongo_uri"), name, name="tests")
+    stores = durably(MongoStores(request.getfixturevalue("mongo_uri"), name, name="tests"))
     await _emptied(stores)
     yield stores
     await stores.close()

@@ -57,6 +57,19 @@ async def test_the_same_trade_twice_is_one_copy_and_stops_no_other(stores: Any, 
     assert await stores.copies.insert([first, second]) == (second.copy_id,)
 
 
+async def test_a_new_copy_is_heard_of_once_and_can_be_claimed_from_then_on(stores: Any, now: datetime) -> None:
+    first, second = a_copy(1, now=now), a_copy(2, now=now, trade=a_trade(2, token_id="2"))
+    claims: list[asyncio.Task[Any]] = []
+
+    def heard(copy: Copy) -> None:
+        claims.append(asyncio.create_task(stores.copies.claim(ACCOUNT, "w1", LEASE, fresh=True)))
+
+    await stores.copies.insert([first], on_new=heard)
+    await stores.copies.insert([first, second], on_new=heard)
+
+    assert sorted(copy.copy_id for copy in await asyncio.gather(*claims)) == sorted([first.copy_id, second.copy_id])
+
+
 async def test_two_workers_never_hold_one_copy(stores: Any, now: datetime) -> None:
     await stores.accounts.create(an_account())
     await stores.copies.insert([a_copy(1, now=now)])

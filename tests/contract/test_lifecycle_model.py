@@ -28,6 +28,7 @@ from services.common.store.memory import MemoryStores
 from tests.builders import ACCOUNT, a_copy, a_decision, a_trade, an_account, an_exposure, an_intent
 from tests.contract.lifecycle_world import LEASE, S, books, settled
 from tests.controlled import brought_to
+from tests.durable import durably
 
 T = TypeVar("T")
 
@@ -284,7 +285,7 @@ def test_mongod_does_what_the_model_says(mongo_uri: str) -> None:
     class OnMongod(Life):
         @staticmethod
         async def opened() -> MongoStores:
-            stores = MongoStores(mongo_uri, f"test_{uuid.uuid4().hex[:12]}", name="tests")
+            stores = durably(MongoStores(mongo_uri, f"test_{uuid.uuid4().hex[:12]}", name="tests"))
             await stores.prepare()
             return stores
 

@@ -1,11 +1,14 @@
 """What the engine makes of answers that say less than they seem to."""
 
+import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from services.common.domain.intent import Intent, Outcome
 from services.common.domain.lifecycle import CopyState
+from services.common.ports.stores import StoreUnavailable
 from services.common.ports.venue import Answer
 from tests.engine_world import ACCOUNT, SHARE, World
 
@@ -66,3 +69,32 @@ async def test_orders_that_the_venue_delays_brake_nobody(world: World):
     assert len(world.venue.posts) == 4
     page = await world.stores.copies.page([ACCOUNT], 10, 0)
     assert [copy.state for copy in page.items] == [CopyState.EXECUTED] * 4
+
+
+async def test_an_order_may_have_left_though_its_signature_was_never_stored(world: World):
+    really = world.venue.post
+
+    async def post(intent: Intent, leave_by: float) -> Answer:
+        await really(intent, leave_by)
+        await asyncio.Event().wait()
+        raise AssertionError("the process dies before the answer")
+
+    async def sign(*_: Any) -> bool:
+        raise StoreUnavailable("no answer")
+
+    world.venue.post, world.stores.copies.sign = post, sign  # type: ignore[method-assign]
+    copy = await world.buys()
+    world.start()
+    await world.run(1)
+    world.kill()
+    stored = (await world.copy(copy)).intent
+    assert stored is not None
+    assert not stored.signature
+
+    await world.run(60)
+    world.start("after its deadline")
+    await world.run(5)
+
+    done = await world.copy(copy)
+    assert (done.state, done.filled_micros) == (CopyState.EXECUTED, 10 * SHARE)
+    assert len(world.venue.posts) == 1

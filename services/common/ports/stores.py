@@ -43,14 +43,17 @@ class Begun(StrEnum):
 
 
 def unheard(copy: Copy) -> None:
-    """Nobody wants to hear of a copy that is taken."""
+    """Nobody wants to hear of a copy at once."""
 
 
 class Copies(Protocol):
     """`user_activities`: created by the monitor, owned by the engine until `executed`, by the reconciler from then on."""
 
-    async def insert(self, copies: Sequence[Copy]) -> tuple[str, ...]:
-        """Insert every copy whose (account, idempotency key) is new; the ids of the new ones. Unordered: a known one stops no other."""
+    async def insert(self, copies: Sequence[Copy], on_new: Callable[[Copy], None] = unheard) -> tuple[str, ...]:
+        """Insert every copy whose (account, idempotency key) is new; the ids of the new ones. Unordered: a known one stops no other.
+
+        They are durable when this returns. `on_new` hears of each before that, as soon as it can be claimed.
+        """
         ...
 
     async def get(self, copy_id: str) -> Copy | None: ...
@@ -76,6 +79,7 @@ class Copies(Protocol):
         barred leader's; an exit waits for nobody. `barred_…` and `only_exits` apply to detected entries, not to what is executing.
         Of `busy_tokens` no entry or exit is taken. Nobody waits for copies that are `in_hand`: their claimant keeps the order himself.
         `on_taken` hears of a copy before its place in the order is looked at, so that what it needs can be read meanwhile.
+        A claim need not be durable when this returns: an intent or a resend is, with everything before it, or it is refused.
         """
         ...
 

@@ -12,7 +12,7 @@ from services.common.domain.lifecycle import CopyState
 from services.common.ports.stores import unheard
 from services.common.store import activities
 from services.common.store.indexes import EPOCH
-from services.common.store.session import Collection, guarded
+from services.common.store.session import Collection, guarded, newest
 
 ORDER = [("rank", ASCENDING), ("turn", ASCENDING)]
 
@@ -22,6 +22,7 @@ class MongoClaims:
 
     def __init__(self, copies: Collection) -> None:
         self._copies = copies
+        self._newest = newest(copies)
 
     async def get(self, copy_id: str) -> Copy | None:
         async with guarded():
@@ -66,7 +67,8 @@ class MongoClaims:
             "dueAt": "$claimableAt",
             "rev": {"$add": ["$rev", 1]},
         }
-        return await self._copies.find_one_and_update(
+        # A lease need not outlive the primary: whoever goes on without it is refused by the fence, at the intent or at the resend.
+        return await self._newest.find_one_and_update(
             wanted, [{"$set": change}], sort=ORDER, return_document=ReturnDocument.AFTER
         )
 
@@ -83,7 +85,7 @@ class MongoClaims:
             "_id": {"$nin": [copy.copy_id, *in_hand]},
             "trade.blockNumber": {"$lte": copy.trade.block_number},
         }
-        found = self._copies.find(earlier, sort=[("trade.blockNumber", ASCENDING), ("trade.logIndex", ASCENDING)])
+        found = self._newest.find(earlier, sort=[("trade.blockNumber", ASCENDING), ("trade.logIndex", ASCENDING)])
         async for document in found:
             other = activities.read(document)
             if transitions.blocks(other, copy, barred_leaders):

@@ -21,11 +21,11 @@ from services.common.domain.lifecycle import Actor, CopyState
 from services.common.domain.recent_order import RecentOrder
 from services.common.domain.verdict import Decision
 from services.common.ports.answers import Change, Page
-from services.common.ports.stores import Begun, StoreUnavailable
+from services.common.ports.stores import Begun, StoreUnavailable, unheard
 from services.common.store import activities, books, exits, exposures, trails
 from services.common.store.claims import MongoClaims, from_now
 from services.common.store.indexes import EPOCH
-from services.common.store.session import Client, Conflict, Database, Session, guarded, transact
+from services.common.store.session import Client, Collection, Conflict, Database, Session, guarded, transact
 from services.common.store.watching import watched
 
 Write = Callable[[Copy], Copy | None]
@@ -47,16 +47,17 @@ class MongoCopies(MongoClaims):
         self._database = database
         self._exits = database["exits"]
 
-    async def insert(self, copies: Sequence[Copy]) -> tuple[str, ...]:
-        made = [activities.write(transitions.detected(copy), 1) for copy in copies]
-        if not made:
+    async def insert(self, copies: Sequence[Copy], on_new: Callable[[Copy], None] = unheard) -> tuple[str, ...]:
+        if not copies:
             return ()
-        try:
-            async with guarded():
-                await self._copies.insert_many(made, ordered=False)
-        except BulkWriteError as error:
-            return _new(made, error)
-        return tuple(document["_id"] for document in made)
+        made = [activities.write(transitions.detected(copy), 1) for copy in copies]
+        new = await _insert(self._newest, made)
+        for copy in copies:
+            if copy.copy_id in new:
+                on_new(copy)
+        # Durable now; and stored once more where a change of the primary has lost them.
+        new |= await _insert(self._copies, made)
+        return tuple(copy.copy_id for copy in copies if copy.copy_id in new)
 
     async def release(self, ref: CopyRef, after: timedelta, now: datetime, decision: Decision | None = None) -> bool:
         def released(copy: Copy) -> Copy:
@@ -113,6 +114,7 @@ class MongoCopies(MongoClaims):
                 return _not_begun(await self._read(copy.copy_id, session), copy.ref, intent.order_hash)
             if not await self._take_up(transitions.begun(copy, intent, decision, now), session):
                 await session.abort_transaction()
+                # Only what is durable is done.
                 why = _not_begun(await self._read(copy.copy_id), copy.ref, intent.order_hash)
                 return why if why is Begun.DONE else Begun.CLAIM_LOST
             for member in members:
@@ -334,7 +336,7 @@ class MongoCopies(MongoClaims):
 
     async def acknowledge(self, copy_id: str, by: str, note: str, now: datetime) -> Copy | None:
         async with guarded():
-            while (found := await self._read(copy_id)) is not None:
+            while (found := await self._read_newest(copy_id)) is not None:
                 after = transitions.acknowledged(found[0], by, note, now)
                 if after is None:
                     return None
@@ -390,6 +392,11 @@ class MongoCopies(MongoClaims):
         found = await self._copies.find_one({"_id": copy_id}, session=session)
         return (activities.read(found), found["rev"]) if found else None
 
+    async def _read_newest(self, copy_id: str) -> tuple[Copy, int] | None:
+        """What a write may be made of that replaces nothing else; no evidence, since it may not be durable."""
+        found = await self._newest.find_one({"_id": copy_id})
+        return (activities.read(found), found["rev"]) if found else None
+
     async def _alive(self, copy_id: str, session: Session) -> bool:
         return await self._copies.find_one({"_id": copy_id, **ALIVE}, {"_id": 1}, session=session) is not None
 
@@ -426,7 +433,7 @@ class MongoCopies(MongoClaims):
     async def _update(self, copy_id: str, origin: CopyState, change: Write, due_in: timedelta | None = None) -> bool:
         """Read, change, replace what was read; again while another write (a renewal, a mark) comes between."""
         async with guarded():
-            while (found := await self._read(copy_id)) is not None and found[0].state is origin:
+            while (found := await self._read_newest(copy_id)) is not None and found[0].state is origin:
                 after = change(found[0])
                 if after is None or await self._replace(after, found[1], due_in=due_in):
                     return after is not None
@@ -445,12 +452,22 @@ class MongoCopies(MongoClaims):
                 raise Conflict
 
 
-def _new(made: Sequence[Mapping[str, Any]], error: BulkWriteError) -> tuple[str, ...]:
+async def _insert(copies: Collection, made: Sequence[dict[str, Any]]) -> set[str]:
+    """The ids of those that were new."""
+    try:
+        async with guarded():
+            await copies.insert_many(made, ordered=False)
+    except BulkWriteError as error:
+        return _new(made, error)
+    return {document["_id"] for document in made}
+
+
+def _new(made: Sequence[Mapping[str, Any]], error: BulkWriteError) -> set[str]:
     failures = error.details["writeErrors"]
     if error.details.get("writeConcernErrors") or any(failure["code"] != DUPLICATE for failure in failures):
         raise StoreUnavailable("an insert may not have been applied") from error
     known = {failure["index"] for failure in failures}
-    return tuple(document["_id"] for index, document in enumerate(made) if index not in known)
+    return {document["_id"] for index, document in enumerate(made) if index not in known}
 
 
 def _place(copy: Copy) -> tuple[int, int]:

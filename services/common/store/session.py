@@ -12,6 +12,8 @@ from motor.motor_asyncio import (
     AsyncIOMotorDatabase,
 )
 from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
 
 from services.common.ports.stores import StoreUnavailable
 
@@ -45,6 +47,16 @@ async def guarded() -> AsyncGenerator[None]:
         raise
     except PyMongoError as error:
         raise StoreUnavailable(f"{type(error).__name__}: {error}"[:200]) from error
+
+
+def newest(collection: Collection) -> Collection:
+    """The same collection as the primary has it now, not waiting for the journal and for other members.
+
+    For what a durable write is made of: it makes all that the primary has written before it durable, or it is not done itself. Never
+    for what something outside of the database follows from.
+    """
+    # The driver's types leave this one open.
+    return cast(Any, collection).with_options(write_concern=WriteConcern(w=1), read_concern=ReadConcern("local"))
 
 
 def unwatched() -> None:

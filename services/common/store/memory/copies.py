@@ -28,9 +28,12 @@ class MemoryCopies:
     def __init__(self, database: MemoryDatabase) -> None:
         self._db = database
 
-    async def insert(self, copies: Sequence[Copy]) -> tuple[str, ...]:
+    async def insert(self, copies: Sequence[Copy], on_new: Callable[[Copy], None] = unheard) -> tuple[str, ...]:
         await self._db.turn()
-        return tuple(copy.copy_id for copy in copies if self._db.add(transitions.detected(copy)))
+        new = [copy for copy in copies if self._db.add(transitions.detected(copy))]
+        for copy in new:
+            on_new(copy)
+        return tuple(copy.copy_id for copy in new)
 
     async def get(self, copy_id: str) -> Copy | None:
         await self._db.turn()
