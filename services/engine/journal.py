@@ -15,7 +15,11 @@ MINUTE = timedelta(minutes=1)
 
 
 class Journal:
-    """One reading for the gate and for decisions: `reaches` back as far as the gate looks, further where the account's limits do."""
+    """One reading for the gate and for decisions: `reaches` back as far as the gate looks, further where the account's limits do.
+
+    Every order moves the account's line, so a reading is known to be whole up to the `seq` that the line had just before it; what this
+    process has sent since takes it further, and what another has sent does not.
+    """
 
     def __init__(self, account_id: str, stores: Stores, lookout: Lookout, clock: Clock, reaches: timedelta) -> None:
         self._account_id = account_id
@@ -23,17 +27,26 @@ class Journal:
         self._lookout = lookout
         self._reaches = max(reaches, MINUTE)
         self._sent: dict[str, RecentOrder] = {}
+        self._whole_to = -1
         self.stored = Warm(self._read, KEPT, clock)
 
     async def orders(self) -> tuple[RecentOrder, ...]:
         """What was sent lately, nothing that this process has sent missing. Raises `StoreUnavailable`."""
         return tuple({**self._sent, **await self.stored.get()}.values())
 
-    def sent(self, copy: Copy) -> None:
-        """An order of this copy was journaled by this process: it counts from now on, without being read."""
+    async def up_to(self, seq: int) -> tuple[RecentOrder, ...]:
+        """The same, nothing missing that whoever it was had sent when the account's line was at `seq`."""
+        if self._whole_to < seq:
+            await self.stored.refresh()
+        return await self.orders()
+
+    def sent(self, copy: Copy, seq: int) -> None:
+        """An order of this copy was journaled by this process, as the line moved on from `seq`: it counts from now on, without being read."""
         order = recent_order(copy)
         if order is not None:
             self._sent[copy.copy_id] = order
+        if self._whole_to == seq:
+            self._whole_to += 1
 
     async def _read(self) -> Mapping[str, RecentOrder]:
         account = await self._stores.accounts.get(self._account_id)
@@ -41,4 +54,5 @@ class Journal:
         since = self._lookout.now() - max(window, self._reaches)
         found = await self._stores.copies.recent_orders(self._account_id, since)
         self._sent = {copy_id: one for copy_id, one in self._sent.items() if one.sent_at > since}
+        self._whole_to = max(self._whole_to, account.seq if account else -1)
         return {order.copy_id: order for order in found}

@@ -120,7 +120,7 @@ class Snapshot:
             raise AccountGone(copy.account_id)
         market, book = await self._markets.by_token(token_id), await self._markets.book(token_id)
         purse, marks, wallets = await asyncio.gather(self._purse.get(), self._marked(account), self._wallets.get())
-        orders, now = await self._journal.orders(), self._lookout.now()
+        orders, now = await self._journal.up_to(account.seq), self._lookout.now()
         return Case(
             now=now,
             copy=copy,
@@ -145,16 +145,18 @@ class Snapshot:
         account = known or await self._stores.accounts.get(self._account_id)
         if account is None:
             raise AccountGone(self._account_id)
-        await asyncio.gather(self._purse.get(), self._marked(account), self._wallets.get())
+        await asyncio.gather(
+            self._purse.get(), self._marked(account), self._wallets.get(), self._journal.up_to(account.seq)
+        )
         return account
 
     async def count_again(self) -> None:
         """Read the wallet now. Raises `VenueUnavailable`."""
         await self._purse.refresh()
 
-    def sent(self, copy: Copy, promised: OpenIntent | None) -> None:
-        """An order of this copy was journaled by this process: it counts from now on, without being read."""
-        self._journal.sent(copy)
+    def sent(self, copy: Copy, seq: int, promised: OpenIntent | None) -> None:
+        """An order of this copy was journaled by this process, decided at `seq`: it counts from now on, without being read."""
+        self._journal.sent(copy, seq)
         self._begun[copy.copy_id] = _may_take(promised) if promised else 0
 
     async def read_ahead(self, token_id: str) -> None:

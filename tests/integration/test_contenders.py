@@ -47,6 +47,8 @@ CAPPED = {
     "leader_day": replace(WIDE, max_leader_day_micros=CAP),
     "event_exposure": replace(WIDE, max_event_micros=CAP),
     "in_flight": replace(WIDE, max_in_flight_account=7),
+    "message_rate": replace(WIDE, max_orders_per_minute=7),
+    "repetition": replace(WIDE, max_repetitions=7),
 }
 ROUNDS = [1, *(pytest.param(number, marks=pytest.mark.nightly) for number in range(2, 26))]
 OPEN = frozenset({CopyState.DETECTED, CopyState.CLAIMED, CopyState.EXECUTING})
@@ -64,12 +66,12 @@ async def account(stores: MongoStores, name: str, limits: Limits) -> str:
     return known
 
 
-async def trades(stores: MongoStores, known: str, many: int = COPIES) -> None:
-    """The leader buys so often, each time in another market."""
+async def trades(stores: MongoStores, known: str, many: int = COPIES, *, apart: bool = True) -> None:
+    """The leader buys so often, each time in another market, or always in one."""
     now = datetime.now(UTC)
 
     def copy(number: int) -> Copy:
-        token = str(number)
+        token = str(number if apart else 1)
         trade = a_trade(
             number,
             token_id=token,
@@ -139,7 +141,7 @@ async def test_fifty_copies_for_one_limit_in_four_processes_never_pass_it(
     known = {name: await account(mongo_stores, f"{name} {number}", limits) for name, limits in CAPPED.items()}
     names = [f"{name} {number}" for name in CAPPED]
     async with engines(mongo_uri, mongo_stores, names, ["1"] * PROCESSES, tmp_path):
-        await asyncio.gather(*(trades(mongo_stores, one) for one in known.values()))
+        await asyncio.gather(*(trades(mongo_stores, one, apart=name != "repetition") for name, one in known.items()))
         copies = {name: await ended(mongo_stores, one) for name, one in known.items()}
 
     for name, limits in CAPPED.items():
