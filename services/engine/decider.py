@@ -31,6 +31,7 @@ log = structlog.get_logger()
 
 TRIES = 50
 DAILY_LOSS, LOSS_CAP = "daily_loss", "loss_cap"
+CREDIT, TOO_OLD = "credit", "balance_too_old"
 
 
 class Decider:
@@ -137,6 +138,11 @@ class Decider:
         return begun
 
     async def _refused(self, claim: Claim, refused: Refused) -> None:
+        if _is_late(refused):
+            # This process came late to it: that says nothing of the trade.
+            self._snapshot.forget_funds()
+            await self._put_back(claim, TOO_OLD, self._timing.put_back)
+            return
         if not refused.case.is_entry:
             log.info("exit_held_back", copy=claim.ref.copy_id, guard=refused.skip_reason)
             await self._put_back(claim, refused.skip_reason, self._timing.put_back, refused.decision)
@@ -167,6 +173,11 @@ class Decider:
         copy, verdict = outcome.case.copy, "approved" if isinstance(outcome, Approved) else outcome.skip_reason
         metrics.DECISIONS.labels(copy.kind, verdict).inc()
         metrics.DETECT_TO_DECIDE.observe(max((outcome.case.now - copy.detected_at).total_seconds(), 0.0))
+
+
+def _is_late(refused: Refused) -> bool:
+    first = refused.decision.refusals[0]
+    return (first.guard, first.reason) == (CREDIT, TOO_OLD)
 
 
 def _selling(case: Case, sale: Sale) -> Case:

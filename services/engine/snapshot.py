@@ -119,8 +119,11 @@ class Snapshot:
         if account is None:
             raise AccountGone(copy.account_id)
         market, book = await self._markets.by_token(token_id), await self._markets.book(token_id)
-        purse, marks, wallets = await asyncio.gather(self._purse.get(), self._marked(account), self._wallets.get())
-        orders, now = await self._journal.up_to(account.seq), self._lookout.now()
+        orders, marks, wallets = await asyncio.gather(
+            self._journal.up_to(account.seq), self._marked(account), self._wallets.get()
+        )
+        # Last, and only then the time is read: whatever else had to be waited for, the balance is not too old by it.
+        purse, now = await self._purse.get(), self._lookout.now()
         return Case(
             now=now,
             copy=copy,
@@ -153,6 +156,10 @@ class Snapshot:
     async def count_again(self) -> None:
         """Read the wallet now. Raises `VenueUnavailable`."""
         await self._purse.refresh()
+
+    def forget_funds(self) -> None:
+        """Whoever asks for the wallet next reads it."""
+        self._purse.forget()
 
     def sent(self, copy: Copy, seq: int, promised: OpenIntent | None) -> None:
         """An order of this copy was journaled by this process, decided at `seq`: it counts from now on, without being read."""
