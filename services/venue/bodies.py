@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.venue.clob.answers import answer
+from services.venue.answer import answer
 
 MOST_BYTES = 4 * 1024 * 1024
 TOO_LARGE = {"error": "request entity too large"}

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import httpx
-import orjson
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.venue.answer import answer
 from services.venue.credentials import Unauthorized
 from services.venue.node.errors import RpcError
 from services.venue.refusals import Refusal
@@ -33,10 +33,6 @@ class Told(Exception):
         self.body = body
         self.status = status
         self.headers = headers or {}
-
-
-def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(body), status, headers=headers, media_type="application/json")
 
 
 def endpoint(handler: Handler) -> Endpoint:

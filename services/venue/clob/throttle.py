@@ -12,8 +12,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from services.venue.answer import answer
 from services.venue.body import asked
-from services.venue.clob.answers import Told, answer, endpoint, tell
+from services.venue.clob.answers import Told, endpoint, tell
 from services.venue.clob.gate import Gate
 from services.venue.credentials import ApiKey
 from services.venue.data.answers import rate_limited

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-import orjson
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.venue.answer import answer
 from services.venue.data.cache import UrlCache
 from services.venue.data.query import Arguments, BadQuery, joined
 from services.venue.faults.registry import Note
@@ -87,12 +87,12 @@ class Answers:
                 if not stays:
                     self._check_retired()
                 body = await self._handled(handler, request)
-                return Response(body, media_type="application/zip") if isinstance(body, bytes) else _json(body)
+                return Response(body, media_type="application/zip") if isinstance(body, bytes) else answer(body)
             except BadQuery as refused:
-                return _json({"error": str(refused)}, 400)
+                return answer({"error": str(refused)}, 400)
             except Failed as failed:
                 status, _, wait = CODES[failed.code]
-                return _json({"error": str(failed)}, status, _later(wait))
+                return answer({"error": str(failed)}, status, _later(wait))
 
         return self._kept(answered)
 
@@ -103,7 +103,7 @@ class Answers:
             trace = uuid.uuid4().hex  # chance: a name, nothing is decided by it
             try:
                 body = await self._handled(handler, request)
-                return _json(body, headers={"x-trace-id": trace, "cache-control": f"max-age={max_age_s}"})
+                return answer(body, headers={"x-trace-id": trace, "cache-control": f"max-age={max_age_s}"})
             except BadQuery as refused:
                 return _fault("invalid_request", str(refused), trace, refused.parameter)
             except Failed as failed:
@@ -120,7 +120,7 @@ class Answers:
             code = "method_not_allowed" if f"/{path}" in known and not gone else "not_found"
             if path.startswith("v2/"):
                 return _fault(code, _TEXTS[code], uuid.uuid4().hex)  # chance: a name
-            return _json({"error": _TEXTS[code]}, CODES[code][0])
+            return answer({"error": _TEXTS[code]}, CODES[code][0])
 
         return endpoint
 
@@ -167,12 +167,8 @@ def _fault(code: str, text: str, trace: str, parameter: str = "", after_s: int |
     status, retryable, wait = CODES[code]
     fault = {"error": text, "code": code, "retryable": retryable, "trace_id": trace}
     named = {"parameter": parameter} if parameter else {}
-    return _json(fault | named, status, {"x-trace-id": trace, **_later(wait if after_s is None else after_s)})
+    return answer(fault | named, status, {"x-trace-id": trace, **_later(wait if after_s is None else after_s)})
 
 
 def _later(wait_s: int | None) -> dict[str, str]:
     return {} if wait_s is None else {"retry-after": str(wait_s)}
-
-
-def _json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(body), status, headers, media_type="application/json")

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import httpx
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.venue.answer import answer
 from services.venue.data.cursor import read_cursor, write_cursor
 from services.venue.data.query import Arguments, BadQuery, joined
 from services.venue.data.rows import Row
@@ -37,12 +37,12 @@ def endpoint(
             body = handler(arguments, request.path_params)
             arguments.finish()
         except BadQuery as refused:
-            return _json({"type": "validation error", "error": str(refused)}, 422)
+            return answer({"type": "validation error", "error": str(refused)}, 422)
         except Absent:
-            return _json({"type": "not found error", "error": "id not found"}, 404)
+            return answer({"type": "not found error", "error": "id not found"}, 404)
         except (httpx.HTTPError, RpcError):
-            return _json({"type": "internal error", "error": "service unavailable"}, 503, {"retry-after": "1"})
-        return _json(body, headers=headers)
+            return answer({"type": "internal error", "error": "service unavailable"}, 503, {"retry-after": "1"})
+        return answer(body, headers=headers)
 
     return answered
 
@@ -59,8 +59,8 @@ def deprecated(instead: str) -> dict[str, str]:
 async def nowhere(request: Request) -> Response:
     """Whatever no other route has taken."""
     if request.method == "GET":
-        return _json({"type": "not found error", "error": "path not found"}, 404)
-    return _json({"type": "method error", "error": "method not allowed"}, 405)
+        return answer({"type": "not found error", "error": "path not found"}, 404)
+    return answer({"type": "method error", "error": "method not allowed"}, 405)
 
 
 def keyset(name: str, found: Sequence[Any], arguments: Arguments, write: Callable[[Any], Row]) -> Row:
@@ -78,7 +78,3 @@ def offset(found: Sequence[Any], arguments: Arguments, write: Callable[[Any], Ro
     """One page after so many rows."""
     limit, done = min(arguments.number("limit", default=20), most), arguments.number("offset", default=0)
     return [write(one) for one in found[done : done + limit]]
-
-
-def _json(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(body), status, headers, media_type="application/json")
