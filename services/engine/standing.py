@@ -1,6 +1,7 @@
 """Whether what an exit owes for still stands: a reorg can take a leader's transaction back, and then nothing is owed for it until it is
 mined again."""
 
+from collections import OrderedDict
 from datetime import datetime, timedelta
 
 import structlog
@@ -12,7 +13,7 @@ from services.common.ports.chain import ChainUnavailable
 from services.common.ports.stores import Stores
 from services.engine.debt_ends import REMOVED, ending
 from services.engine.exits import PENDING, place
-from services.engine.leader_steps import LeaderSteps, step_key
+from services.engine.leader_steps import REORG_BLOCKS, LeaderSteps, step_key
 from services.engine.lookout import Lookout
 from services.engine.stock import Ground
 
@@ -25,8 +26,11 @@ FOR_GOOD = timedelta(hours=1)
 """A transaction that was taken back is mined again soon, or its maker has made another instead."""
 
 
+REMEMBERED = 10_000
+
+
 class Standing:
-    """Looks again at steps whose blocks are not final. Remembers what it has seen and missed, and may forget it."""
+    """Looks again at steps until each was seen in a block that is final. Remembers what it has seen and missed, and may forget it."""
 
     def __init__(self, stores: Stores, steps: LeaderSteps, lookout: Lookout) -> None:
         self._stores = stores
@@ -34,6 +38,7 @@ class Standing:
         self._lookout = lookout
         self._seen: dict[str, datetime] = {}
         self._missing: dict[str, datetime] = {}
+        self._final: OrderedDict[str, None] = OrderedDict()
         self._looked_at: datetime | None = None
 
     def seen(self, step: Step) -> None:
@@ -87,13 +92,17 @@ class Standing:
         """Whether some step cannot be seen in the chain now; it is removed once it has been missing for long."""
         head = (await self._lookout.around()).head
         finalized = head.finalized if head else 0
-        young = (s for s in ground.exit.standing if s.cause is Cause.LEADER and s.place.block > finalized)
+        # What was seen before its block was final may have been taken back since.
+        young = (s for s in ground.exit.standing if s.cause is Cause.LEADER and self._may_go(s, finalized))
         for step in young:
-            if not await self._stands(step, ground):
+            if not await self._stands(step, ground, finalized):
                 return True
         return False
 
-    async def _stands(self, step: Step, ground: Ground) -> bool:
+    def _may_go(self, step: Step, finalized: int) -> bool:
+        return step.place.block > finalized - REORG_BLOCKS and step.key not in self._final
+
+    async def _stands(self, step: Step, ground: Ground, finalized: int) -> bool:
         now, seen = self._lookout.now(), self._seen.get(step.key)
         trade = next((debt.trade for debt in ground.debts if step_key(debt) == step.key), None)
         if trade is None or (seen is not None and now - seen < VERIFIED_FOR):
@@ -102,11 +111,16 @@ class Standing:
             found = await self._steps.receipt(trade)
         except ChainUnavailable:
             return False
-        if found is not None:
-            self.seen(step)
-        elif now - self._missing.setdefault(step.key, now) >= GONE_FOR:
-            await self._retract(step, ground)
-        return found is not None
+        if found is None:
+            if now - self._missing.setdefault(step.key, now) >= GONE_FOR:
+                await self._retract(step, ground)
+            return False
+        self.seen(step)
+        if found.block_number <= finalized:
+            self._final[step.key] = None
+            if len(self._final) > REMEMBERED:
+                self._final.popitem(last=False)
+        return True
 
     async def _retract(self, step: Step, ground: Ground) -> None:
         if await self._stores.exits.retract(ground.exit.exit_id, ground.exit.version, step.key):

@@ -121,7 +121,8 @@ async def test_two_engines_open_one_attempt_at_a_time(world: World):
     assert world.venue.bought() == 20 * SHARE
 
 
-async def test_a_step_whose_transaction_a_reorg_has_taken_back_is_owed_no_more(world: World):
+@pytest.mark.parametrize("final_since", ["long after", "just after"])
+async def test_a_step_whose_transaction_a_reorg_has_taken_back_is_owed_no_more(world: World, final_since: str):
     await holding(world, 100)
     world.venue.script = ["unmatched"] * 100
     world.chain.finalized = 0
@@ -130,6 +131,8 @@ async def test_a_step_whose_transaction_a_reorg_has_taken_back_is_owed_no_more(w
     assert (await the_exit(world)).state is ExitState.OPEN
 
     del world.chain.receipts[debt.trade.tx_hash]
+    if final_since == "just after":
+        world.chain.finalized = debt.trade.block_number
     await passes(world, 90)
     world.venue.script = []
     await passes(world, 20)
@@ -137,6 +140,21 @@ async def test_a_step_whose_transaction_a_reorg_has_taken_back_is_owed_no_more(w
     exit_ = await the_exit(world)
     assert (exit_.state, [step.removed for step in exit_.steps]) == (ExitState.MET, [True])
     assert sum(await sold(world)) == 0
+
+
+async def test_a_step_that_was_seen_in_a_final_block_is_looked_for_no_more(world: World):
+    await holding(world, 100)
+    world.venue.script = ["unmatched"] * 100
+    debt = await world.sells(2, 40, of=100)
+    world.chain.finalized = debt.trade.block_number
+    await passes(world, 20)
+
+    del world.chain.receipts[debt.trade.tx_hash]
+    world.venue.script = []
+    await passes(world, 90)
+
+    assert [step.removed for step in (await the_exit(world)).steps] == [False]
+    assert sum(await sold(world)) == 40
 
 
 @pytest.mark.parametrize("engines", [1, 2])
