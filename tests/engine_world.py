@@ -173,7 +173,8 @@ class Venue:
 
     async def trades(self, order_hash: str, token_id: str, after: datetime) -> tuple[VenueTrade, ...]:
         self._answers()
-        return () if self.hidden else tuple(self.fills[order_hash])
+        since = after - timedelta(minutes=1)
+        return () if self.hidden else tuple(one for one in self.fills[order_hash] if one.matched_at >= since)
 
     async def wallet(self) -> Wallet:
         self._answers()

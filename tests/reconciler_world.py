@@ -55,7 +55,8 @@ class Venue:
         self.asked.append(order_hash)
         if self.away or order_hash in self.broken:
             raise VenueUnavailable("away")
-        return tuple(self.by_order[order_hash])
+        since = after - timedelta(minutes=1)
+        return tuple(trade for trade in self.by_order[order_hash] if trade.matched_at >= since)
 
     def becomes(self, copy: Copy, status: TradeStatus, only: str = "") -> None:
         """Its trades, or the one that is named, have this status now."""
@@ -153,12 +154,15 @@ class World:
             self.account, settler, resolutions, comparison, self.stores, self.clock, holder=holder, every=EVERY
         )
 
-    async def sent(self, side: Side = Side.BUY, shares: int = 10 * SHARE, token: str = TOKEN) -> Copy:
+    async def sent(
+        self, side: Side = Side.BUY, shares: int = 10 * SHARE, token: str = TOKEN, detected_at: datetime | None = None
+    ) -> Copy:
         """A copy whose order is at the venue, and whose answer nobody has."""
         number, kind = next(self._numbers), CopyKind.ENTRY if side is Side.BUY else CopyKind.EXIT
         made = a_trade(number, side=side, token_id=token)
         exit_id = "" if side is Side.BUY else f"exit:{token}"
-        await self.stores.copies.insert([a_copy(number, kind=kind, trade=made, exit_id=exit_id, now=self.clock.now())])
+        detected = a_copy(number, kind=kind, trade=made, exit_id=exit_id, now=self.clock.now())
+        await self.stores.copies.insert([replace(detected, detected_at=detected_at or detected.detected_at)])
         copy = await self.stores.copies.claim(ACCOUNT, "engine", LEASE, fresh=True)
         account = await self.stores.accounts.get(ACCOUNT)
         assert copy is not None
@@ -173,9 +177,11 @@ class World:
         """One turn of a reconciler that has just been started."""
         await self.start().turn()
 
-    async def matched(self, side: Side = Side.BUY, shares: int = 10 * SHARE, token: str = TOKEN) -> Copy:
+    async def matched(
+        self, side: Side = Side.BUY, shares: int = 10 * SHARE, token: str = TOKEN, detected_at: datetime | None = None
+    ) -> Copy:
         """A copy that is executed: the engine has evidence of a match at 0.50."""
-        copy = await self.sent(side, shares, token)
+        copy = await self.sent(side, shares, token, detected_at)
         assert copy.intent is not None
         attempt = replace(copy.intent.attempts[-1], outcome=Outcome.ACKED)
         open_ = (await self.exposure()).open[copy.copy_id]
@@ -204,8 +210,9 @@ class World:
         order, fields = copy.order_hashes[-1], copy.intent.fields
         price = sums.usdc * SHARE // sums.shares
         tx = self.tx(order, block)
+        now = self.clock.now()
         trade = VenueTrade(
-            trade_id, order, CONDITION, fields.token_id, fields.side, sums.shares, price, status, tx, NOON, True
+            trade_id, order, CONDITION, fields.token_id, fields.side, sums.shares, price, status, tx, now, True
         )
         self.venue.by_order[order].append(trade)
         return trade

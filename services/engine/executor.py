@@ -205,7 +205,7 @@ class Executor:
     async def _traded(self, copy: Copy, intent: Intent) -> Match | None:
         try:
             return evidence.of_trades(
-                await self._clob.trades(intent.order_hash, intent.fields.token_id, copy.detected_at)
+                await self._clob.trades(intent.order_hash, intent.fields.token_id, copy.ordered_at)
             )
         except VenueUnavailable:
             return None

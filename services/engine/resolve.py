@@ -111,7 +111,7 @@ class Resolver:
         try:
             order, trades, logs, status = await asyncio.gather(
                 self._clob.order(order_hash),
-                self._clob.trades(order_hash, intent.fields.token_id, copy.detected_at),
+                self._clob.trades(order_hash, intent.fields.token_id, copy.ordered_at),
                 self._chain.fills_of_order(order_hash, since),
                 self._chain.order_status(intent.fields.exchange, order_hash),
             )

@@ -112,7 +112,7 @@ class Settler:
 
     async def _trades(self, copy: Copy) -> tuple[VenueTrade, ...]:
         found = [
-            await self._clob.trades(order_hash, copy.trade.token_id, copy.detected_at)
+            await self._clob.trades(order_hash, copy.trade.token_id, copy.ordered_at)
             for order_hash in copy.order_hashes
         ]
         return latest([trade for trades in found for trade in trades])

@@ -1,6 +1,7 @@
 """Entries, from a stored copy to exactly one order: what the venue answers, and what it does not."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -49,6 +50,17 @@ async def test_five_fills_of_one_transaction_are_five_orders(world: World):
     assert [(await world.copy(copy)).state for copy in copies] == [CopyState.EXECUTED] * 5
     assert len(hashes(world)) == 5
     assert world.venue.bought() == 50 * SHARE
+
+
+async def test_the_trade_of_a_lost_answer_is_found_although_the_clock_of_whoever_detected_it_is_far_ahead(world: World):
+    copy = await world.buys()
+    world.stores.database.put(replace(copy, detected_at=copy.detected_at + timedelta(minutes=5)))
+    world.venue.script = ["lost_after"]
+    world.start()
+
+    await world.run(8)
+
+    assert (await world.copy(copy)).state is CopyState.EXECUTED
 
 
 @pytest.mark.parametrize("how", ["lost_after", "5xx_after"])

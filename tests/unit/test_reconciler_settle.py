@@ -1,6 +1,7 @@
 """From a match to the books: a copy settles when every trade is terminal and the finalized logs of its own hashes say the same."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -76,6 +77,15 @@ async def test_a_late_fill_of_an_earlier_order_of_the_copy_is_booked_with_its_la
     done, position = await world.copy(copy), await world.position()
     assert (done.state, done.filled_micros, position.shares_micros) == (CopyState.RECONCILED, 12 * SHARE, 12 * SHARE)
     assert {fill.order_hash for fill in await world.stores.positions.fills_of(copy.copy_id)} == set(done.order_hashes)
+
+
+async def test_what_a_monitor_detected_whose_clock_is_far_ahead_settles_all_the_same(world: World):
+    copy = await world.matched(detected_at=world.clock.now() + timedelta(minutes=5))
+    world.settles(copy, BUY)
+
+    await world.turn()
+
+    assert (await world.copy(copy)).state is CopyState.RECONCILED
 
 
 async def test_a_position_carries_the_names_of_its_market(world: World):

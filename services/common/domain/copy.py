@@ -104,6 +104,13 @@ class Copy:
         return (*self.past_intents, self.intent) if self.intent else self.past_intents
 
     @property
+    def ordered_at(self) -> datetime:
+        """When its first order was journaled, by the database's clock: nothing of it has matched before. Whoever detects a trade goes by
+        his own clock, which may be off."""
+        attempts = (attempt.at for intent in self.intents for attempt in intent.attempts)
+        return next(attempts, self.detected_at)
+
+    @property
     def order_hashes(self) -> tuple[str, ...]:
         """Their ids."""
         return tuple(intent.order_hash for intent in self.intents)
