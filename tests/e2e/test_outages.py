@@ -2,16 +2,18 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 import pytest_asyncio
 
 from services.cli import mongod, valkey
+from services.cli.operator import waiting_for
 from services.cli.stack import certificate_settings
 from services.common.domain.account import AccountState
 from services.common.domain.lifecycle import CopyState
+from services.venue.node.client import Node
 from tests import stops
 from tests.mesh import PATIENCE_S, Mesh, eventually, mesh
 from tests.polycopy_process import said
@@ -127,6 +129,51 @@ async def test_a_venue_that_is_frozen_holds_work_back_and_loses_none(running: Me
     copy = await running.copied(await running.take("leader-1", 2))
 
     assert missed.state in {CopyState.RECONCILED, CopyState.SKIPPED}
+    assert copy.state is CopyState.RECONCILED
+    assert (await running.at_rest())["problems"] == []
+
+
+async def the_clock(running: Mesh) -> None:
+    await running.stack.admin.fault(kind="clock_off", ms=60_000)
+
+
+async def the_chain(running: Mesh) -> None:
+    async with Node(running.stack.addresses.node_url) as node:
+        await node.call("evm_addFault", {"kind": "rpc_lag", "rpc": "eth_getBlockByNumber", "blocks": 60, "times": 0})
+
+
+async def all_is_right(running: Mesh) -> None:
+    await running.stack.admin.no_faults()
+    async with Node(running.stack.addresses.node_url) as node:
+        await node.call("evm_clearFaults")
+
+
+@pytest.mark.parametrize(
+    ("goes_wrong", "condition", "need"), [(the_clock, "clock", "clock"), (the_chain, "chain", "head")]
+)
+async def test_what_is_off_holds_claims_back_by_name_and_fails_nothing(
+    running: Mesh, goes_wrong: Callable[[Mesh], Awaitable[None]], condition: str, need: str
+):
+    stack = running.stack
+    await goes_wrong(running)
+    try:
+
+        async def waits() -> bool:
+            return await waiting_for(stack.addresses.target("engine"), stack.shown_to("engine")) == [condition]
+
+        await eventually(waits)
+        held = await running.take("leader-2", 2)
+        (seen,) = await eventually(lambda: running.copies(held))
+        await seen_away(running, "engine")
+        await asyncio.sleep(1)
+        (waiting,) = await running.copies(held)
+    finally:
+        await all_is_right(running)
+    await well_again(running)
+    copy = await running.copied(held)
+
+    assert (seen.state, waiting.state, waiting.fence) == (CopyState.DETECTED, CopyState.DETECTED, 0)
+    assert f"'names': ['{need}']" in stack.children["engine"].log.read_text().replace('"', "'")
     assert copy.state is CopyState.RECONCILED
     assert (await running.at_rest())["problems"] == []
 
