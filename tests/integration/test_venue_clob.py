@@ -44,7 +44,7 @@ async def test_every_header_of_a_request_counts(web, trader, header):
     assert (await web.post("/clob/order", content=body, headers=good)).status_code == 200
 
 
-async def test_a_signature_is_of_one_method_path_body_and_minute(web, trader):
+async def test_a_signature_is_of_one_method_path_body_and_time(web, trader):
     body = trader.order((await market(web))["tokens"][0], BUY, 10 * SHARE, CENT, "GTC")
     signed = ("POST", "/order", body)
     others = [("DELETE", "/order", body), ("POST", "/orders", body), ("POST", "/order?", body), ("POST", "/order", b"")]
