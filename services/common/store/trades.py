@@ -8,7 +8,7 @@ from pymongo.errors import DuplicateKeyError
 
 from services.common.domain.trade import LeaderTrade
 from services.common.store import codec
-from services.common.store.session import Database, guarded
+from services.common.store.session import Database, guarded, newest
 
 
 class MongoTrades:
@@ -21,7 +21,8 @@ class MongoTrades:
     async def of_orders(self, order_hashes: Sequence[str]) -> tuple[LeaderTrade, ...]:
         order = [("detectedAt", ASCENDING), ("_id", ASCENDING)]
         async with guarded():
-            found = await self._copies.find(copies_of(order_hashes), {"trade": 1}, sort=order).to_list(None)
+            # What another has stored a moment ago counts, whatever the disk knows of it.
+            found = await newest(self._copies).find(copies_of(order_hashes), {"trade": 1}, sort=order).to_list(None)
         trades = (codec.decode(LeaderTrade, document["trade"]) for document in reversed(found))
         first = {trade.key: trade for trade in trades}
         return tuple(first[key] for key in sorted(first))
