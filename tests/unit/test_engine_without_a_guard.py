@@ -100,7 +100,11 @@ SCENES: dict[str, Scene] = {
     "viability": Scene(limits={"min_time_to_end_ms": 3 * 86_400_000}),
     "price_band": Scene(limits={"max_price_micros": 450_000}),
     "market_data": Scene(prepare=book(mid_then_micros=300_000)),
-    "edge": Scene(limits={"max_spread_ticks": 90, "max_collar_bps": 20_000}, age_s=25, prepare=a_wide_spread),
+    "edge": Scene(
+        limits={"max_spread_ticks": 90, "max_collar_bps": 20_000, "max_trade_age_ms": 120_000},
+        age_s=100,
+        prepare=a_wide_spread,
+    ),
     "position": Scene(limits={"max_market_micros": DOLLAR}),
     "sizing": Scene(trade={"shares_micros": 4 * SHARE, "usdc_micros": 2 * DOLLAR}),
     "venue_validity": Scene(prepare=an_order_that_costs_less_than_it_does),
