@@ -95,6 +95,11 @@ class Copy:
         return self.turn_at or self.detected_at
 
     @property
+    def chain_place(self) -> tuple[int, int]:
+        """Block and log of its trade."""
+        return self.trade.block_number, self.trade.log_index
+
+    @property
     def side(self) -> Side:
         return Side.BUY if self.kind is CopyKind.ENTRY else Side.SELL
 

@@ -11,23 +11,19 @@ from services.common.domain.copy import Copy, CopyKind, CopyRef
 from services.common.domain.lifecycle import CopyState
 from services.common.ports.stores import unheard
 from services.common.store import activities
+from services.common.store.copy_views import MongoCopyViews
 from services.common.store.indexes import EPOCH
 from services.common.store.session import Collection, guarded, newest
 
 ORDER = [("rank", ASCENDING), ("turn", ASCENDING)]
 
 
-class MongoClaims:
+class MongoClaims(MongoCopyViews):
     """The part of `Copies` that hands them out; the meaning of each method is in the port."""
 
     def __init__(self, copies: Collection) -> None:
-        self._copies = copies
+        super().__init__(copies)
         self._newest = newest(copies)
-
-    async def get(self, copy_id: str) -> Copy | None:
-        async with guarded():
-            found = await self._copies.find_one({"_id": copy_id})
-        return activities.read(found) if found else None
 
     async def claim(
         self,

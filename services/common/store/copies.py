@@ -1,12 +1,10 @@
 """`Copies` in MongoDB."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import BulkWriteError
 
 from services.common.crashpoints import crashpoint
@@ -18,24 +16,17 @@ from services.common.domain.exit import Exit, ExitState, Step, exit_id
 from services.common.domain.fill import Fill, LedgerLine, Position
 from services.common.domain.intent import Attempt, Intent
 from services.common.domain.lifecycle import Actor, CopyState
-from services.common.domain.recent_order import RecentOrder
 from services.common.domain.verdict import Decision
-from services.common.ports.answers import Change, Page
 from services.common.ports.stores import Begun, StoreUnavailable, unheard
 from services.common.store import activities, books, exits, exposures, trails
 from services.common.store.claims import MongoClaims, from_now
-from services.common.store.indexes import EPOCH
 from services.common.store.session import Client, Collection, Conflict, Database, Session, guarded, transact
-from services.common.store.watching import watched
 
 Write = Callable[[Copy], Copy | None]
 
 DUPLICATE = 11000
 ALIVE = {"$expr": {"$gt": ["$claimableAt", "$$NOW"]}}
 """The lease has not ended."""
-WATCHED = {"$expr": {"$gt": ["$intent.watchUntil", "$$NOW"]}}
-UNWATCHED = {"intent.watchUntil": {"$gt": EPOCH}, "$expr": {"$lte": ["$intent.watchUntil", "$$NOW"]}}
-"""Of an order that was given up: somebody still looks whether it fills, or nobody does any more."""
 
 
 class MongoCopies(MongoClaims):
@@ -276,16 +267,6 @@ class MongoCopies(MongoClaims):
 
         return await transact(self._client, work)
 
-    async def unsettled(self, account_id: str, limit: int) -> tuple[Copy, ...]:
-        wanted: dict[str, Any] = {"account": account_id, "unsettled": True}
-        # Those whose watch is over are left out before the limit: nobody looks at them again, so they would be first for ever.
-        wanted["$or"] = [{"state": "executed"}, WATCHED]
-        return await self._find(wanted, [("lookedAt", ASCENDING)], limit)
-
-    async def unwatched(self, account_id: str, limit: int) -> tuple[Copy, ...]:
-        over = {"state": "failed", "intent.state": "presumed_dead", **UNWATCHED}
-        return await self._find({"account": account_id, "unsettled": True, **over}, [("lookedAt", ASCENDING)], limit)
-
     async def close_watch(self, copy_id: str, fence: int, change: ExposureChange, now: datetime) -> bool:
         async def work(session: Session) -> bool:
             found = await self._read(copy_id, session)
@@ -303,37 +284,6 @@ class MongoCopies(MongoClaims):
         async with guarded():
             await self._copies.update_one({"_id": copy_id}, {"$set": {"lookedAt": now}})
 
-    async def of_exit(self, exit_id: str) -> tuple[Copy, ...]:
-        found = await self._find({"exitId": exit_id}, [("kind", ASCENDING)])
-        return tuple(sorted(found, key=lambda copy: (copy.kind is CopyKind.EXIT, copy.attempt_number, _place(copy))))
-
-    async def of_token(self, account_id: str, token_id: str, follow_id: str | None = None) -> tuple[Copy, ...]:
-        wanted: dict[str, Any] = {
-            "account": account_id,
-            "trade.tokenId": token_id,
-            "kind": "entry",
-            "state": {"$ne": "skipped"},
-        }
-        if follow_id is not None:
-            wanted["follow"] = follow_id
-        wanted["$or"] = [{"state": {"$ne": "failed"}}, {"filledMicros": {"$gt": 0}}, {"intent.state": "presumed_dead"}]
-        return tuple(sorted(await self._find(wanted, []), key=_place))
-
-    async def of_group(self, account_id: str, group_key: str) -> tuple[Copy, ...]:
-        found = await self._find({"account": account_id, "groupKey": group_key}, [])
-        return tuple(sorted(found, key=_place))
-
-    async def recent_orders(self, account_id: str, since: datetime) -> tuple[RecentOrder, ...]:
-        either: list[dict[str, Any]] = [{"sentAt": {"$gte": since}}, {"needsReview": True, "sentAt": {"$gt": EPOCH}}]
-        recent = {"$or": [{"account": account_id, **one} for one in either]}
-        async with guarded():
-            cursor = self._copies.find(recent, activities.RECENT, sort=[("sentAt", ASCENDING)])
-            return tuple([activities.read_recent(document) async for document in cursor])
-
-    async def reviews(self, accounts: Sequence[str], limit: int) -> tuple[Copy, ...]:
-        wanted = {"account": {"$in": list(accounts)}, "needsReview": True}
-        return await self._find(wanted, [("detectedAt", DESCENDING), ("_id", DESCENDING)], limit)
-
     async def acknowledge(self, copy_id: str, by: str, note: str, now: datetime) -> Copy | None:
         async with guarded():
             while (found := await self._read_newest(copy_id)) is not None:
@@ -343,50 +293,6 @@ class MongoCopies(MongoClaims):
                 if await self._replace(after, found[1]):
                     return transitions.sealed(after)
         return None
-
-    async def page(self, accounts: Sequence[str], limit: int, offset: int) -> Page[Copy]:
-        wanted = {"account": {"$in": list(accounts)}}
-        found = await self._find(wanted, [("detectedAt", DESCENDING), ("_id", DESCENDING)], limit, offset)
-        async with guarded():
-            return Page(found, await self._copies.count_documents(wanted))
-
-    async def counts(self, accounts: Sequence[str]) -> Mapping[tuple[CopyKind, CopyState, str], int]:
-        why = {"$cond": [{"$ne": ["$skipReason", ""]}, "$skipReason", "$failure"]}
-        stages = [
-            {"$match": {"account": {"$in": list(accounts)}}},
-            {"$group": {"_id": {"kind": "$kind", "state": "$state", "why": why}, "count": {"$sum": 1}}},
-        ]
-        async with guarded():
-            groups = await self._copies.aggregate(stages).to_list(None)
-        return {
-            (CopyKind(one["_id"]["kind"]), CopyState(one["_id"]["state"]), one["_id"]["why"]): one["count"]
-            for one in groups
-        }
-
-    async def under_way(self, accounts: Sequence[str]) -> int:
-        # By the indexes of what is claimable and of what is not settled: what is over is never counted through.
-        mine = {"account": {"$in": list(accounts)}}
-        worked_on = {**mine, "claimableAt": {"$gt": EPOCH}, "state": {"$in": ["claimed", "executing"]}}
-        matched = {**mine, "unsettled": True, "state": "executed"}
-        async with guarded():
-            counts = await asyncio.gather(*(self._copies.count_documents(wanted) for wanted in (worked_on, matched)))
-        return sum(counts)
-
-    def watch(self, token: str | None) -> AsyncIterator[Change[Copy]]:
-        return watched(self._copies, activities.read, token)
-
-    async def _find(
-        self,
-        wanted: Mapping[str, Any],
-        order: list[tuple[str, int]],
-        limit: int | None = None,
-        skip: int = 0,
-    ) -> tuple[Copy, ...]:
-        if limit == 0:  # to MongoDB, no limit
-            return ()
-        async with guarded():
-            cursor = self._copies.find(wanted, skip=skip, limit=limit or 0, sort=order or None)
-            return tuple([activities.read(document) async for document in cursor])
 
     async def _read(self, copy_id: str, session: Session | None = None) -> tuple[Copy, int] | None:
         found = await self._copies.find_one({"_id": copy_id}, session=session)
@@ -468,10 +374,6 @@ def _new(made: Sequence[Mapping[str, Any]], error: BulkWriteError) -> set[str]:
         raise StoreUnavailable("an insert may not have been applied") from error
     known = {failure["index"] for failure in failures}
     return {document["_id"] for index, document in enumerate(made) if index not in known}
-
-
-def _place(copy: Copy) -> tuple[int, int]:
-    return copy.trade.block_number, copy.trade.log_index
 
 
 def _not_begun(found: tuple[Copy, int] | None, ref: CopyRef, order_hash: str) -> Begun:

@@ -1,7 +1,6 @@
 """`Copies` in memory."""
 
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -11,22 +10,18 @@ from services.common.domain.control import Standing
 from services.common.domain.copy import Copy, CopyKind, CopyRef
 from services.common.domain.exit import Exit, ExitState, Step, exit_id
 from services.common.domain.fill import Fill, LedgerLine, Position, continues
-from services.common.domain.intent import Attempt, Intent, IntentState
+from services.common.domain.intent import Attempt, Intent
 from services.common.domain.lifecycle import Actor, CopyState
-from services.common.domain.recent_order import RecentOrder, recent_order
 from services.common.domain.verdict import Decision
-from services.common.ports.answers import Change, Page
 from services.common.ports.stores import Begun, unheard
+from services.common.store.memory.copy_views import MemoryCopyViews
 from services.common.store.memory.database import MemoryDatabase
 
 RANK = {CopyKind.DEBT: 0, CopyKind.EXIT: 1, CopyKind.ENTRY: 2}
 
 
-class MemoryCopies:
+class MemoryCopies(MemoryCopyViews):
     """`user_activities` in memory; the meaning of each method is in the port."""
-
-    def __init__(self, database: MemoryDatabase) -> None:
-        self._db = database
 
     async def insert(self, copies: Sequence[Copy], on_new: Callable[[Copy], None] = unheard) -> tuple[str, ...]:
         await self._db.turn()
@@ -34,10 +29,6 @@ class MemoryCopies:
         for copy in new:
             on_new(copy)
         return tuple(copy.copy_id for copy in new)
-
-    async def get(self, copy_id: str) -> Copy | None:
-        await self._db.turn()
-        return self._db.copies.get(copy_id)
 
     async def claim(
         self,
@@ -268,23 +259,6 @@ class MemoryCopies:
         stored = [self._db.positions.get((after.account_id, after.token_id)) for after in positions]
         return all(continues(before, after, lines, known) for before, after in zip(stored, positions, strict=True))
 
-    async def unsettled(self, account_id: str, limit: int) -> tuple[Copy, ...]:
-        await self._db.turn()
-        now = self._db.now()
-        found = [
-            copy
-            for copy in map(self._db.copies.__getitem__, self._db.index.unsettled(account_id))
-            if copy.intent is not None and _unsettled(copy, copy.intent, now)
-        ]
-        never = datetime.min.replace(tzinfo=now.tzinfo)
-        return tuple(sorted(found, key=lambda copy: self._db.touched.get(copy.copy_id, never))[:limit])
-
-    async def unwatched(self, account_id: str, limit: int) -> tuple[Copy, ...]:
-        await self._db.turn()
-        now = self._db.now()
-        given_up = map(self._db.copies.__getitem__, self._db.index.unsettled(account_id))
-        return tuple(copy for copy in given_up if _is_forgotten(copy, now))[:limit]
-
     async def close_watch(self, copy_id: str, fence: int, change: ExposureChange, now: datetime) -> bool:
         await self._db.turn()
         copy = self._db.copies.get(copy_id)
@@ -298,35 +272,6 @@ class MemoryCopies:
         await self._db.turn()
         self._db.touched[copy_id] = now
 
-    async def of_exit(self, exit_id: str) -> tuple[Copy, ...]:
-        await self._db.turn()
-        found = map(self._db.copies.__getitem__, self._db.index.of_exit(exit_id))
-        return tuple(sorted(found, key=lambda copy: (copy.kind is CopyKind.EXIT, copy.attempt_number, _place(copy))))
-
-    async def of_token(self, account_id: str, token_id: str, follow_id: str | None = None) -> tuple[Copy, ...]:
-        await self._db.turn()
-        found = [self._db.copies[copy_id] for copy_id in self._db.by_token.get((account_id, token_id), ())]
-        return tuple(
-            sorted((copy for copy in found if _counts(copy) and follow_id in {None, copy.follow_id}), key=_place)
-        )
-
-    async def of_group(self, account_id: str, group_key: str) -> tuple[Copy, ...]:
-        await self._db.turn()
-        found = map(self._db.copies.__getitem__, self._db.index.of_group(account_id, group_key))
-        return tuple(sorted(found, key=_place))
-
-    async def recent_orders(self, account_id: str, since: datetime) -> tuple[RecentOrder, ...]:
-        await self._db.turn()
-        index = self._db.index
-        wanted = dict.fromkeys((*index.reviews(account_id), *index.sent_since(account_id, since)))
-        found = map(self._db.copies.__getitem__, wanted)
-        return tuple(order for order in map(recent_order, found) if order is not None)
-
-    async def reviews(self, accounts: Sequence[str], limit: int) -> tuple[Copy, ...]:
-        await self._db.turn()
-        found = [self._db.copies[one] for account in accounts for one in self._db.index.reviews(account)]
-        return tuple(sorted(found, key=lambda copy: (copy.detected_at, copy.copy_id), reverse=True)[:limit])
-
     async def acknowledge(self, copy_id: str, by: str, note: str, now: datetime) -> Copy | None:
         await self._db.turn()
         known = self._db.copies.get(copy_id)
@@ -334,25 +279,6 @@ class MemoryCopies:
         if after is not None:
             self._db.put(after)
         return after and self._db.copies[copy_id]
-
-    async def page(self, accounts: Sequence[str], limit: int, offset: int) -> Page[Copy]:
-        await self._db.turn()
-        found = [copy for account in accounts for copy in self._db.of_account(account)]
-        newest = sorted(found, key=lambda copy: (copy.detected_at, copy.copy_id), reverse=True)
-        return Page(tuple(newest[offset : offset + limit]), len(found))
-
-    async def counts(self, accounts: Sequence[str]) -> Mapping[tuple[CopyKind, CopyState, str], int]:
-        await self._db.turn()
-        found = (copy for account in accounts for copy in self._db.of_account(account))
-        return Counter((copy.kind, copy.state, copy.skip_reason or copy.failure) for copy in found)
-
-    async def under_way(self, accounts: Sequence[str]) -> int:
-        await self._db.turn()
-        found = (copy for account in accounts for copy in self._db.of_account(account))
-        return sum(1 for copy in found if _under_way(copy))
-
-    def watch(self, token: str | None) -> AsyncIterator[Change[Copy]]:
-        return self._db.copy_feed.watch(token)
 
     def _held(self, ref: CopyRef) -> Copy | None:
         copy = self._db.copies.get(ref.copy_id)
@@ -387,17 +313,7 @@ class MemoryCopies:
 
 
 def _urgency(copy: Copy) -> tuple[int, datetime, tuple[int, int]]:
-    return RANK[copy.kind], copy.turn, _place(copy)
-
-
-def _under_way(copy: Copy) -> bool:
-    if copy.state is CopyState.EXECUTED:
-        return copy.intent is not None
-    return copy.state in {CopyState.CLAIMED, CopyState.EXECUTING} and copy.claimable_at is not None
-
-
-def _place(copy: Copy) -> tuple[int, int]:
-    return copy.trade.block_number, copy.trade.log_index
+    return RANK[copy.kind], copy.turn, copy.chain_place
 
 
 def _may(
@@ -426,25 +342,3 @@ def _stopped(database: MemoryDatabase, copy: Copy) -> bool:
     if account.state is AccountState.HALTED:
         return True
     return any(pause.scope is PauseScope.ALL for pause in account.pauses)
-
-
-def _is_forgotten(copy: Copy, now: datetime) -> bool:
-    until = copy.intent.watch_until if copy.intent and copy.state is CopyState.FAILED else None
-    return until is not None and until <= now
-
-
-def _unsettled(copy: Copy, intent: Intent, now: datetime) -> bool:
-    if copy.state is CopyState.EXECUTED:
-        return True
-    watched = copy.state is CopyState.FAILED and intent.state is IntentState.PRESUMED_DEAD
-    return watched and intent.watch_until is not None and intent.watch_until > now
-
-
-def _counts(copy: Copy) -> bool:
-    if copy.kind is not CopyKind.ENTRY or copy.state is CopyState.SKIPPED:
-        return False
-    return copy.state is not CopyState.FAILED or copy.filled_micros > 0 or _presumed_dead(copy)
-
-
-def _presumed_dead(copy: Copy) -> bool:
-    return copy.intent is not None and copy.intent.state is IntentState.PRESUMED_DEAD
