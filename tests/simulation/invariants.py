@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 from services.common.domain.amounts import LOT_MICROS
 from services.common.domain.copy import Copy, CopyKind
@@ -14,7 +15,12 @@ from services.common.domain.market import Side
 from services.common.domain.money import MICRO, mul_div
 from services.engine import grouping
 from services.engine.exits import place
-from tests.simulation.world import ACCOUNT, ENDED, World
+from tests.builders import NOON
+from tests.simulation.world import ACCOUNT, ENDED, World, waits_for_what_was_taken_back
+
+NOTICED = timedelta(seconds=8)
+FROZEN = NOTICED + timedelta(seconds=15)
+"""How long after a transaction was taken back an engine may still ask for a sale: it looks again every five seconds."""
 
 
 def broken(world: World) -> list[str]:
@@ -24,6 +30,7 @@ def broken(world: World) -> list[str]:
         _no_order_twice,
         _no_order_beyond_its_trades,
         _no_trade_lost,
+        _nothing_is_sold_for_what_was_taken_back,
         _every_fill_booked,
         _everything_ends,
         _exposure_is_the_sum,
@@ -57,14 +64,16 @@ def _no_order_beyond_its_trades(world: World) -> Iterator[str]:
         asked = sum(one.trade.usdc_micros for one in (copy, *members))
         if copy.intent and copy.intent.usdc_micros > asked:
             yield f"GROUP: copy {copy.copy_id} asked for {copy.intent.usdc_micros} of the {asked} of its trades"
-        yield from (f"GROUP: member {one.copy_id} has an order of its own" for one in members if one.order_hashes)
+        # One whose own order came to nothing may be tried again as part of another.
+        filled = [one for one in members if any(_given(world, order) for order in one.order_hashes)]
+        yield from (f"GROUP: member {one.copy_id} has filled an order of its own" for one in filled)
 
 
 def _no_exit_beyond_its_debt(world: World) -> Iterator[str]:
     """By everything that ever matched: a purchase may have failed to settle after its share of it was sold."""
     for exit_ in world.stores.database.exits.values():
         mine = [c for c in world.copies if c.follow_id == exit_.follow_id and c.trade.token_id == exit_.token_id]
-        entries = [replace(c, filled_micros=_matched(world, c)) for c in mine if c.kind is CopyKind.ENTRY]
+        entries = [replace(c, filled_micros=world.matched_micros(c)) for c in mine if c.kind is CopyKind.ENTRY]
         bought = [Lot(c.copy_id, place(c), c.filled_micros) for c in grouping.shares(entries)]
         sold = sum(_filled(world, copy) for copy in mine if copy.kind is CopyKind.EXIT)
         owed = owed_micros(bought, exit_.steps)
@@ -72,16 +81,26 @@ def _no_exit_beyond_its_debt(world: World) -> Iterator[str]:
             yield f"EXIT: {sold} sold of the {owed} that were owed"
 
 
-def _matched(world: World, copy: Copy) -> int:
-    return sum(trade.shares_micros for known in copy.order_hashes for trade in world.venue.trades.get(known, ()))
-
-
 def _no_trade_lost(world: World) -> Iterator[str]:
     known = [(copy.trade.tx_hash, copy.trade.order_hash) for copy in world.copies if copy.kind is not CopyKind.EXIT]
-    for fill in world.leader_fills:
-        times = known.count(fill)
-        if times != 1:
-            yield f"I2: {times} copies of the leader's fill {fill}"
+    for tx, order in world.leader_fills:
+        reorg = world.reorgs.get(tx)
+        times = sum(known.count((one, order)) for one in {tx, reorg.new_hash if reorg else tx})
+        if times > 1 or (times == 0 and (reorg is None or reorg.comes_back)):
+            yield f"I2: {times} copies of the leader's fill {tx, order}"
+
+
+def _nothing_is_sold_for_what_was_taken_back(world: World) -> Iterator[str]:
+    gone = {tx: NOON + timedelta(seconds=one.gone_at_s) for tx, one in world.reorgs.items() if not one.comes_back}
+    for exit_ in world.stores.database.exits.values():
+        steps = [step.key.split("|")[2] for step in exit_.steps]
+        if not steps or not all(tx in gone for tx in steps):
+            continue
+        sales = (copy for copy in world.copies if copy.exit_id == exit_.exit_id and copy.kind is CopyKind.EXIT)
+        noticed = max(gone[tx] for tx in steps) + (FROZEN if world.weather.stall else NOTICED)
+        late = [copy.detected_at for copy in sales if copy.detected_at > noticed]
+        if late:
+            yield f"EXIT: sold at {late[0]:%H:%M:%S} for what was taken back"
 
 
 def _filled(world: World, copy: Copy) -> int:
@@ -107,10 +126,10 @@ def _every_fill_booked(world: World) -> Iterator[str]:
 
 def _everything_ends(world: World) -> Iterator[str]:
     for copy in world.copies:
-        if copy.state not in ENDED:
+        if not world.is_over(copy):
             yield f"I5: copy {copy.copy_id} ({copy.kind}) is still {copy.state}"
     for exit_ in world.stores.database.exits.values():
-        if exit_.state is ExitState.OPEN:
+        if exit_.state is ExitState.OPEN and not waits_for_what_was_taken_back(exit_):
             yield f"I5: exit {exit_.exit_id[-20:]} is still open"
 
 
@@ -131,7 +150,7 @@ def _the_day_is_what_was_spent(world: World) -> Iterator[str]:
     """An order that came to nothing counts against no day, one that may yet have filled does."""
     spent: defaultdict[str, int] = defaultdict(int)
     for copy in world.copies:
-        came_to_nothing = copy.executed_at is None and copy.failure != "presumed_dead"
+        came_to_nothing = copy.member_of or (copy.executed_at is None and copy.failure != "presumed_dead")
         if copy.kind is CopyKind.ENTRY and copy.intent is not None and not came_to_nothing:
             spent[copy.intent.attempts[0].at.date().isoformat()] += copy.intent.usdc_micros
     days = world.stores.database.accounts[ACCOUNT].exposure.days

@@ -22,7 +22,6 @@ from tests.builders import LEADER, NOON, TOKEN, a_follow
 from tests.controlled import as_it_is_not, left
 from tests.simulation import world as plain
 from tests.simulation.process import WiredStores
-from tests.simulation.venue import LATEST_S
 from tests.simulation.weather import FAULTS_END_S
 from tests.simulation.world import ACCOUNT, ENDED, EXCHANGE, OTHER_TOKEN, QUIET_S, SHARE, World
 
@@ -205,7 +204,7 @@ class LeavingWorld(World):
         return exits and copies and requests and self.venue.is_at_rest
 
     async def until_at_rest(self) -> None:
-        await asyncio.sleep(FAULTS_END_S + LATEST_S)
+        await asyncio.sleep(FAULTS_END_S)
         quiet_s = 0.0
         while quiet_s < 2 * QUIET_S and self.clock.monotonic() < plain.END_S and not self.violations:
             await asyncio.sleep(3)

@@ -70,9 +70,7 @@ def _every_copy_ends(world: LeavingWorld) -> Iterator[str]:
 def _no_exit_sells_more_than_it_owes(world: LeavingWorld) -> Iterator[str]:
     """By everything that ever matched: a purchase may have failed to settle after its share of it was sold."""
     for exit_ in _all(world):
-        lots = [
-            Lot(copy.copy_id, exits.place(copy), invariants._matched(world, copy)) for copy in _entries(world, exit_)
-        ]
+        lots = [Lot(copy.copy_id, exits.place(copy), world.matched_micros(copy)) for copy in _entries(world, exit_)]
         owed, sold = owed_of(exit_, lots), _sold(world, exit_)
         if sold > owed + LOT_MICROS:
             yield f"EXIT: {sold} sold of the {owed} that were owed"

@@ -16,6 +16,7 @@ from services.common.domain.intent import Attempt, Intent, IntentState, Outcome
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Side
 from services.common.domain.recent_order import market_of
+from services.common.polymarket import classify
 from services.common.polymarket.order import order_hash
 from services.common.ports.stores import Begun
 from services.common.ports.venue import Answer, VenueTrade
@@ -30,7 +31,7 @@ from services.engine.resolve import Resolver
 from services.monitor.sources.chain import ChainSource, hint
 from services.reconciler import evidence, settle
 from services.reconciler.evidence import Settled
-from tests.simulation import venue, world
+from tests.simulation import world
 from tests.simulation.weather import Weather
 
 Patch = pytest.MonkeyPatch
@@ -68,7 +69,7 @@ def storm(patch: Patch, name: str) -> None:
         patch.setattr(world, "GROUPINGS", (Grouping.TOKEN,))
         patch.setattr(world, "GROUP_WINDOWS_MS", (5_000, 12_000))
     if name in STORMY:
-        drawn = staticmethod(lambda random: Weather(random, crash=0, stall=0, database=0, network=0.6, reads=0))
+        drawn = staticmethod(lambda seed, random: Weather(seed, random, network=0.6))
         patch.setattr(Weather, "drawn", drawn)
 
 
@@ -158,7 +159,12 @@ def a_patient_timer_gives_up_and_nobody_watches(patch: Patch) -> None:
 
 @mutant
 def a_server_error_is_a_rejection(patch: Patch) -> None:
-    patch.setattr(venue, "BROKEN", Answer(Outcome.REJECTED, 502, code="bad gateway"))
+    of_response = classify.of_response
+
+    def mutated(status: int, body: bytes, intent: Intent) -> Answer:
+        return Answer(Outcome.REJECTED, status) if status >= 500 else of_response(status, body, intent)
+
+    patch.setattr(classify, "of_response", mutated)
 
 
 @mutant

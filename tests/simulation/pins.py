@@ -12,6 +12,7 @@ import pytest
 import structlog
 
 from tests.simulation import (
+    hostile_mutants,
     invariants,
     leaving,
     leaving_invariants,
@@ -69,8 +70,16 @@ def _beside(name: str) -> Path:
     return Path(__file__).with_name(name)
 
 
+def _around(patch: Patch, name: str) -> None:
+    mutants.storm(patch, name)
+    hostile_mutants.around(patch, name)
+
+
 COPYING = Play(
-    lambda seed: invariants.broken(run(world.simulate(seed))), mutants.MUTANTS, mutants.storm, _beside("pins.json")
+    lambda seed: invariants.broken(run(world.simulate(seed))),
+    mutants.MUTANTS | hostile_mutants.MUTANTS,
+    _around,
+    _beside("pins.json"),
 )
 LEAVING = Play(
     lambda seed: leaving_invariants.broken(run(leaving.simulate(seed))),

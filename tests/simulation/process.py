@@ -4,6 +4,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta
+from random import Random
 from typing import Any
 
 from services.common.ports.chain import ChainUnavailable
@@ -18,7 +19,19 @@ AWAY: dict[str, Callable[[], Exception]] = {
     "venue": lambda: VenueUnavailable("simulated"),
     "chain": lambda: ChainUnavailable("simulated"),
 }
-OURS = ("copies", "accounts", "follows", "leaders", "exits", "close_requests", "positions", "results", "leases")
+CALM_S = 0.002
+OURS = (
+    "copies",
+    "accounts",
+    "follows",
+    "leaders",
+    "exits",
+    "close_requests",
+    "positions",
+    "results",
+    "leases",
+    "trades",
+)
 
 
 class Process:
@@ -28,9 +41,13 @@ class Process:
         self.name = name
         self.weather = weather
         self.alive = True
+        self.skew_s = weather.skew_s(weather.dice(name, "clock"))
         self._frozen_until = 0.0
         self._tasks: list[asyncio.Task[Any]] = []
         self.died = asyncio.Event()
+
+    def dice(self, purpose: str) -> Random:
+        return self.weather.dice(self.name, purpose)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         self._tasks.append(asyncio.create_task(work))
@@ -52,21 +69,26 @@ class Process:
         if not self.alive:
             await asyncio.Event().wait()
 
-    async def risk(self) -> None:
+    async def risk(self, dice: Random) -> None:
         """A place where the process may die or freeze."""
-        if self.weather.strikes(self.weather.crash):
+        if self.weather.strikes(self.weather.crash, dice):
             self.kill()
-        elif self.weather.strikes(self.weather.stall):
-            self.freeze(self.weather.stall_s())
+        elif self.weather.strikes(self.weather.stall, dice):
+            self.freeze(self.weather.stall_s(dice))
         await self.thawed()
 
 
 class ProcessClock(SimClock):
-    """The clock of one process: its timers do not go off while it is frozen, nor ever once it is dead."""
+    """The clock of one process: its timers do not go off while it is frozen, nor ever once it is dead; until somebody has set it right,
+    it may be off."""
 
     def __init__(self, process: Process) -> None:
-        super().__init__(process.weather.random)
+        super().__init__(process.dice("salt"))
         self._process = process
+
+    def now(self) -> datetime:
+        skew_s = self._process.skew_s
+        return super().now() + timedelta(seconds=skew_s) if skew_s and self._process.weather.foul else super().now()
 
     async def sleep(self, duration: timedelta) -> None:
         await super().sleep(duration)
@@ -84,28 +106,36 @@ class Wire:
 
     def __getattr__(self, name: str) -> Any:
         member = getattr(self._port, name)
-        if not inspect.iscoroutinefunction(member):
-            return member
+        if inspect.iscoroutinefunction(member):
+            member = self._wired(member, f"{type(self._port).__name__}.{name}")
+        # The next one who asks finds it at once.
+        setattr(self, name, member)
+        return member
+
+    def _wired(self, member: Callable[..., Awaitable[Any]], name: str) -> Callable[..., Awaitable[Any]]:
+        process, dice = self._process, None
 
         async def call(*args: Any, **kwargs: Any) -> Any:
-            return await self._call(lambda: member(*args, **kwargs))
+            nonlocal dice
+            if not process.weather.foul:
+                await asyncio.sleep(CALM_S)
+                await process.thawed()
+                return await member(*args, **kwargs)
+            dice = dice or process.dice(name)
+            return await self._in_foul_weather(lambda: member(*args, **kwargs), dice)
 
         return call
 
-    async def _call(self, effect: Callable[[], Awaitable[Any]]) -> Any:
-        weather = self._process.weather
-        if not weather.foul:
-            await asyncio.sleep(0.002)
-            await self._process.thawed()
-            return await effect()
-        await self._process.risk()
-        fails, applied = weather.strikes(self._chance), weather.random.random() < 0.5
-        await asyncio.sleep(weather.random.uniform(0.0005, 0.004))
+    async def _in_foul_weather(self, effect: Callable[[], Awaitable[Any]], dice: Random) -> Any:
+        process, weather = self._process, self._process.weather
+        await process.risk(dice)
+        fails, applied = weather.strikes(self._chance, dice), dice.random() < 0.5
+        await asyncio.sleep(dice.uniform(0.0005, 0.004))
         if fails and not applied:
             raise AWAY[self._kind]()
         answer = await effect()
-        await asyncio.sleep(weather.random.uniform(0.0005, 0.004))
-        await self._process.risk()
+        await asyncio.sleep(dice.uniform(0.0005, 0.004))
+        await process.risk(dice)
         if fails:
             raise AWAY[self._kind]()
         return answer
@@ -118,8 +148,6 @@ class WiredStores:
         self._own = Wire(process, stores, "store", process.weather.database)
         for name in OURS:
             setattr(self, name, Wire(process, getattr(stores, name), "store", process.weather.database))
-        # No reorg moves a trade here: to find none is no matter of luck.
-        self.trades = stores.trades
 
     async def now(self) -> datetime:
         return await self._own.now()

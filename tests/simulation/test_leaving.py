@@ -15,7 +15,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-USUAL = 60
+USUAL = 120
 BLOCK = 20
 NIGHTLY = 20_000
 

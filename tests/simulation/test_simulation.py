@@ -105,3 +105,9 @@ def test_the_usual_seeds_meet_what_they_are_for():
     assert {"presumed_dead", "settlement_failed", "unmatched", "rejected"} <= {failure for _, failure in states}
     assert attempts == 3
     assert any(world.stores.database.exits for world in seen)
+    tried = [one for world in seen for copy in world.copies for intent in copy.intents for one in intent.attempts]
+    assert {"ReadTimeout", "ConnectError", "not enough balance / allowance"} <= {one.code for one in tried}
+    assert any(world.reorgs for world in seen)
+    assert any(world.weather.signer for world in seen)
+    assert any(feed.trades(known) for world in seen for feed in world.feeds for known in world.venue.arrived)
+    assert {bool(world.weather.clocks) for world in seen} == {True, False}

@@ -5,35 +5,32 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from random import Random
+from datetime import UTC, datetime, timedelta
 
-from services.common.chain.memory import MemoryChain, block_of
+import httpx
+
+from services.common.chain.memory import block_of
 from services.common.domain.fill import TRADE_TERMINAL, TradeStatus
 from services.common.domain.intent import Intent, Outcome
 from services.common.domain.market import Side
 from services.common.domain.money import MICRO, mul_div
-from services.common.ports.chain import Head, OrderFilled, Receipt, Transfer
+from services.common.polymarket import classify
+from services.common.polymarket.parse.payload import UnknownPayload
+from services.common.ports.chain import OrderFilled, Receipt, Transfer
 from services.common.ports.venue import Answer, OpenOrder, Permission, VenueTrade, Wallet
 from tests.builders import CONDITION
+from tests.simulation import replies
+from tests.simulation.chain import SimChain
+from tests.simulation.channel import SimChannel
 from tests.simulation.process import Process, Wire
+from tests.simulation.replies import Reply
 from tests.simulation.virtual_time import SimClock
 from tests.simulation.weather import Weather
 
 LOT = 10_000
 TIMEOUT_S = 5.0
 LATEST_S = 45.0
-FINALITY = 2
-LOST = Answer(Outcome.UNKNOWN, code="timeout")
-BROKEN = Answer(Outcome.UNKNOWN, 502, code="bad gateway")
-
-
-class SimChain(MemoryChain):
-    """Blocks are final two later."""
-
-    async def head(self) -> Head:
-        head = await super().head()
-        return replace(head, finalized=head.number - FINALITY)
+OVERLAP = timedelta(minutes=1)
 
 
 @dataclass
@@ -47,7 +44,8 @@ class Arrived:
 
 
 class SimVenue:
-    """`arrived` by order hash, `trades` by order hash; `heard` is told of every order before it has any effect."""
+    """`arrived` by order hash, `trades` by order hash; `heard` is told of every order before it has any effect. `on_its_way`: how many
+    have left somebody who hears of them no more."""
 
     def __init__(
         self, chain: SimChain, clock: SimClock, weather: Weather, heard: Callable[[str, Intent], None]
@@ -58,45 +56,38 @@ class SimVenue:
         self._clock = clock
         self._weather = weather
         self._heard = heard
-        self._forgets = weather.random.random() < 0.5
-        self._reads_late = weather.random.choice([0.05, 0.05, 8.0])
+        self.channel = SimChannel(weather)
+        self._dice = weather.dice("venue")
+        self._forgets = self._dice.random() < 0.5
+        self._reads_late = self._dice.choice([0.05, 0.05, 8.0])
         self._settling: set[asyncio.Task[None]] = set()
+        self.on_its_way = 0
         self._numbers = 0
 
     @property
-    def random(self) -> Random:
-        return self._weather.random
-
-    @property
     def is_at_rest(self) -> bool:
+        if self.on_its_way:
+            return False
         return all(trade.status in TRADE_TERMINAL for trades in self.trades.values() for trade in trades)
 
-    def arrive(self, wallet: str, intent: Intent) -> Answer:
+    def arrive(self, wallet: str, intent: Intent) -> Reply:
         """An order comes in: the exchange fills one hash once at most."""
         self._heard(wallet, intent)
-        known = self.arrived.get(intent.order_hash)
+        known, dice = self.arrived.get(intent.order_hash), self._dice
         if known is not None and not (self._forgets and not known.matched):
-            return Answer(Outcome.DUPLICATED, 400, code="Duplicated")
-        if self._weather.strikes(0.15):
-            return Answer(Outcome.REJECTED, 400, code="not enough balance / allowance")
-        shares = intent.shares_micros * self.random.choice([0, 0, 1, 2, 2, 2]) // 2 // LOT * LOT
+            return replies.DUPLICATED
+        if self._weather.strikes(0.15, dice):
+            return dice.choice(replies.REFUSALS)
+        shares = intent.shares_micros * dice.choice([0, 0, 1, 2, 2, 2]) // 2 // LOT * LOT
         now_s = self._clock.monotonic()
-        self.arrived[intent.order_hash] = Arrived(
-            wallet, intent, shares, now_s + self.random.uniform(0, self._reads_late)
-        )
+        self.arrived[intent.order_hash] = Arrived(wallet, intent, shares, now_s + dice.uniform(0, self._reads_late))
         if not shares:
-            return Answer(Outcome.ACKED, 200, "unmatched", shares_micros=0, usdc_micros=0)
+            return replies.taken(intent, "unmatched")
         trade = self._match(wallet, intent, shares)
-        if self._weather.strikes(0.1):
-            return Answer(Outcome.ACKED, 200, "delayed")
-        return Answer(
-            Outcome.ACKED,
-            200,
-            "matched",
-            shares_micros=shares,
-            usdc_micros=mul_div(shares, trade.price_micros, MICRO),
-            trade_ids=(trade.trade_id,),
-        )
+        if self._weather.strikes(0.1, dice):
+            return replies.taken(intent, "delayed")
+        usdc = mul_div(shares, trade.price_micros, MICRO)
+        return replies.taken(intent, "matched", shares, usdc, trade.trade_id)
 
     def _match(self, wallet: str, intent: Intent, shares: int) -> VenueTrade:
         self._numbers += 1
@@ -114,27 +105,30 @@ class SimVenue:
             True,
         )
         self.trades[intent.order_hash].append(trade)
+        self.channel.tell(trade)
         task = asyncio.create_task(self._settle(wallet, intent, trade))
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)
         return trade
 
     async def _settle(self, wallet: str, intent: Intent, trade: VenueTrade) -> None:
-        await asyncio.sleep(self.random.uniform(0.5, 9))
-        while self.random.random() < 0.12:
+        dice = self._weather.dice("settle", trade.trade_id)
+        await asyncio.sleep(dice.uniform(0.5, 9))
+        while dice.random() < 0.12:
             trade = self._becomes(trade, TradeStatus.RETRYING)
-            await asyncio.sleep(self.random.uniform(0.5, 20))
-        if self.random.random() < 0.13:
+            await asyncio.sleep(dice.uniform(0.5, 20))
+        if dice.random() < 0.13:
             self._becomes(trade, TradeStatus.FAILED)
             return
         trade = self._becomes(replace(trade, tx_hash=_digest(trade.trade_id)), TradeStatus.MINED)
         self._mine(wallet, intent, trade)
-        await asyncio.sleep(self.random.uniform(1, 6))
+        await asyncio.sleep(dice.uniform(1, 6))
         self._becomes(trade, TradeStatus.CONFIRMED)
 
     def _becomes(self, trade: VenueTrade, status: TradeStatus) -> VenueTrade:
         after, ours = replace(trade, status=status), self.trades[trade.order_hash]
         ours[:] = [after if one.trade_id == trade.trade_id else one for one in ours]
+        self.channel.tell(after)
         return after
 
     def _mine(self, wallet: str, intent: Intent, trade: VenueTrade) -> None:
@@ -178,7 +172,8 @@ class Reads:
         known = self._venue.arrived.get(order_hash)
         if known is None or known.seen_from_s > self._clock.monotonic():
             return ()
-        return tuple(self._venue.trades[order_hash])
+        since = after - OVERLAP
+        return tuple(trade for trade in self._venue.trades[order_hash] if trade.matched_at >= since)
 
     async def wallet(self) -> Wallet:
         cash = await self._chain.collateral_balance(self._wallet) + self._venue.cash_micros(self._wallet)
@@ -198,38 +193,56 @@ class SimClob:
         self._process = process
         self._venue = venue
         self._wallet = wallet
+        self._dice = process.dice("post")
         self._under_way: set[asyncio.Task[None]] = set()
         wire = Wire(process, reads, "venue", process.weather.reads)
         self.order, self.trades = wire.order, wire.trades
         self.wallet, self.server_time, self.permission = wire.wallet, wire.server_time, wire.permission
 
     async def post(self, intent: Intent, leave_by: float) -> Answer:
-        await self._process.risk()
-        answer = await self._send(self._process.weather.network_kind(), intent)
-        await self._process.risk()
+        process, dice = self._process, self._dice
+        await process.risk(dice)
+        if asyncio.get_running_loop().time() > leave_by:
+            return Answer(Outcome.NOT_SENT, code="too_late_to_send")
+        answer = await self._send(process.weather.network_kind(dice), intent)
+        await process.risk(dice)
         return answer
 
     async def _send(self, kind: str, intent: Intent) -> Answer:
-        random = self._process.weather.random
+        try:
+            reply = await self._through(kind, intent)
+        except httpx.HTTPError as error:
+            return classify.of_failure(error)
+        try:
+            return classify.of_response(reply.status, reply.body, intent)
+        except UnknownPayload:
+            return Answer(Outcome.UNKNOWN, reply.status, code="unknown payload")
+
+    async def _through(self, kind: str, intent: Intent) -> Reply:
+        dice = self._dice
         if kind == "refused":
-            return Answer(Outcome.NOT_SENT, code="connection refused")
-        await asyncio.sleep(random.uniform(0.005, 0.08))
-        if kind == "5xx_before":
-            return BROKEN
+            raise replies.CONNECTION_REFUSED
+        await asyncio.sleep(dice.uniform(0.005, 0.08))
+        if kind == "broken_before":
+            return replies.broken(dice, intent)
         if kind == "late":
-            task = asyncio.create_task(self._arrive_late(random.uniform(TIMEOUT_S, LATEST_S), intent))
+            task = asyncio.create_task(self._arrive_late(dice.uniform(TIMEOUT_S, LATEST_S), intent))
             self._under_way.add(task)
         if kind in {"lost", "late"}:
             await asyncio.sleep(TIMEOUT_S)
-            return LOST
-        answer = self._venue.arrive(self._wallet, intent)
-        if kind == "5xx_after":
-            return BROKEN
-        await asyncio.sleep(TIMEOUT_S if kind == "answer_lost" else random.uniform(0.001, 0.06))
-        return LOST if kind == "answer_lost" else answer
+            raise replies.TIMED_OUT
+        reply = self._venue.arrive(self._wallet, intent)
+        if kind == "broken_after":
+            return replies.broken(dice, intent)
+        await asyncio.sleep(TIMEOUT_S if kind == "answer_lost" else dice.uniform(0.001, 0.06))
+        if kind == "answer_lost":
+            raise replies.TIMED_OUT
+        return reply
 
     async def _arrive_late(self, after_s: float, intent: Intent) -> None:
+        self._venue.on_its_way += 1
         await asyncio.sleep(after_s)
+        self._venue.on_its_way -= 1
         self._venue.arrive(self._wallet, intent)
 
 

@@ -8,10 +8,10 @@ from random import Random
 
 from services.common.chain.memory import block_of
 from services.common.domain.account import AccountState, ExposureChange, Limits
-from services.common.domain.copy import Copy
-from services.common.domain.exit import ExitState
+from services.common.domain.copy import Copy, CopyKind
+from services.common.domain.exit import Exit, ExitState
 from services.common.domain.follow import Grouping, Policy
-from services.common.domain.intent import Intent
+from services.common.domain.intent import Attempt, Intent
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Book, Fee, Level, Side, Token
 from services.common.loop import forever, until_done
@@ -34,8 +34,11 @@ from services.reconciler.settle import Settler
 from tests.builders import CONDITION, LEADER, NOON, TOKEN, a_follow, an_account
 from tests.builders_case import a_market
 from tests.controlled import brought_to, halted
+from tests.simulation.chain import Reorg, SimChain
+from tests.simulation.channel import SimUserFeed
 from tests.simulation.process import Process, ProcessClock, Wire, WiredStores
-from tests.simulation.venue import LATEST_S, Reads, SimChain, SimClob, SimVenue
+from tests.simulation.signer import Outage, SimSigner
+from tests.simulation.venue import Reads, SimClob, SimVenue
 from tests.simulation.virtual_time import SimClock
 from tests.simulation.weather import FAULTS_END_S, Weather
 
@@ -49,12 +52,16 @@ FUNDS = 1_000_000_000
 LAST_TRADE_S = 30.0
 END_S = 360.0
 QUIET_S = 15.0
+UNHEARD_S = 10.0
+"""An engine knows at once that the signer is away; what it has in hand then is decided within so much, however long it is frozen."""
 PAUSES_S = (0.0, 0.2, 1.0, 3.0, 6.0)
 TOKENS = (TOKEN, TOKEN, OTHER_TOKEN)
 GROUPINGS = (Grouping.NONE, Grouping.NONE, Grouping.TOKEN, Grouping.TOKEN, Grouping.ORDER)
 GROUP_WINDOWS_MS = (1_000, 5_000, 12_000)
 """What a leader and his follower draw from."""
 SECOND = timedelta(seconds=1)
+NOT_NOW = 8 * SECOND
+"""Beyond what the gate forgives and a lease lasts, an attempt does not bear the database's time."""
 TIMING = Timing(
     sweep=1.5 * SECOND, put_back=2 * SECOND, look_again=10 * SECOND, give_up_after=20 * SECOND, watch_for=60 * SECOND
 )
@@ -71,17 +78,20 @@ class World:
     weather: Weather = field(init=False)
     engines: list[tuple[Process, Worker]] = field(default_factory=list)
     leader_fills: list[tuple[str, str]] = field(default_factory=list)
+    reorgs: dict[str, Reorg] = field(default_factory=dict)
+    feeds: list[SimUserFeed] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
-        self.weather = Weather.drawn(self.random)
+        self.weather = Weather.drawn(self.seed, self.random)
         self.clock = SimClock(self.random)
         self.stores = MemoryStores(self.clock.now)
         self.chain = SimChain(self.clock, 137)
         self.venue = SimVenue(self.chain, self.clock, self.weather, self._heard)
         self.reads = Reads(self.venue, self.chain, self.clock, WALLET)
         self.markets = MemoryMarkets(self.clock)
+        self.signer = Outage(self.weather)
         self.limits = Limits(
             max_order_micros=10**12, max_market_micros=self.random.choice([1_000_000_000, 1_000_000_000, 40_000_000])
         )
@@ -89,12 +99,13 @@ class World:
         self._supervisors: list[asyncio.Task[None]] = []
         self._logs = 0
         self._held: dict[str, int] = {}
-        self._resting: dict[str, str] = {}
+        self._resting: dict[str, tuple[str, set[int]]] = {}
+        self._mined: list[tuple[str, Side, str, float]] = []
 
     # what happens outside
 
     async def open(self) -> None:
-        self._watch_fences()
+        self._watch_copies()
         self._watch_line()
         tokens = (Token(TOKEN, "Yes"), Token(OTHER_TOKEN, "No"))
         self.markets.list(a_market(condition_id=CONDITION, tokens=tokens, fee=Fee(0), ends_at=NOON + timedelta(days=2)))
@@ -105,6 +116,7 @@ class World:
         await self.stores.accounts.create(self.account)
         await self.stores.follows.create(a_follow(ACCOUNT, policy=self._policy()))
         self._leaders_trade()
+        self._some_are_taken_back()
 
     def _policy(self) -> Policy:
         """Share for share, each trade alone or with others."""
@@ -127,7 +139,7 @@ class World:
     def _trade(self, at_s: float, token: str, side: Side, shares: int, *, follows: bool = True) -> None:
         self._logs += 1
         self._held[token] = self._held.get(token, 0) + (shares if side is Side.BUY else -shares)
-        order, tx = self._order(token, side), f"0x{self._logs + 9_000:064x}"
+        order, tx = self._order(token, side, shares), f"0x{self._logs + 9_000:064x}"
         usdc = shares * 500_000
         amounts = (usdc, shares * SHARE) if side is Side.BUY else (shares * SHARE, usdc)
         fill = OrderFilled(order, LEADER, EXCHANGE, EXCHANGE, side, token, *amounts, 0, self._logs)
@@ -137,15 +149,28 @@ class World:
         self.chain.mine(self._receipt(tx, at_s, (fill,), (move,)))
         if follows:
             self.leader_fills.append((tx, order))
+            self._mined.append((token, side, tx, receipt.block_number - NOON.timestamp()))
 
-    def _order(self, token: str, side: Side) -> str:
-        """The order that this is a fill of: a new one, or the one before it."""
+    def _some_are_taken_back(self) -> None:
+        """By reorgs; no sale is left without what it sells."""
+        dice = self.weather.dice("reorgs")
+        for number, (token, side, tx, at_s) in enumerate(self._mined):
+            reorg = Reorg.drawn(dice, tx, at_s)
+            sales = [at for sold, how, _, at in self._mined[number + 1 :] if sold == token and how is Side.SELL]
+            harmless = side is Side.SELL or not sales or reorg.back_at_s < min(sales)
+            if harmless and dice.random() < self.weather.reorgs:
+                self.reorgs[tx] = reorg
+
+    def _order(self, token: str, side: Side, shares: int) -> str:
+        """The order that this is a fill of: a new one, or the one before it, by which he has not bought just as much: nothing would tell
+        that from a fill that a reorg has moved."""
         known = self._resting.get(token)
-        if side is Side.BUY and known is not None and self.random.random() < 0.4:
-            return known
+        if side is Side.BUY and known is not None and shares not in known[1] and self.random.random() < 0.4:
+            known[1].add(shares)
+            return known[0]
         made = f"0x{self._logs:064x}"
         if side is Side.BUY:
-            self._resting[token] = made
+            self._resting[token] = made, {shares}
         return made
 
     def _receipt(self, tx: str, at_s: float, fills: tuple[OrderFilled, ...], moves: tuple[Transfer, ...]) -> Receipt:
@@ -172,6 +197,8 @@ class World:
                 return
             if account.state is AccountState.HALTED:
                 self.violations.append("STOP: an intent was journaled while the account was halted")
+            if self.signer.lasts_s > UNHEARD_S:
+                self.violations.append("GATE: an intent was journaled while the signer was away")
             risk = database.accounts[account_id].exposure
             buying = sum(one.usdc_micros for one in risk.open.values() if one.side is Side.BUY)
             if buying + sum(one.cost_micros for one in risk.held.values()) > account.limits.max_market_micros:
@@ -179,17 +206,26 @@ class World:
 
         database.expose = watched  # type: ignore[method-assign]
 
-    def _watch_fences(self) -> None:
-        """I7: no write goes back behind a fence."""
+    def _watch_copies(self) -> None:
+        """I4, I7, and that what is journaled bears the database's time."""
         database, put = self.stores.database, self.stores.database.put
 
         def watched(copy: Copy) -> None:
             before = database.copies.get(copy.copy_id)
             if before is not None and copy.fence < before.fence:
                 self.violations.append(f"I7: {copy.copy_id} written with fence {copy.fence} after {before.fence}")
+            if copy.filled_micros > (matched := self.matched_micros(copy)):
+                self.violations.append(f"I4: {copy.copy_id} has {copy.filled_micros}, the venue matched {matched}")
+            new = [one.at for one in _attempts(copy)[len(_attempts(before)) :]]
+            if any(abs(self.clock.now() - at) > NOT_NOW for at in new):
+                self.violations.append(f"CLOCK: {copy.copy_id} has a new attempt of {new[0]:%H:%M:%S}")
             put(copy)
 
         database.put = watched  # type: ignore[method-assign]
+
+    def matched_micros(self, copy: Copy) -> int:
+        """By everything that ever matched of its orders."""
+        return sum(trade.shares_micros for known in copy.order_hashes for trade in self.venue.trades.get(known, ()))
 
     # our processes
 
@@ -199,15 +235,17 @@ class World:
         starts |= {f"engine-{n}": self._engine for n in range(self.random.randint(1, 3))}
         self._supervisors.append(asyncio.create_task(self._control()))
         self._supervisors.append(asyncio.create_task(self._review()))
+        self._supervisors += [asyncio.create_task(self.chain.play(reorg)) for reorg in self.reorgs.values()]
         for name, start in starts.items():
             self._supervisors.append(asyncio.create_task(self._keep(name, start)))
 
     async def _control(self) -> None:
         """Someone stops the account now and then, and always starts it again."""
-        for _ in range(self.random.choice([0, 0, 1, 3])):
-            await asyncio.sleep(self.random.uniform(0.5, 12))
+        dice = self.weather.dice("control")
+        for _ in range(dice.choice([0, 0, 1, 3])):
+            await asyncio.sleep(dice.uniform(0.5, 12))
             await self.stores.accounts.change(ACCOUNT, halted(self.clock.now()))
-            await asyncio.sleep(self.random.choice([0.01, 0.2, 3.0]))
+            await asyncio.sleep(dice.choice([0.01, 0.2, 3.0]))
             await self.stores.accounts.change(ACCOUNT, brought_to(AccountState.ACTIVE, self.clock.now()))
 
     async def _review(self) -> None:
@@ -218,12 +256,13 @@ class World:
                 await self.stores.copies.acknowledge(copy.copy_id, "ops", "", self.clock.now())
 
     async def _keep(self, name: str, start: Callable[[Process], None]) -> None:
-        await asyncio.sleep(self.random.uniform(0, 0.5))
+        dice = self.weather.dice(name)
+        await asyncio.sleep(dice.uniform(0, 0.5))
         for life in range(10_000):
             process = Process(f"{name}.{life}", self.weather)
             start(process)
             await process.died.wait()
-            await asyncio.sleep(self.random.choice([0.1, 0.5, 2.0, 5.0, 15.0]))
+            await asyncio.sleep(dice.choice([0.1, 0.5, 2.0, 5.0, 15.0]))
 
     def _monitor(self, process: Process) -> None:
         stores, clock = WiredStores(process, self.stores), ProcessClock(process)
@@ -249,7 +288,10 @@ class World:
         clob = SimClob(process, self.venue, self.reads, WALLET)
         chain = Wire(process, self.chain, "chain", self.weather.reads)
         markets = Wire(process, self.markets, "venue", self.weather.reads)
-        ports = Ports(stores, clob, markets, chain, SIGNER, clock)  # type: ignore[arg-type]
+        signer = SimSigner(process, SIGNER, self.signer)
+        told = self.weather.has_channel
+        feed = SimUserFeed(process, self.venue.channel, clock, self.stores.dead_letters) if told else None
+        ports = Ports(stores, clob, markets, chain, signer, clock, feed)  # type: ignore[arg-type]
         worker = assemble(
             ports,
             ACCOUNT,
@@ -261,6 +303,9 @@ class World:
             gate_limits=GateLimits(brake_window=30 * SECOND),
         )
         self.engines = [(known, one) for known, one in self.engines if known.alive] + [(process, worker)]
+        if feed is not None:
+            self.feeds.append(feed)
+            process.spawn(feed.run())
         process.spawn(forever("warm", worker.warm, 3 * SECOND, clock))
         process.spawn(worker.run())
 
@@ -299,17 +344,36 @@ class World:
 
     @property
     def is_at_rest(self) -> bool:
-        open_exits = any(exit_.state is ExitState.OPEN for exit_ in self.stores.database.exits.values())
-        seen = len(self.copies) >= len(self.leader_fills)
-        return seen and not open_exits and self.venue.is_at_rest and all(copy.state in ENDED for copy in self.copies)
+        open_exits = any(
+            exit_.state is ExitState.OPEN and not waits_for_what_was_taken_back(exit_)
+            for exit_ in self.stores.database.exits.values()
+        )
+        lost = sum(not reorg.comes_back for reorg in self.reorgs.values())
+        seen = len(self.copies) >= len(self.leader_fills) - lost
+        return seen and not open_exits and self.venue.is_at_rest and all(map(self.is_over, self.copies))
+
+    def is_over(self, copy: Copy) -> bool:
+        """Whether it has ended, or is a debt that waits in its exit for a transaction that a reorg has taken back."""
+        parked = copy.kind is CopyKind.DEBT and copy.state is CopyState.DETECTED and copy.claimable_at is None
+        exit_ = self.stores.database.exits.get(copy.exit_id) if parked else None
+        return copy.state in ENDED or (exit_ is not None and waits_for_what_was_taken_back(exit_))
 
     async def until_at_rest(self) -> None:
         """Until nothing has been under way for a while, or time is up."""
-        await asyncio.sleep(FAULTS_END_S + LATEST_S)
+        await asyncio.sleep(FAULTS_END_S)
         quiet_s = 0.0
         while quiet_s < QUIET_S and self.clock.monotonic() < END_S and not self.violations:
             await asyncio.sleep(3)
             quiet_s = quiet_s + 3 if self.is_at_rest else 0.0
+
+
+def _attempts(copy: Copy | None) -> list[Attempt]:
+    return [attempt for intent in copy.intents for attempt in intent.attempts] if copy else []
+
+
+def waits_for_what_was_taken_back(exit_: Exit) -> bool:
+    """For an hour, in which it may be mined again."""
+    return any(step.removed for step in exit_.steps)
 
 
 async def simulate(seed: int) -> World:
