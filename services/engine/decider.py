@@ -133,7 +133,7 @@ class Decider:
         begun = await self._executor.begin(claim, copy, approved, plan, members)
         if isinstance(begun, Copy):
             self._line.moved(approved.case.account, plan.change)
-            self._snapshot.sent(begun, approved.case.account.seq, plan.change.put)
+            self._snapshot.sent(begun, approved.case.account.attempts, plan.change.put)
         claim.lost = claim.lost or begun is Begun.CLAIM_LOST
         return begun
 

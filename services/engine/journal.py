@@ -17,8 +17,8 @@ MINUTE = timedelta(minutes=1)
 class Journal:
     """One reading for the gate and for decisions: `reaches` back as far as the gate looks, further where the account's limits do.
 
-    Every order moves the account's line, so a reading is known to be whole up to the `seq` that the line had just before it; what this
-    process has sent since takes it further, and what another has sent does not.
+    The account counts attempts on its line, so a reading is known to be whole up to as many as it had just before; what this process
+    has sent since takes it further, and what another has sent does not.
     """
 
     def __init__(self, account_id: str, stores: Stores, lookout: Lookout, clock: Clock, reaches: timedelta) -> None:
@@ -34,18 +34,18 @@ class Journal:
         """What was sent lately, nothing that this process has sent missing. Raises `StoreUnavailable`."""
         return tuple({**self._sent, **await self.stored.get()}.values())
 
-    async def up_to(self, seq: int) -> tuple[RecentOrder, ...]:
-        """The same, nothing missing that whoever it was had sent when the account's line was at `seq`."""
-        if self._whole_to < seq:
+    async def up_to(self, attempts: int) -> tuple[RecentOrder, ...]:
+        """The same, none of the account's first `attempts` missing, whoever journaled them."""
+        if self._whole_to < attempts:
             await self.stored.refresh()
         return await self.orders()
 
-    def sent(self, copy: Copy, seq: int) -> None:
-        """An order of this copy was journaled by this process, as the line moved on from `seq`: it counts from now on, without being read."""
+    def sent(self, copy: Copy, before: int) -> None:
+        """An order of this copy was journaled by this process, after `before` attempts: it counts from now on, without being read."""
         order = recent_order(copy)
         if order is not None:
             self._sent[copy.copy_id] = order
-        if self._whole_to == seq:
+        if self._whole_to == before:
             self._whole_to += 1
 
     async def _read(self) -> Mapping[str, RecentOrder]:
@@ -54,5 +54,5 @@ class Journal:
         since = self._lookout.now() - max(window, self._reaches)
         found = await self._stores.copies.recent_orders(self._account_id, since)
         self._sent = {copy_id: one for copy_id, one in self._sent.items() if one.sent_at > since}
-        self._whole_to = max(self._whole_to, account.seq if account else -1)
+        self._whole_to = max(self._whole_to, account.attempts if account else -1)
         return {order.copy_id: order for order in found}

@@ -97,7 +97,8 @@ class Line:
 
     def moved(self, account: Account, change: ExposureChange) -> None:
         """A decision on `account` has committed with this change."""
-        after = replace(account, seq=account.seq + 1, exposure=applied(account.exposure, change))
+        exposure = applied(account.exposure, change)
+        after = replace(account, seq=account.seq + 1, attempts=account.attempts + 1, exposure=exposure)
         self.place += 1
         self._left = self._clock.monotonic(), after
 

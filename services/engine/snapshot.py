@@ -120,7 +120,7 @@ class Snapshot:
             raise AccountGone(copy.account_id)
         market, book = await self._markets.by_token(token_id), await self._markets.book(token_id)
         orders, marks, wallets = await asyncio.gather(
-            self._journal.up_to(account.seq), self._marked(account), self._wallets.get()
+            self._journal.up_to(account.attempts), self._marked(account), self._wallets.get()
         )
         # Last, and only then the time is read: whatever else had to be waited for, the balance is not too old by it.
         purse, now = await self._purse.get(), self._lookout.now()
@@ -149,7 +149,7 @@ class Snapshot:
         if account is None:
             raise AccountGone(self._account_id)
         await asyncio.gather(
-            self._purse.get(), self._marked(account), self._wallets.get(), self._journal.up_to(account.seq)
+            self._purse.get(), self._marked(account), self._wallets.get(), self._journal.up_to(account.attempts)
         )
         return account
 
@@ -161,9 +161,9 @@ class Snapshot:
         """Whoever asks for the wallet next reads it."""
         self._purse.forget()
 
-    def sent(self, copy: Copy, seq: int, promised: OpenIntent | None) -> None:
-        """An order of this copy was journaled by this process, decided at `seq`: it counts from now on, without being read."""
-        self._journal.sent(copy, seq)
+    def sent(self, copy: Copy, before: int, promised: OpenIntent | None) -> None:
+        """An order of this copy was journaled by this process, after `before` attempts: it counts from now on, without being read."""
+        self._journal.sent(copy, before)
         self._begun[copy.copy_id] = _may_take(promised) if promised else 0
 
     async def read_ahead(self, token_id: str) -> None:

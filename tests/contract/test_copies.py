@@ -200,6 +200,17 @@ async def test_nothing_is_begun_on_a_line_that_control_has_moved(stores: Any, no
     assert (await stores.copies.get(copy.copy_id)).state is CopyState.CLAIMED
 
 
+async def test_an_account_counts_the_attempts_that_are_journaled_and_nothing_else(stores: Any, now: datetime) -> None:
+    copy = await executing(stores, now)
+    assert await stores.copies.journal(copy.ref, Attempt(2, now), now)
+    assert await stores.copies.execute(
+        copy.ref, Attempt(2, now, Outcome.ACKED), 10_000_000, 5_000_000, 0, ExposureChange(now), now
+    )
+
+    account = await stores.accounts.get(ACCOUNT)
+    assert (account.attempts, account.seq) == (2, 3)
+
+
 async def test_a_resend_is_journaled_once_and_never_after_a_stop(stores: Any, now: datetime) -> None:
     copy = await executing(stores, now)
     second = Attempt(2, now)

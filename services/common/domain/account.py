@@ -143,8 +143,8 @@ class Exposure:
 class Account:
     """One wallet of ours. Every change of exposure, limits or state advances `seq`; a decision commits only on the `seq` it read.
 
-    `raises` are limits that are not in force yet. `acknowledged` says by token since when its entries are counted as repetitions, where
-    somebody has looked at those before. `trail` holds control changes only.
+    `attempts` counts the attempts that were ever journaled. `raises` are limits that are not in force yet. `acknowledged` says by token
+    since when its entries are counted as repetitions, where somebody has looked at those before. `trail` holds control changes only.
     """
 
     account_id: str
@@ -155,6 +155,7 @@ class Account:
     state: AccountState = AccountState.ACTIVE
     pauses: tuple[Pause, ...] = ()
     seq: int = 0
+    attempts: int = 0
     active_version: str = ""
     limits: Limits = Limits()
     limits_version: int = 1

@@ -101,7 +101,9 @@ class MongoCopies(MongoClaims):
         now: datetime,
     ) -> Begun:
         async def work(session: Session) -> Begun:
-            if not await exposures.move(self._database, copy.account_id, change, session, seq=account_seq):
+            if not await exposures.move(
+                self._database, copy.account_id, change, session, seq=account_seq, attempted=True
+            ):
                 return _not_begun(await self._read(copy.copy_id, session), copy.ref, intent.order_hash)
             if not await self._take_up(transitions.begun(copy, intent, decision, now), session):
                 await session.abort_transaction()

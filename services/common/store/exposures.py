@@ -28,14 +28,18 @@ async def move(
     *,
     seq: int | None = None,
     unless_stopped: bool = False,
+    attempted: bool = False,
 ) -> bool:
-    """Apply `change` and advance the line. False when the line is not at `seq`, or (`unless_stopped`) the account is halted or paused."""
+    """Apply `change` and advance the line, `attempted` by an attempt that is journaled with it. False when the line is not at `seq`, or
+    (`unless_stopped`) the account is halted or paused."""
     held: dict[str, Any] = {"_id": account_id}
     if seq is not None:
         held["seq"] = seq
     if unless_stopped:
         held |= {"state": {"$ne": "halted"}, "pauses.scope": {"$ne": "all"}}
-    done = await database["accounts"].update_one(held, update(change), session=session)
+    made = update(change)
+    made["$inc"]["attempts"] = int(attempted)
+    done = await database["accounts"].update_one(held, made, session=session)
     if done.matched_count and change.held is not None:
         await _unset_zero(database, account_id, change.held.token_id, session)
     return done.matched_count == 1
@@ -50,7 +54,7 @@ async def resent(
         found = await database["accounts"].find_one({"_id": account_id}, session=session)
         if found is None or not control.admits(read(found), standing):
             return False
-    return await move(database, account_id, ExposureChange(now), session, unless_stopped=True)
+    return await move(database, account_id, ExposureChange(now), session, unless_stopped=True, attempted=True)
 
 
 async def _unset_zero(database: Database, account_id: str, token_id: str, session: Session | None) -> None:

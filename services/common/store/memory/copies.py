@@ -134,7 +134,7 @@ class MemoryCopies(MemoryCopyViews):
             return Begun.ACCOUNT_MOVED
         self._db.take_hash(held, intent.order_hash)
         self._db.put(transitions.begun(held, intent, decision, now))
-        self._db.expose(copy.account_id, change)
+        self._db.expose(copy.account_id, change, attempted=True)
         for member in joining:
             if member.state is CopyState.DETECTED:
                 self._db.put(transitions.joined(member, copy.copy_id, now))
@@ -159,7 +159,7 @@ class MemoryCopies(MemoryCopyViews):
         if _stopped(self._db, copy) or (standing is not None and not control.admits(account, standing)):
             return False
         self._db.put(transitions.journaled(copy, attempt, now))
-        self._db.expose(copy.account_id, ExposureChange(now))
+        self._db.expose(copy.account_id, ExposureChange(now), attempted=True)
         return True
 
     async def record(self, ref: CopyRef, attempt: Attempt, claimable_after: timedelta | None, now: datetime) -> bool:

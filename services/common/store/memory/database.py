@@ -155,10 +155,10 @@ class MemoryDatabase:
         """The copies of an account, in the order they were inserted."""
         return [self.copies[copy_id] for copy_id in self.by_account.get(account_id, ())]
 
-    def expose(self, account_id: str, change: ExposureChange) -> None:
-        """Move an account's exposure and its line."""
+    def expose(self, account_id: str, change: ExposureChange, *, attempted: bool = False) -> None:
+        """Move an account's exposure and its line, `attempted` by an attempt that is journaled with it."""
         account = self.accounts[account_id]
-        self.accounts[account_id] = _moved(account, change)
+        self.accounts[account_id] = _moved(account, change, int(attempted))
 
 
 def add(kept: dict[str, T], name: str, value: T) -> bool:
@@ -169,5 +169,6 @@ def add(kept: dict[str, T], name: str, value: T) -> bool:
     return True
 
 
-def _moved(account: Account, change: ExposureChange) -> Account:
-    return replace(account, seq=account.seq + 1, exposure=applied(account.exposure, change))
+def _moved(account: Account, change: ExposureChange, attempts: int) -> Account:
+    exposure = applied(account.exposure, change)
+    return replace(account, seq=account.seq + 1, attempts=account.attempts + attempts, exposure=exposure)
