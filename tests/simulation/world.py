@@ -187,9 +187,9 @@ class World:
         """I8: no limit is exceeded by what commits, and nothing is journaled while the account is halted."""
         database, expose = self.stores.database, self.stores.database.expose
 
-        def watched(account_id: str, change: ExposureChange) -> None:
+        def watched(account_id: str, change: ExposureChange, *, attempted: bool = False) -> None:
             account = database.accounts[account_id]
-            expose(account_id, change)
+            expose(account_id, change, attempted=attempted)
             if change == ExposureChange(change.at) and account.state is AccountState.HALTED:
                 self.violations.append("STOP: an attempt was journaled while the account was halted")
             bought = change.put is not None and change.put.side is Side.BUY and not change.put.matched
