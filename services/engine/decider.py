@@ -176,8 +176,8 @@ class Decider:
 
 
 def _is_late(refused: Refused) -> bool:
-    first = refused.decision.refusals[0]
-    return (first.guard, first.reason) == (CREDIT, TOO_OLD)
+    first = next(iter(refused.decision.refusals), None)
+    return first is not None and (first.guard, first.reason) == (CREDIT, TOO_OLD)
 
 
 def _selling(case: Case, sale: Sale) -> Case:

@@ -194,7 +194,11 @@ async def test_comments_come_with_their_answers_and_their_authors(web):
     assert await rows(web, "/gamma/comments", limit=1, offset=1, **asked) == page[:1]
     assert (await rows(web, "/gamma/comments", **asked))[0]["body"] == "It will not."
     assert [one["id"] for one in await rows(web, f"/gamma/comments/{first}")] == [one["id"] for one in page]
-    assert len(await rows(web, f"/gamma/comments/user_address/{leader}")) == 2
+    by_leader = await rows(web, f"/gamma/comments/user_address/{leader}")
+    assert [one["body"] for one in by_leader if str(one["parentEntityID"]) == event["id"]] == [
+        "It will not.",
+        "It will.",
+    ]
     assert (await web.post("/admin/gamma/comment", json={"body": "?"})).status_code == 400
 
 

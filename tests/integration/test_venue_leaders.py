@@ -1,5 +1,6 @@
 """As many leaders as are wanted, each with activity of his own that the Data API serves."""
 
+import asyncio
 from pathlib import Path
 
 import httpx
@@ -42,9 +43,13 @@ async def has_forgotten(venue: Venue) -> bool | None:
 
 async def test_leaders_by_the_dozen_have_their_activity_served_when_the_chain_has_forgotten_its_logs() -> None:
     with (
-        node_process("--block-ms", "100", "--keep-transactions", "1") as node,
+        node_process("--block-ms", "300", "--keep-transactions", "1") as node,
         venue_on(node, "--seed", "5", "--leaders", "70") as venue,
     ):
+        for _ in range(2):
+            await asyncio.sleep(4)  # the venue reads along
+            for _ in range(40):
+                await venue.node("evm_mine")
         await eventually(lambda: has_forgotten(venue))
 
         await activity_of_everyone(venue, 70)
