@@ -15,6 +15,7 @@ from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 
+from services.cli.child import free_port
 from services.venue.bank import UNLIMITED
 from services.venue.conditions import BINARY, NO_PARENT, condition_id, token_ids
 from services.venue.contracts import STANDARD, Contract
@@ -207,12 +208,6 @@ def _fields(entry: dict[str, Any], log: Any) -> dict[str, Any]:
     return values | dict(
         zip((one["name"] for one in plain), calldata.read([one["type"] for one in plain], log.data.hex()), strict=True)
     )
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from typing import Any
 
 import httpx
 
-from tests.venue_chain import free_port, node_process
+from services.cli.child import free_port
+from tests.venue_chain import node_process
 
 READY_WITHIN_S = 60
 UNHANDLED = ("Exception in ASGI application", "background work has ended", "exception was never retrieved")

@@ -38,6 +38,8 @@ class Joined:
     async def __call__(self) -> None:
         if self._next is None:
             self._next = asyncio.ensure_future(self._after(self._running))
+            # Whoever asked is told of what fails, unless all of them have been cancelled meanwhile.
+            self._next.add_done_callback(lambda done: done.cancelled() or done.exception())
         await asyncio.shield(self._next)
 
     async def _after(self, before: asyncio.Future[None] | None) -> None:
