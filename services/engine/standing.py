@@ -24,8 +24,6 @@ GONE_FOR = timedelta(seconds=30)
 """A node that lags does not know a receipt yet; one that is still missing after this was taken back."""
 FOR_GOOD = timedelta(hours=1)
 """A transaction that was taken back is mined again soon, or its maker has made another instead."""
-
-
 REMEMBERED = 10_000
 
 
