@@ -8,8 +8,8 @@ import pytest
 
 from bench import venue
 from bench.leaders import measure
+from services.venue.node.depth import KEPT_FOR_REORGS
 from tests import venue_process as processes
-from tests.mesh import eventually
 from tests.venue_chain import node_process
 from tests.venue_process import Venue, venue_on, venue_process
 
@@ -36,21 +36,19 @@ async def activity_of_everyone(venue: Venue, count: int) -> None:
     assert {(row["type"], row["side"], row["size"]) for row in found} == {("TRADE", "BUY", 10.0)}
 
 
-async def has_forgotten(venue: Venue) -> bool | None:
-    oldest = await venue.node("eth_getBlockByNumber", "earliest", False)
-    return int(oldest["number"], 16) >= LATE_BLOCK or None
+async def oldest_block(venue: Venue) -> int:
+    return int((await venue.node("eth_getBlockByNumber", "earliest", False))["number"], 16)
 
 
 async def test_leaders_by_the_dozen_have_their_activity_served_when_the_chain_has_forgotten_its_logs() -> None:
     with (
-        node_process("--block-ms", "300", "--keep-transactions", "1") as node,
+        node_process("--block-ms", "300", "--keep-blocks", str(KEPT_FOR_REORGS)) as node,
         venue_on(node, "--seed", "5", "--leaders", "70") as venue,
     ):
-        for _ in range(2):
-            await asyncio.sleep(4)  # the venue reads along
-            for _ in range(40):
-                await venue.node("evm_mine")
-        await eventually(lambda: has_forgotten(venue))
+        await asyncio.sleep(5)  # the venue reads along
+        for _ in range(KEPT_FOR_REORGS + LATE_BLOCK):
+            await venue.node("evm_mine")
+        assert await oldest_block(venue) >= LATE_BLOCK
 
         await activity_of_everyone(venue, 70)
 
