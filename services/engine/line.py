@@ -13,7 +13,7 @@ from services.common.domain.exposure import applied
 from services.common.ports.clock import Clock
 
 PAUSE = timedelta(milliseconds=5)
-MOST_PAUSES = 40
+MOST_PAUSES = 200
 REMEMBERED_S = 0.1
 MOST_IN_HAND = 2
 """Of one token: the next copy is claimed while the one before it is decided, and no more than it."""
@@ -120,7 +120,8 @@ class Line:
 
     @asynccontextmanager
     async def booking(self) -> AsyncGenerator[None]:
-        """What came of an order: it waits a little for the orders of a burst to leave, as nothing but its own copy needs it sooner."""
+        """What came of an order: it waits for the orders of a burst to leave, a second at the most, as nothing but its own copy needs it
+        sooner."""
         for _ in range(MOST_PAUSES):
             if not (self._in_hand or self.claiming):
                 break

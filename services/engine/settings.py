@@ -22,7 +22,7 @@ class EngineSettings(CommonSettings, StoreSettings, VenueSettings, AccountSettin
     engine_listen: Listen = Field("127.0.0.1:50052", description="Where EngineService listens")
     monitor_target: str = Field("127.0.0.1:50051", description="MonitorService, whose announcements wake the engine")
     engine_lease_ms: int = Field(5_000, ge=1_000, description="How long a claim holds; renewed three times as often")
-    engine_at_once: int = Field(16, ge=1, le=200, description="Copies in hand at once, for each account")
+    engine_at_once: int = Field(64, ge=1, le=200, description="Copies in hand at once, for each account")
     engine_resend_ms: int = Field(
         1_000,
         ge=100,

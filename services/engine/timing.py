@@ -35,4 +35,4 @@ class Timing:
     overdue: timedelta = timedelta(minutes=10)
     put_back: timedelta = timedelta(seconds=1)
     drain: timedelta = timedelta(seconds=10)
-    at_once: int = 16
+    at_once: int = 64
