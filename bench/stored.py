@@ -82,7 +82,7 @@ async def _one(stores: MongoStores, number: int) -> tuple[float, float]:
     begun = await stores.copies.begin(
         taken, account.seq if account else 0, intent, decision, ExposureChange(now), (), now
     )
-    if begun is not Begun.DONE or not await stores.copies.sign(taken.ref, intent.order_hash, "0x" + "5" * 130):
+    if begun is not Begun.DONE or not await stores.copies.sign(taken.ref, intent.order_hash, "s1.sealed" + "5" * 223):
         raise RuntimeError(f"no intent: {begun}")
     done = time.perf_counter()
     await stores.copies.fail(taken.ref, intent.attempts[-1], "rejected", False, True, ExposureChange(now), None, now)

@@ -11,12 +11,14 @@ from services.common.domain.intent import Attempt, Intent, OrderFields, OrderTyp
 from services.common.domain.market import Side
 from services.common.domain.trade import LeaderTrade, Role, idempotency_key, trade_key
 from services.common.domain.verdict import Decision, Verdict
+from services.common.sealing import KeyRing
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ACCOUNT = "0x" + "a" * 40
 LEADER = "0x" + "1" * 40
 TOKEN = "7" * 70
 CONDITION = "0x" + "c" * 64
+SEAL = KeyRing([bytes(32)])
 
 
 def a_trade(number: int = 1, **changes: Any) -> LeaderTrade:

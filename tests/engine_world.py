@@ -25,7 +25,7 @@ from services.common.store.memory import MemoryStores
 from services.engine.assembly import Ports, assemble
 from services.engine.timing import Timing
 from services.engine.worker import Worker
-from tests.builders import CONDITION, NOON, TOKEN, a_copy, a_follow, a_trade, an_account
+from tests.builders import CONDITION, NOON, SEAL, TOKEN, a_copy, a_follow, a_trade, an_account
 
 KEY = bytes.fromhex("11" * 32)
 SIGNER = KeyFileSigner(KEY, 137)
@@ -326,6 +326,7 @@ class World:
         self.venue = Venue(self.clock)
         self.chain = ScriptedChain(self.clock)
         self.pen = Pen()
+        self.seal = SEAL
         self.workers: list[tuple[Worker, asyncio.Task[None]]] = []
         self._account = an_account(
             ACCOUNT, wallet=WALLET, signer=WALLET, owner=ACCOUNT, limits=limits or Limits(max_order_micros=10**12)
@@ -346,7 +347,7 @@ class World:
 
     def start(self, name: str = "engine", feed: Feed | None = None, *, compared: bool = True) -> Worker:
         """Start an engine process. It asks for a comparison, and unless nobody does the reconciler makes it."""
-        ports = Ports(self.stores, self.venue, self.venue, self.chain, self.pen, self.clock, feed)
+        ports = Ports(self.stores, self.venue, self.venue, self.chain, self.pen, self.clock, self.seal, feed)
         engine = assemble(
             ports,
             ACCOUNT,

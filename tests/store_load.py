@@ -70,7 +70,7 @@ class Load:
         claimed = await self._begun(new, worker, number, at)
         ref, written = claimed.ref, books(replace(claimed, intent=intent), at, f"t{number}")
 
-        await self._write("sign", lambda: copies.sign(ref, intent.order_hash, "0x5"), stands(_is_signed))
+        await self._write("sign", lambda: copies.sign(ref, intent.order_hash, "s1.sealed"), stands(_is_signed))
         await self._write("record", lambda: copies.record(ref, unknown, None, at), stands(_is_unknown))
         await self._write("journal", lambda: copies.journal(ref, resend, at), stands(_is_sent_again))
         await self._write(

@@ -23,6 +23,7 @@ from services.cli.replay.command import replay_command
 from services.cli.stack import Options
 from services.cli.summary import ok
 from services.common.rpc.authority import LEAF_LIFE, Authority, certificates
+from services.common.sealing import SealKeyRejected, add_key
 from services.common.signing.key_file import KeyRejected, read_key
 
 EXIT_NOT_PROVEN = 1
@@ -125,6 +126,18 @@ def issue_certificates(
         cannot(f"{folder}: {error}")
     for name, tls in made.items():
         typer.echo(f"{name}: {tls.certificate}, {tls.key}")
+
+
+@app.command("seal-key")
+def seal_key(
+    file: Annotated[Path, typer.Argument(help="SEAL_KEY_FILE of the engine; made where it is not there.")],
+) -> None:
+    """Make a key that stored signatures are encrypted with, in front of those that the file has; the engine takes it at its next start."""
+    try:
+        key_id = add_key(file)
+    except SealKeyRejected as error:
+        cannot(str(error))
+    typer.echo(f"{file}: key {key_id} encrypts from the engine's next start")
 
 
 @app.command("close")

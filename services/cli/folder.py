@@ -12,7 +12,7 @@ LOCK = ".lock"
 DATABASE = "mongod"
 CERTIFICATES = "certificates"
 SIGNED = "signer"
-REMAINS = ("*.log", "wallet-*.key", "venue.jsonl", "accounts.toml", "signer.toml", "audit.*")
+REMAINS = ("*.log", "wallet-*.key", "venue.jsonl", "accounts.toml", "signer.toml", "seal.key", "audit.*")
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from services.common.audit.key import AuditKey
 from services.common.rpc.authority import Authority, certificates
 from services.common.rpc.caller import OPS
 from services.common.rpc.server import Tls
+from services.common.sealing import add_key
 from services.common.settings import AccountSettings
 from services.common.store.replica import drop
 from services.common.wallets import config_hash
@@ -72,6 +73,7 @@ class Stack:
             Authority.made(datetime.now(UTC)), options.folder / CERTIFICATES, datetime.now(UTC), environment="local"
         )
         self.audit_key, self.audit_file = options.folder / "audit.key", options.folder / "audit.jsonl"
+        self.seal_key = options.folder / "seal.key"
         self._secrets = {"MESH_SECRET": secrets.token_hex(16), "JWT_SECRET": secrets.token_hex(32)}
 
     @property
@@ -134,6 +136,8 @@ class Stack:
             await self.admin.fund(wallet.address, FUNDS_MICROS)
         if not self.audit_key.exists():
             AuditKey.made(self.audit_key)
+        if not self.seal_key.exists():
+            add_key(self.seal_key)
         self.config_file.write_text(paper.config(self.wallets, leaders, self.options.limits))
         self.signer_file.write_text(paper.signing(self.wallets, self.options.limits))
 
@@ -168,6 +172,7 @@ class Stack:
                 "SIGNER_STATE_DIR": str(self.options.folder / SIGNED),
                 **self.options.env,
             }
+        sealing = {"SEAL_KEY_FILE": str(self.seal_key)} if name == "engine" else {}
         return {
             **self.addresses.settings(),
             **self._secrets,
@@ -179,6 +184,7 @@ class Stack:
             "ADMIN_ADDRESSES": self.wallets[0].address,
             "AUDIT_FILE": str(self.audit_file),
             "AUDIT_KEY_FILE": str(self.audit_key),
+            **sealing,
             **self.options.env,
         }
 

@@ -34,6 +34,7 @@ from services.common.polymarket.user_feed import UserFeed
 from services.common.ports.signer import Halts
 from services.common.rpc.remote_signer import RemoteSigner
 from services.common.rpc.server import Server, serve
+from services.common.sealing import KeyRing
 from services.common.settings import load
 from services.common.store.client import MongoStores
 from services.common.wallets import WALLETS, Wallet, config_hash, import_first, wallets
@@ -41,7 +42,7 @@ from services.engine.alarm import Alarm
 from services.engine.assembly import Ports, assemble
 from services.engine.ripening import Ripening
 from services.engine.servicer import EngineServicer
-from services.engine.settings import EngineSettings
+from services.engine.settings import SEALED, EngineSettings
 from services.engine.soundness import sound
 from services.engine.status import Status
 from services.engine.worker import Worker
@@ -58,12 +59,13 @@ log = structlog.get_logger()
 
 async def main(stop: asyncio.Event) -> None:
     """Run the engine until `stop`."""
-    settings = load(EngineSettings, *SIGNED, WALLETS)
+    settings = load(EngineSettings, *SIGNED, WALLETS, SEALED)
     telemetry.configure("engine", settings.log_level)
     telemetry.serve_metrics(settings.metrics_port)
     clock = SystemClock()
     endpoints = endpoints_of(settings)
     ours = wallets(settings)
+    seal = KeyRing.read(settings.seal_key_file)
     async with AsyncExitStack() as open_parts:
         stores = stores_of(settings, "engine")
         open_parts.push_async_callback(stores.close)
@@ -87,7 +89,9 @@ async def main(stop: asyncio.Event) -> None:
             for name, clob in clobs.items()
         }
         workers = {
-            name: _worker(settings, name, Ports(stores, clobs[name], markets, chain, signers[name], clock, feeds[name]))
+            name: _worker(
+                settings, name, Ports(stores, clobs[name], markets, chain, signers[name], clock, seal, feeds[name])
+            )
             for name in signers
         }
         status = Status(stores, workers, clock, version("polycopy"))

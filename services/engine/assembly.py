@@ -7,6 +7,7 @@ from services.common.domain.market import Market
 from services.common.polymarket.order import Contract
 from services.common.ports.chain import Chain
 from services.common.ports.clock import Clock
+from services.common.ports.custody import Seal
 from services.common.ports.signer import Signer
 from services.common.ports.stores import Stores
 from services.common.ports.venue import Clob, Feed, Markets
@@ -41,6 +42,7 @@ class Ports:
     chain: Chain
     signer: Signer
     clock: Clock
+    seal: Seal
     feed: Feed | None = None
 
 
@@ -82,7 +84,18 @@ def assemble(
     debts = Debts(stores, ports.chain, ports.markets, lookout, timing)
     line = Line(clock)
     executor = Executor(
-        stores, ports.clob, ports.markets, ports.signer, breaker, terms, lookout, clock, timing, line, ports.feed
+        stores,
+        ports.clob,
+        ports.markets,
+        ports.signer,
+        ports.seal,
+        breaker,
+        terms,
+        lookout,
+        clock,
+        timing,
+        line,
+        ports.feed,
     )
     planner = Planner(contract, clock, engine_version=version, config_hash=config_hash)
     decider = Decider(stores, snapshot, gatekeeper, debts, planner, executor, lookout, timing, line)

@@ -13,6 +13,7 @@ from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.intent import DEFINITIVE, Attempt, Intent, Outcome
 from services.common.domain.lifecycle import CopyState
 from services.common.ports.clock import Clock
+from services.common.ports.custody import Seal
 from services.common.ports.signer import Signer, SignerRefused
 from services.common.ports.stores import Begun, Stores, StoreUnavailable
 from services.common.ports.venue import Answer, Clob, Feed, Markets, VenueUnavailable
@@ -46,6 +47,7 @@ class Executor:
         clob: Clob,
         markets: Markets,
         signer: Signer,
+        seal: Seal,
         breaker: Breaker,
         terms: Terms,
         lookout: Lookout,
@@ -59,6 +61,7 @@ class Executor:
         self._clob = clob
         self._markets = markets
         self._signer = signer
+        self._seal = seal
         self._breaker = breaker
         self._terms = terms
         self._lookout = lookout
@@ -111,7 +114,8 @@ class Executor:
 
     async def send(self, claim: Claim, copy: Copy, intent: Intent) -> None:
         """Sign the stored intent where it is not, send its bytes once, and record what came of the attempt that is journaled."""
-        attempt, signature = intent.attempts[-1], intent.signature
+        attempt = intent.attempts[-1]
+        signature = stored = self._seal.opened(copy.copy_id, intent.order_hash, intent.signature)
         if not signature:
             try:
                 signature = await self._signer.sign_intent(copy.copy_id, intent)
@@ -125,18 +129,19 @@ class Executor:
         if leave_by is None:
             return await self.not_sent(claim, copy, intent, replace(attempt, code="too_late_to_send"))
         signed = replace(intent, signature=signature)
-        answer, _ = await asyncio.gather(self._post(copy, signed, leave_by), self._keep(claim, intent, signature))
+        answer, _ = await asyncio.gather(self._post(copy, signed, leave_by), self._keep(claim, signed, stored))
         crashpoint("after_answer_before_record")
         await self._answered(claim, copy, signed, answer)
         crashpoint("after_record")
         return None
 
-    async def _keep(self, claim: Claim, intent: Intent, signature: str) -> None:
+    async def _keep(self, claim: Claim, signed: Intent, stored: str) -> None:
         """Store a signature while its bytes leave: nothing is told by whether it is there, it only need not be made again."""
-        if intent.signature:
+        if signed.signature == stored:
             return
+        sealed = self._seal.sealed(claim.ref.copy_id, signed.order_hash, signed.signature)
         try:
-            await self._stores.copies.sign(claim.ref, intent.order_hash, signature)
+            await self._stores.copies.sign(claim.ref, signed.order_hash, sealed)
         except StoreUnavailable as error:
             log.warning("signature_not_stored", copy=claim.ref.copy_id, text=str(error)[:200])
 

@@ -1,13 +1,18 @@
 """What the engine reads from its environment."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 
 from pydantic import Field
 
+from services.common.sealing import SETTING, KeyRing, SealKeyRejected
 from services.common.settings import (
     AccountSettings,
+    Check,
     CommonSettings,
     Listen,
+    Settings,
     SignerTarget,
     StoreSettings,
     VenueSettings,
@@ -16,7 +21,16 @@ from services.engine.process_facts import GateLimits
 from services.engine.timing import Timing
 
 
-class EngineSettings(CommonSettings, StoreSettings, VenueSettings, AccountSettings, SignerTarget):
+class SealSettings(Settings):
+    """What stored signatures are sealed with."""
+
+    seal_key_file: Path = Field(
+        description="File of keys (64 hex digits a line, readable by its owner alone) that stored signatures are encrypted with; "
+        "the first line encrypts, all of them decrypt"
+    )
+
+
+class EngineSettings(CommonSettings, StoreSettings, VenueSettings, AccountSettings, SignerTarget, SealSettings):
     """Field `x` is the variable `X`."""
 
     engine_listen: Listen = Field("127.0.0.1:50052", description="Where EngineService listens")
@@ -67,3 +81,15 @@ class EngineSettings(CommonSettings, StoreSettings, VenueSettings, AccountSettin
 
 def _ms(figure: int) -> timedelta:
     return timedelta(milliseconds=figure)
+
+
+def seal_problems(settings: SealSettings) -> Sequence[str]:
+    """What keeps signatures from being stored."""
+    try:
+        KeyRing.read(settings.seal_key_file)
+    except SealKeyRejected as error:
+        return [f"{SETTING}: {error}"]
+    return ()
+
+
+SEALED = Check(SealSettings, seal_problems)

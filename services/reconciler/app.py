@@ -30,6 +30,7 @@ from services.common.store.client import MongoStores
 from services.common.wallets import WALLETS, Wallet, wallets
 from services.reconciler.audit import Auditor
 from services.reconciler.compare import Comparison
+from services.reconciler.custody import Custody
 from services.reconciler.loop import Reconciliation
 from services.reconciler.resolutions import Resolutions
 from services.reconciler.servicer import ReconcilerServicer
@@ -39,6 +40,7 @@ from services.reconciler.settle import Settler
 SERVICE = "polycopy.reconciler.v1.ReconcilerService"
 CHECK = timedelta(milliseconds=500)
 AUDIT_AGAIN = timedelta(seconds=2)
+FORGET = timedelta(minutes=10)
 
 log = structlog.get_logger()
 
@@ -83,6 +85,7 @@ async def main(stop: asyncio.Event) -> None:
         every = timedelta(milliseconds=settings.reconciler_settle_ms)
         work = [checking]
         work += [asyncio.create_task(forever("reconcile", one.turn, every, clock)) for one in running.values()]
+        work.append(asyncio.create_task(forever("custody", Custody(stores).turn, FORGET, clock)))
         auditor = _auditor(settings, stores, clock)
         if auditor is not None:
             work.append(asyncio.create_task(forever("audit", auditor.turn, AUDIT_AGAIN, clock)))

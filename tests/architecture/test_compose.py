@@ -192,7 +192,8 @@ def test_the_signer_is_reached_by_who_needs_it_reaches_nobody_and_alone_has_the_
     assert {name for name in services if "signer_key" in services[name].get("secrets", ())} == {ALONE}
     for name in (ALONE, "engine", "reconciler"):
         own = {"mesh_ca", f"{name}_certificate", f"{name}_certificate_key"}
-        assert set(services[name]["secrets"]) - {"signer_key"} == own
+        assert set(services[name]["secrets"]) - {"signer_key", "seal_key"} == own
+    assert {name for name in services if "seal_key" in services[name].get("secrets", ())} == {"engine"}
     assert not any("ca.key" in secret["file"] for secret in compose["secrets"].values())
 
 

@@ -23,7 +23,11 @@ CLASSES: tuple[type[Settings], ...] = (
     SignerSettings,
 )
 FIELDS = {name.upper(): field for settings in CLASSES for name, field in settings.model_fields.items()}
-FILLED_IN = {"MESH_SECRET": "a secret of the mesh", "MONGODB_URI": "mongodb://127.0.0.1:27117/?replicaSet=rs0"}
+FILLED_IN = {
+    "MESH_SECRET": "a secret of the mesh",
+    "MONGODB_URI": "mongodb://127.0.0.1:27117/?replicaSet=rs0",
+    "SEAL_KEY_FILE": "seal.key",
+}
 
 ENTRY = re.compile(r"^# (?P<says>.+)\n(?P<name>[A-Z_]+)=(?P<value>.*)$", re.MULTILINE)
 

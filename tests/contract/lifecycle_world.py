@@ -181,7 +181,7 @@ ENGINE: Mapping[str, Move] = {
     "skip": lambda s, _, ref, now: s.copies.skip(ref, "edge", a_decision(now), now),
     "refuse": lambda s, _, ref, now: s.copies.refuse(ref, "unknown_market", now),
     "begin": _begin,
-    "sign": lambda s, copy, ref, now: s.copies.sign(ref, _hash(copy), "0xsigned"),
+    "sign": lambda s, copy, ref, now: s.copies.sign(ref, _hash(copy), "s1.sealed"),
     "journal": lambda s, _, ref, now: s.copies.journal(ref, Attempt(2, now), now),
     "record": lambda s, _, ref, now: s.copies.record(ref, Attempt(1, now, Outcome.UNKNOWN), LEASE, now),
     "looked": lambda s, _, ref, now: s.copies.looked(ref, True, LEASE, now),

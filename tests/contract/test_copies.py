@@ -241,7 +241,7 @@ async def test_stops_and_resends_in_a_race_leave_nothing_journaled_after_the_sto
 
 async def test_a_match_moves_the_copy_and_the_account_together(stores: Any, now: datetime) -> None:
     copy = await executing(stores, now)
-    assert await stores.copies.sign(copy.ref, copy.intent.order_hash, "0xsigned")
+    assert await stores.copies.sign(copy.ref, copy.intent.order_hash, "s1.sealed")
     change = ExposureChange(now, put=replace(an_exposure(copy, copy.intent, now).put, matched=True))
 
     assert await stores.copies.execute(
@@ -256,7 +256,7 @@ async def test_a_match_moves_the_copy_and_the_account_together(stores: Any, now:
         5_000_000,
         1_000,
     )
-    assert (after.intent.signature, after.intent.state) == ("0xsigned", IntentState.FINAL)
+    assert (after.intent.signature, after.intent.state) == ("s1.sealed", IntentState.FINAL)
     assert account.exposure.open[copy.copy_id].matched
     assert not await stores.copies.execute(copy.ref, None, 1, 1, 1, change, now)
 

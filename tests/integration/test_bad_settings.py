@@ -11,6 +11,7 @@ from eth_account import Account
 
 from services.cli.stack import certificate_settings
 from services.common.rpc.authority import Authority
+from services.common.sealing import add_key
 
 SERVICES = ("monitor", "engine", "reconciler", "gateway")
 SOUND = {
@@ -47,6 +48,7 @@ def names(lines: list[str]) -> set[str]:
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_missing_setting_is_named_at_once(service: str) -> None:
     further = {WALLET, CERTIFICATE} if service in {"engine", "reconciler"} else set()
+    further |= {"SEAL_KEY_FILE"} if service == "engine" else set()
 
     assert names(refusal(service, {})) == {"MESH_SECRET", "MONGODB_URI", KEYS} | further
 
@@ -85,6 +87,7 @@ def test_every_wrong_setting_is_named_at_once_and_no_value_is_shown(service: str
 
 def test_what_settings_mean_together_is_named_beside_what_each_lacks(tmp_path: Path) -> None:
     alone = {"MESH_CA_FILE": str(tmp_path / "ca.pem"), "JWT_KEYS_DIR": str(tmp_path), "LOG_LEVEL": "loud"}
+    alone["SEAL_KEY_FILE"] = str(tmp_path / "no.key")
 
     lines = refusal("engine", {"MONGODB_URI": SOUND["MONGODB_URI"], **alone})
 
@@ -94,6 +97,7 @@ def test_what_settings_mean_together_is_named_beside_what_each_lacks(tmp_path: P
         "JWT_KEYS_DIR",
         CERTIFICATE,
         WALLET,
+        "SEAL_KEY_FILE",
     }
 
 
@@ -176,7 +180,10 @@ def test_every_problem_of_a_configuration_file_is_named(service: str, tmp_path: 
         '[[accounts]]\nwallet = "0x1"\nkey_file = "k"\n[[accounts.follows]]\nleader = "nobody"\nratio_bsp = 1\n'
     )
 
-    lines = refusal(service, SOUND | certified(tmp_path, service) | {"POLYCOPY_CONFIG": str(file)})
+    add_key(tmp_path / "seal.key")
+    own = {"POLYCOPY_CONFIG": str(file), "SEAL_KEY_FILE": str(tmp_path / "seal.key")}
+
+    lines = refusal(service, SOUND | certified(tmp_path, service) | own)
 
     assert names(lines) == {"POLYCOPY_CONFIG"}
     assert {line.split(": ")[1] for line in lines} >= {

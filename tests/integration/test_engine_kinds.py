@@ -21,6 +21,7 @@ from services.common.domain.market import Market
 from services.common.polymarket.activity import DataApiActivity
 from services.common.polymarket.clob import ClobRest
 from services.common.polymarket.markets import GammaMarkets
+from services.common.sealing import KeyRing
 from services.common.signing.key_file import KeyFileSigner
 from services.common.store.memory import MemoryStores
 from services.common.wallets import Wallet, held
@@ -114,7 +115,7 @@ async def a_desk(venue: Venue, kind: Kind, token: str) -> AsyncGenerator[Desk]:
     await stores.follows.create(a_follow(wallet.account.account_id))
     now = clock.now() + timedelta(seconds=60)  # after the engine has begun
     await stores.results.add(ReconciliationResult("r", wallet.account.account_id, now, now, 0, (), 0, True))
-    ports = Ports(stores, clob, markets, chain, signer, clock)
+    ports = Ports(stores, clob, markets, chain, signer, clock, KeyRing.passing())
     worker = assemble(
         ports,
         wallet.account.account_id,

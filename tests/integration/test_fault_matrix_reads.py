@@ -23,6 +23,7 @@ from services.common.domain.market import Side
 from services.common.domain.money import mul_div
 from services.common.polymarket.environment import PRODUCTION
 from services.common.polymarket.markets import GammaMarkets
+from services.common.sealing import KeyRing
 from services.common.store.memory import MemoryStores
 from services.engine.assembly import Ports, assemble
 from services.engine.timing import Timing
@@ -128,7 +129,7 @@ async def nothing_fails(web: httpx.AsyncClient, venue: Venue) -> None:
 async def engine(scene: Scene, venue: Venue, stores: MemoryStores, account: str) -> AsyncIterator[None]:
     """An engine that has just started: nothing is at hand, everything is read."""
     markets = GammaMarkets(endpoints_of(venue), scene.clock, stores.dead_letters)
-    ports = Ports(stores, scene.clob, markets, scene.chain, scene.signer, scene.clock)
+    ports = Ports(stores, scene.clob, markets, scene.chain, scene.signer, scene.clock, KeyRing.passing())
     worker = assemble(
         ports, account, PRODUCTION.contract, chain_id=137, version="1", timing=TIMING, name="engine under faults"
     )

@@ -14,6 +14,7 @@ from services.common.domain.copy import Copy
 from services.common.domain.fill import ReconciliationResult
 from services.common.domain.lifecycle import CopyState
 from services.common.polymarket.environment import PRODUCTION
+from services.common.sealing import KeyRing
 from services.common.store import replica
 from services.common.store.client import MongoStores
 from services.engine import decider
@@ -58,7 +59,7 @@ class Account:
         self.stores = stores
         self.venue = Venue(self.clock)  # type: ignore[arg-type]
         self.engine = assemble(
-            Ports(stores, self.venue, self.venue, ScriptedChain(self.clock), Pen(), self.clock),  # type: ignore[arg-type]
+            Ports(stores, self.venue, self.venue, ScriptedChain(self.clock), Pen(), self.clock, KeyRing.passing()),  # type: ignore[arg-type]
             self.account_id,
             PRODUCTION.contract,
             exchanges=PRODUCTION.contracts,

@@ -192,7 +192,9 @@ def test_every_order_passed_all_guards_and_carries_the_accounts_signature(names)
     for copy in sent:
         assert [verdict.guard for verdict in copy.decision.verdicts if verdict.ok] == [one.__name__ for one in GUARDS]
     for copy in sent[:: max(len(sent) // 20, 1)]:
-        signer = Account._recover_hash(copy.intent.order_hash, signature=copy.intent.signature)
+        intent = copy.intent
+        signature = found.ended.world.seal.opened(copy.copy_id, intent.order_hash, intent.signature)
+        signer = Account._recover_hash(intent.order_hash, signature=signature)
         assert signer == found.ended.world.account.wallet
 
 

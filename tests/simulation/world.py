@@ -31,7 +31,7 @@ from services.reconciler.compare import Comparison
 from services.reconciler.loop import Reconciliation
 from services.reconciler.resolutions import Resolutions
 from services.reconciler.settle import Settler
-from tests.builders import CONDITION, LEADER, NOON, TOKEN, a_follow, an_account
+from tests.builders import CONDITION, LEADER, NOON, SEAL, TOKEN, a_follow, an_account
 from tests.builders_case import a_market
 from tests.controlled import brought_to, halted
 from tests.simulation.chain import Reorg, SimChain
@@ -291,7 +291,7 @@ class World:
         signer = SimSigner(process, SIGNER, self.signer)
         told = self.weather.has_channel
         feed = SimUserFeed(process, self.venue.channel, clock, self.stores.dead_letters) if told else None
-        ports = Ports(stores, clob, markets, chain, signer, clock, feed)  # type: ignore[arg-type]
+        ports = Ports(stores, clob, markets, chain, signer, clock, SEAL, feed)  # type: ignore[arg-type]
         worker = assemble(
             ports,
             ACCOUNT,

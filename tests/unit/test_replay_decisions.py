@@ -232,7 +232,7 @@ def test_every_order_was_allowed_by_every_guard_and_signed_by_the_account():
         assert [verdict.guard for verdict in copy.decision.verdicts] == [guard.__name__ for guard in GUARDS]
         assert copy.decision.allowed
         assert copy.intent.fields.signer == world.account.wallet
-        assert len(copy.intent.signature) == 132
+        assert len(world.seal.opened(copy.copy_id, copy.intent.order_hash, copy.intent.signature)) == 132
         assert copy.state is CopyState.RECONCILED
     assert found.moved(YES, Side.BUY) - found.moved(YES, Side.SELL) == found.held()
 

@@ -16,6 +16,7 @@ from services.common.domain.money import micros
 from services.common.polymarket.environment import PRODUCTION
 from services.common.polymarket.memory import MemoryActivity, MemoryMarkets
 from services.common.ports.chain import Receipt
+from services.common.sealing import KeyRing
 from services.common.signing.key_file import KeyFileSigner
 from services.common.store.memory import MemoryStores
 from services.engine.assembly import Ports, assemble
@@ -42,6 +43,7 @@ class World:
     markets: MemoryMarkets
     chain: MemoryChain
     clob: LoggedClob
+    seal: KeyRing
     worker: Worker
     reconciliation: Reconciliation
     account: Account
@@ -66,10 +68,10 @@ async def build(tape: Tape, file: PolicyFile, model: Model) -> World:
     )
     follows = tuple(_follow(account, leader, policy, clock) for leader in tape.leaders)
     clob = LoggedClob(wallet, chain, markets, clock, model.settles_after)
-    timing = Timing()
+    timing, seal = Timing(), KeyRing.passing()
     config_hash = hashlib.sha256(file.model_dump_json().encode()).hexdigest()
     worker = assemble(
-        Ports(stores, clob, markets, chain, signer, clock),
+        Ports(stores, clob, markets, chain, signer, clock, seal),
         account.account_id,
         ENDPOINTS.contract,
         chain_id=ENDPOINTS.chain_id,
@@ -92,7 +94,9 @@ async def build(tape: Tape, file: PolicyFile, model: Model) -> World:
     await stores.accounts.create(account)
     for follow in follows:
         await stores.follows.create(follow)
-    return World(clock, stores, markets, chain, clob, worker, reconciliation, account, follows, timing, config_hash)
+    return World(
+        clock, stores, markets, chain, clob, seal, worker, reconciliation, account, follows, timing, config_hash
+    )
 
 
 def _follow(account: Account, leader: str, policy: Policy, clock: VirtualClock) -> Follow:

@@ -76,7 +76,7 @@ class Intent:
     """A stored order: hash and fields are durable before anything is signed or sent.
 
     `limit_micros` is the worst price it may take, `shares_micros` the most it may move, `usdc_micros` its cost or least proceeds,
-    `fee_micros` its highest fee.
+    `fee_micros` its highest fee. `signature` is sealed wherever it is stored; bare on its way to the venue alone.
     """
 
     generation: int

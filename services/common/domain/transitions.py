@@ -17,6 +17,9 @@ from services.common.domain.trail import is_draft, lengthened
 from services.common.domain.trail import sealed as sealed_trail
 from services.common.domain.verdict import Decision
 
+REVIEWED = "reviewed:"
+"""How the action of an entry begins that says that somebody has looked at a copy."""
+
 CLOSED_FROM = {
     CopyState.SKIPPED: frozenset({CopyState.DETECTED}),
     CopyState.RECONCILED: frozenset({CopyState.EXECUTED}),
@@ -266,7 +269,7 @@ def acknowledged(copy: Copy, by: str, note: str, now: datetime) -> Copy | None:
     """
     if not copy.needs_review or copy.state in {CopyState.DETECTED, CopyState.CLAIMED}:
         return None
-    return replace(noted(copy, by, f"reviewed:{note}", now), needs_review=False)
+    return replace(noted(copy, by, f"{REVIEWED}{note}", now), needs_review=False)
 
 
 def closed(debt: Copy, state: CopyState, reason: str, now: datetime) -> Copy:

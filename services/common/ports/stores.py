@@ -123,7 +123,11 @@ class Copies(Protocol):
         ...
 
     async def sign(self, ref: CopyRef, order_hash: str, signature: str) -> bool:
-        """Store the signature of the stored intent."""
+        """Store the sealed signature of the stored intent. Raises `ValueError` for one that anybody could read."""
+        ...
+
+    async def forget_signatures(self, now: datetime, limit: int = 500) -> int:
+        """Delete the signatures of copies that have been final for 30 days (`custody.forget_at`), of `limit` copies at most; of how many."""
         ...
 
     async def journal(self, ref: CopyRef, attempt: Attempt, now: datetime, standing: Standing | None = None) -> bool:

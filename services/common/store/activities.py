@@ -5,7 +5,7 @@ from typing import Any
 
 from bson.decimal128 import Decimal128
 
-from services.common.domain import transitions
+from services.common.domain import custody, transitions
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.intent import Attempt, IntentState, was_rejected
 from services.common.domain.lifecycle import TERMINAL, CopyState
@@ -45,6 +45,7 @@ def write(copy: Copy, revision: int) -> dict[str, Any]:
         "turn": copy.turn,
         "unsettled": unsettled(copy),
         "sentAt": sent_at,
+        "forgetAt": custody.forget_at(copy),
         "rev": revision,
     }
 

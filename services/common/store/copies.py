@@ -8,7 +8,7 @@ from typing import Any
 from pymongo.errors import BulkWriteError
 
 from services.common.crashpoints import crashpoint
-from services.common.domain import transitions
+from services.common.domain import custody, transitions
 from services.common.domain.account import ExposureChange
 from services.common.domain.control import Standing
 from services.common.domain.copy import Copy, CopyKind, CopyRef
@@ -20,6 +20,7 @@ from services.common.domain.verdict import Decision
 from services.common.ports.stores import Begun, StoreUnavailable, unheard
 from services.common.store import activities, books, exits, exposures, trails
 from services.common.store.claims import MongoClaims, from_now
+from services.common.store.indexes import EPOCH
 from services.common.store.session import Client, Collection, Conflict, Database, Session, guarded, transact
 
 Write = Callable[[Copy], Copy | None]
@@ -139,10 +140,20 @@ class MongoCopies(MongoClaims):
 
     async def sign(self, ref: CopyRef, order_hash: str, signature: str) -> bool:
         # One named field on the way to the venue: nothing needs to be read first.
+        sealed = custody.checked(signature)
         held = {"_id": ref.copy_id, "fence": ref.fence, "state": "executing", "intent.orderHash": order_hash}
         async with guarded():
-            done = await self._copies.update_one(held, {"$set": {"intent.signature": signature}, "$inc": {"rev": 1}})
+            done = await self._copies.update_one(held, {"$set": {"intent.signature": sealed}, "$inc": {"rev": 1}})
         return done.matched_count == 1
+
+    async def forget_signatures(self, now: datetime, limit: int = 500) -> int:
+        due = {"forgetAt": {"$gt": EPOCH, "$lte": now}}
+        gone = {"intent.signature": "", "pastIntents.$[].signature": "", "forgetAt": None}
+        async with guarded():
+            found = await self._copies.find(due, {"_id": 1}, sort=[("forgetAt", 1)], limit=limit).to_list(None)
+            wanted = {"_id": {"$in": [document["_id"] for document in found]}, **due}
+            done = await self._copies.update_many(wanted, {"$set": gone, "$inc": {"rev": 1}})
+        return done.modified_count
 
     async def journal(self, ref: CopyRef, attempt: Attempt, now: datetime, standing: Standing | None = None) -> bool:
         async def work(session: Session) -> bool:

@@ -71,6 +71,8 @@ INDEXES = (
         _ascending("account", "sentAt"),
         options={"partialFilterExpression": {"sentAt": {"$gt": EPOCH}}},
     ),
+    # Only what still has a signature to delete.
+    Index("user_activities", _ascending("forgetAt"), options={"partialFilterExpression": {"forgetAt": {"$gt": EPOCH}}}),
     Index(
         "user_activities",
         (("account", 1), ("needsReview", 1), ("detectedAt", -1)),

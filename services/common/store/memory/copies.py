@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from services.common.domain import control, transitions
+from services.common.domain import control, custody, transitions
 from services.common.domain.account import AccountState, ExposureChange, PauseScope
 from services.common.domain.control import Standing
 from services.common.domain.copy import Copy, CopyKind, CopyRef
@@ -141,12 +141,22 @@ class MemoryCopies(MemoryCopyViews):
         return Begun.DONE
 
     async def sign(self, ref: CopyRef, order_hash: str, signature: str) -> bool:
+        sealed = custody.checked(signature)
+
         def signed(copy: Copy) -> Copy | None:
             if copy.intent is None or copy.intent.order_hash != order_hash:
                 return None
-            return transitions.signed(copy, signature)
+            return transitions.signed(copy, sealed)
 
         return await self._write(ref, CopyState.EXECUTING, signed)
+
+    async def forget_signatures(self, now: datetime, limit: int = 500) -> int:
+        await self._db.turn()
+        due = ((at, copy) for copy in self._db.copies.values() if (at := custody.forget_at(copy)) and at <= now)
+        gone = sorted(due, key=lambda one: one[0])[:limit]
+        for _, copy in gone:
+            self._db.put(custody.forgotten(copy))
+        return len(gone)
 
     async def journal(self, ref: CopyRef, attempt: Attempt, now: datetime, standing: Standing | None = None) -> bool:
         await self._db.turn()
