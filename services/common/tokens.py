@@ -15,8 +15,9 @@ from jwt.utils import base64url_decode, base64url_encode
 
 from services.common.domain.user import User, UserRole
 from services.common.ports.people import Users
+from services.common.refusals import Refusals
 from services.common.rpc.caller import Principal
-from services.common.rpc.errors import Unauthenticated
+from services.common.rpc.errors import TokenRefused
 
 ISSUER = "polycopy"
 AUDIENCE = "polycopy"
@@ -24,6 +25,7 @@ TYPE = "at+jwt"
 LIFETIME = timedelta(hours=24)
 LEEWAY = timedelta(seconds=30)
 LONGEST = 4_096
+ADDRESS_CHARACTERS = 42
 MOST_KNOWN = 10_000
 REQUIRED = ("sub", "address", "role", "iat", "nbf", "exp", "iss", "aud", "jti", "epoch")
 
@@ -97,15 +99,17 @@ def issue(held: Keys, user: User, token_id: str, now: datetime) -> str:
 
 
 def read(held: Keys, token: str) -> dict[str, Any]:
-    """The claims of a good token. Raises `Unauthenticated` for everything else, without saying why."""
+    """The claims of a good token. Raises `TokenRefused` for everything else, whose text does not say why."""
     try:
         if len(token) > LONGEST:
-            raise Unauthenticated
+            raise TokenRefused("too_long")
         _one_spelling(token)
         header = jwt.get_unverified_header(token)
         key = held.verifying.get(header.get("kid", ""))
-        if key is None or header.get("typ") != TYPE:
-            raise Unauthenticated
+        if key is None:
+            raise TokenRefused("unknown_key")
+        if header.get("typ") != TYPE:
+            raise TokenRefused("other_type")
         claims: dict[str, Any] = jwt.decode(
             token,
             key,
@@ -116,37 +120,67 @@ def read(held: Keys, token: str) -> dict[str, Any]:
             options={"require": list(REQUIRED)},
         )
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
-        raise Unauthenticated from error
+        raise _refusal(token, error) from error
     if claims["sub"] != claims["address"] or claims["role"] not in tuple(UserRole) or type(claims["epoch"]) is not int:
-        raise Unauthenticated
+        raise TokenRefused("wrong_claims")
     return claims
+
+
+WHY: Mapping[type[jwt.PyJWTError], str] = {
+    jwt.ExpiredSignatureError: "expired",
+    jwt.ImmatureSignatureError: "too_early",
+    jwt.InvalidAudienceError: "wrong_audience",
+    jwt.InvalidIssuerError: "wrong_issuer",
+    jwt.MissingRequiredClaimError: "wrong_claims",
+    jwt.InvalidSignatureError: "bad_signature",
+    jwt.InvalidAlgorithmError: "other_algorithm",
+}
+SIGNED = frozenset({"expired", "too_early", "wrong_audience", "wrong_issuer"})
+"""What is found out of claims once their signature holds."""
+
+
+def _refusal(token: str, error: Exception) -> TokenRefused:
+    why = next((name for kind, name in WHY.items() if isinstance(error, kind)), "malformed")
+    if why not in SIGNED:
+        return TokenRefused(why)
+    whose = jwt.decode(token, options={"verify_signature": False}).get("sub", "")
+    return TokenRefused(why, whose if isinstance(whose, str) and len(whose) == ADDRESS_CHARACTERS else "")
 
 
 def _one_spelling(token: str) -> None:
     # Readers of base64 pass over padding, odd bits and foreign characters: a token that was changed is not to be the same one.
     if any(base64url_encode(base64url_decode(part)) != part.encode() for part in token.split(".")):
-        raise Unauthenticated
+        raise TokenRefused("malformed")
 
 
 class StoredVerifier:
     """Verifies tokens against the keys and the user's epoch and role, which it remembers for a few seconds."""
 
-    def __init__(self, held: Keys, users: Users, remember_s: float = 5.0) -> None:
+    def __init__(self, held: Keys, users: Users, remember_s: float = 5.0, refusals: Refusals | None = None) -> None:
         self._keys = held
         self._users = users
         self._remember_s = remember_s
+        self._refusals = refusals
         self._known: dict[str, tuple[float, User]] = {}
         self._asking: dict[str, asyncio.Future[User | None]] = {}
 
     async def verify(self, token: str, *, fresh: bool = False) -> Principal:
-        """The person, read anew where `fresh`; raises `Unauthenticated`, or `StoreUnavailable` when his epoch cannot be read."""
+        """The person, read anew where `fresh`; raises `TokenRefused`, or `StoreUnavailable` when his epoch cannot be read."""
+        try:
+            return await self._verified(token, fresh)
+        except TokenRefused as refusal:
+            if self._refusals is not None:
+                self._refusals.note(refusal.why, refusal.subject)
+            raise
+
+    async def _verified(self, token: str, fresh: bool) -> Principal:
         claims = read(self._keys, token)
         address = claims["sub"]
         user = None if fresh else self._remembered(address) or await self._shared(address)
         if user is None or _is_older(user, claims):
             user = await self._ask(address)
         if user is None or user.token_epoch != claims["epoch"] or str(user.role) != claims["role"]:
-            raise Unauthenticated
+            raise TokenRefused("revoked", address)
         return Principal(user.address, user.role)
 
     def _remembered(self, address: str) -> User | None:

@@ -12,7 +12,7 @@ from grpc import aio
 from polycopy.gateway.v1 import auth_pb2_grpc
 
 from services.common import telemetry
-from services.common.assembly import COMMON, endpoints_of, keys_of, mesh_of, stores_of
+from services.common.assembly import COMMON, endpoints_of, keys_of, mesh_of, stores_of, verifier_of
 from services.common.clock import SystemClock
 from services.common.limits import RedisQuota
 from services.common.loop import forever, until_done
@@ -22,7 +22,7 @@ from services.common.rpc.caller import Identity
 from services.common.rpc.server import Server, serve
 from services.common.settings import addresses, load
 from services.common.store.client import MongoStores
-from services.common.tokens import Keys, StoredVerifier
+from services.common.tokens import Keys
 from services.gateway.api import Parts, application
 from services.gateway.contract import AUTH, ENGINE, MONITOR, RECONCILER
 from services.gateway.health import Readiness, serving
@@ -53,7 +53,7 @@ async def run(settings: GatewaySettings, stop: asyncio.Event, started: "asyncio.
     async with AsyncExitStack() as open_parts:
         stores = stores_of(settings, "gateway")
         open_parts.push_async_callback(stores.close)
-        verifier = StoredVerifier(keys, stores.users)
+        verifier = verifier_of(keys, stores)
         quota = RedisQuota(settings.redis_url.get_secret_value())
         login = _login(settings, stores, keys, clock)
         identity = Identity(verifier, settings.mesh_secret.get_secret_value())

@@ -9,10 +9,12 @@ from typing import Any, cast
 
 from services.cli import audit_verify
 from services.common.audit.spelling import line, write_trail
-from services.common.domain import changes, control
+from services.common.domain import changes, control, log_ins
 from services.common.domain.account import Account, Pause, PauseScope
 from services.common.domain.checkpoint import Checkpoint, Head, following
+from services.common.domain.contents import instant
 from services.common.domain.copy import Copy
+from services.common.domain.refused_tokens import MOST, Refusal
 from services.common.domain.user import User, UserRole
 from services.common.ports.answers import Change
 from services.common.ports.stores import Stores
@@ -23,6 +25,10 @@ from tests.contract.lifecycle_world import executing
 ALICE = "0x" + "d" * 40
 
 
+def refusal(at: datetime, reason: str = "expired", subject: str = ALICE) -> Refusal:
+    return Refusal(reason, subject, 1, at, at)
+
+
 async def populated(stores: Stores, now: datetime) -> None:
     """One document of every kind with a trail."""
     await stores.accounts.create(control.created(an_account(), "config", now))
@@ -30,6 +36,7 @@ async def populated(stores: Stores, now: datetime) -> None:
     await stores.users.upsert(User(ALICE, UserRole.USER, 1, now))
     await stores.copies.insert([a_copy(1, now=now)])
     await stores.log_ins.note(ALICE, "login:user", now)
+    await stores.refused_tokens.note(log_ins.day_of(now), [refusal(now)], now)
 
 
 async def some(stream: AsyncIterator[Change[Head]], count: int) -> list[Change[Head]]:
@@ -53,6 +60,7 @@ async def test_every_trail_is_found_at_the_beginning_and_every_change_after_it(s
             f"user_activities/{a_copy(1).copy_id}",
             f"users/{ALICE}",
             f"log_ins/{now.date().isoformat()}",
+            f"refused_tokens/{now.date().isoformat()}",
         ]
     )
     account = await stores.accounts.get(ACCOUNT)
@@ -134,4 +142,22 @@ async def test_log_ins_of_a_day_at_once_are_all_in_its_trail_and_of_another_in_i
     made = audit_verify.Verifier(PUBLIC)
     for number, one in enumerate((first, second)):
         made.take(number, line(write_trail(one.trail, one.content, one.entries, one.attached)))
+    assert made.findings == []
+
+
+async def test_refused_tokens_of_a_day_are_counted_by_all_who_refuse_them_and_never_become_many(stores: Stores) -> None:
+    day, later = NOON.date().isoformat(), NOON + timedelta(hours=1)
+    await asyncio.gather(*(stores.refused_tokens.note(day, [refusal(NOON)], NOON) for _ in range(6)))
+    many = [refusal(later, "revoked", f"0x{number}") for number in range(MOST + 9)]
+    await stores.refused_tokens.note(day, [refusal(later), *many], later)
+
+    (told,) = [one async for one in stores.audit.trails()]
+
+    rows: Any = told.content["refusals"]
+    assert told.trail == f"refused_tokens/{day}"
+    assert rows[0] == ["expired", ALICE, 7, instant(NOON), instant(later)]
+    assert (len(rows), rows[-1]) == (MOST + 1, ["others", "", 10, instant(later), instant(later)])
+    assert [entry.action for entry in told.entries] == ["refused:1"] * 6 + [f"refused:{MOST + 10}"]
+    made = audit_verify.Verifier(PUBLIC)
+    made.take(1, line(write_trail(told.trail, told.content, told.entries, told.attached)))
     assert made.findings == []

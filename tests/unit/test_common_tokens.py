@@ -202,3 +202,58 @@ async def test_while_the_store_is_away_nobody_is_let_in_and_nobody_is_called_a_l
 
     with pytest.raises(StoreUnavailable):
         await StoredVerifier(held, stores.users, 0).verify(issue(held, USER, "t1", now()))
+
+
+class Told:
+    """What was noted of refusals."""
+
+    def __init__(self) -> None:
+        self.refusals: list[tuple[str, str]] = []
+
+    def note(self, reason: str, subject: str) -> None:
+        self.refusals.append((reason, subject))
+
+
+def bent(token: str) -> str:
+    head, body, signature = token.split(".")
+    return f"{head}.{body}.{signature[:-8]}{'A' if signature[-8] != 'A' else 'B'}{signature[-7:]}"
+
+
+LONG_AGO, SOME_DAY = timedelta(days=-2), timedelta(days=2)
+REFUSED = {
+    "expired": (lambda held: forged(held, exp=now() + LONG_AGO), ACCOUNT),
+    "too_early": (lambda held: forged(held, nbf=now() + SOME_DAY), ACCOUNT),
+    "wrong_audience": (lambda held: forged(held, aud="ws"), ACCOUNT),
+    "wrong_issuer": (lambda held: forged(held, iss="somebody"), ACCOUNT),
+    "wrong_claims": (lambda held: forged(held, jti=...), ""),
+    "unknown_key": (lambda held: forged(held, headers={"kid": "stranger"}), ""),
+    "other_type": (lambda held: forged(held, headers={"typ": "JWT"}), ""),
+    "bad_signature": (lambda held: bent(issue(held, USER, "t1", now())), ""),
+    "too_long": (lambda _: "a" * (LONGEST + 1), ""),
+    "malformed": (lambda _: "no token at all", ""),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+async def test_a_refused_token_is_counted_by_its_reason_and_by_whom_our_own_key_says_it_is_of(held, why):
+    make, subject = REFUSED[why]
+    told = Told()
+
+    with pytest.raises(Unauthenticated) as refusal:
+        await StoredVerifier(held, Users(), 0, told).verify(make(held))  # type: ignore[arg-type]
+
+    assert told.refusals == [(why, subject)]
+    assert refusal.value.text == "a valid token is required"
+
+
+async def test_a_revoked_token_is_counted_and_a_good_one_is_not(held):
+    users, told = Users(), Told()
+    verifier = StoredVerifier(held, users, 0, told)  # type: ignore[arg-type]
+    await verifier.verify(issue(held, USER, "t1", now()))
+    assert told.refusals == []
+
+    users.user = replace(USER, token_epoch=4)
+    with pytest.raises(Unauthenticated):
+        await verifier.verify(issue(held, USER, "t1", now()))
+
+    assert told.refusals == [("revoked", ACCOUNT)]

@@ -3,9 +3,11 @@
 As of every port of the store: see `services.common.ports.stores`.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from services.common.domain.refused_tokens import Refusal
 from services.common.domain.user import Nonce, User
 
 
@@ -26,6 +28,14 @@ class LogIns(Protocol):
 
     async def note(self, who: str, action: str, now: datetime) -> None:
         """Add an entry to the day's trail."""
+        ...
+
+
+class RefusedTokens(Protocol):
+    """`refused_tokens`: one document for each UTC day."""
+
+    async def note(self, day: str, refusals: Sequence[Refusal], now: datetime) -> None:
+        """Count these to the day's, with an entry in its trail."""
         ...
 
 

@@ -26,7 +26,7 @@ from services.common.ports.accounts import Accounts, Follows, Leaders
 from services.common.ports.answers import Change, Page
 from services.common.ports.audit import Audit
 from services.common.ports.books import Positions, Results
-from services.common.ports.people import LogIns, Nonces, Users
+from services.common.ports.people import LogIns, Nonces, RefusedTokens, Users
 from services.common.ports.trades import Trades
 
 
@@ -378,6 +378,9 @@ class Stores(Protocol):
 
     @property
     def log_ins(self) -> LogIns: ...
+
+    @property
+    def refused_tokens(self) -> RefusedTokens: ...
 
     @property
     def nonces(self) -> Nonces: ...

@@ -84,6 +84,15 @@ class Unauthenticated(PolyCopyError):
         super().__init__("a valid token is required")
 
 
+class TokenRefused(Unauthenticated):
+    """A token that is not good. Why is for the trail alone; `subject` is whose it is, where a key of ours has signed that."""
+
+    def __init__(self, why: str, subject: str = "") -> None:
+        super().__init__()
+        self.why = why
+        self.subject = subject
+
+
 class LoginRefused(PolyCopyError):
     """The signature opens no message of this address; one text for every cause."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
-from services.common.domain import contents
+from services.common.domain import contents, refused_tokens
 from services.common.domain.checkpoint import Checkpoint, Head
 from services.common.domain.copy import Copy
 from services.common.domain.follow import Follow
@@ -19,7 +19,7 @@ from services.common.store import activities, codec, exposures
 from services.common.store.session import Database, guarded
 from services.common.store.trails import entry, named
 
-TRAILED = ("accounts", "user_activities", "follows", "users", "log_ins")
+TRAILED = ("accounts", "user_activities", "follows", "users", "log_ins", "refused_tokens")
 LAST = {"$last": "$fullDocument.trail"}
 STAGES: list[dict[str, Any]] = [
     {"$match": {"ns.coll": {"$in": list(TRAILED)}, "operationType": {"$in": ["insert", "replace", "update"]}}},
@@ -129,12 +129,18 @@ def _log_ins(document: Mapping[str, Any]) -> tuple[contents.Content, tuple[Trail
     return contents.of_log_ins(day.day), day.trail, {}
 
 
+def _refused(document: Mapping[str, Any]) -> tuple[contents.Content, tuple[TrailEntry, ...], Mapping[str, object]]:
+    day = codec.record(refused_tokens.RefusedTokens, document, "day")
+    return refused_tokens.content(day), day.trail, {}
+
+
 READ: Mapping[str, Read] = {
     "accounts": _account,
     "user_activities": _copy,
     "follows": _follow,
     "users": _user,
     "log_ins": _log_ins,
+    "refused_tokens": _refused,
 }
 
 

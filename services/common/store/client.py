@@ -19,7 +19,7 @@ from services.common.store.follows import MongoDeadLetters, MongoFollows, MongoL
 from services.common.store.requests import MongoCloseRequests
 from services.common.store.session import Client, guarded
 from services.common.store.trades import MongoTrades
-from services.common.store.users import MongoLogIns, MongoNonces, MongoUsers
+from services.common.store.users import MongoLogIns, MongoNonces, MongoRefusedTokens, MongoUsers
 
 WRITE_TIMEOUT_MS = 5_000
 
@@ -56,6 +56,7 @@ class MongoStores:
         self.dead_letters = MongoDeadLetters(self.database)
         self.users = MongoUsers(self.database)
         self.log_ins = MongoLogIns(self.database)
+        self.refused_tokens = MongoRefusedTokens(self.database)
         self.nonces = MongoNonces(self.database)
         self.audit = MongoAudit(self.database)
 

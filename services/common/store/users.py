@@ -1,6 +1,7 @@
 """`Users` and `Nonces` in MongoDB."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -8,10 +9,12 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from services.common.domain import changes, log_ins
+from services.common.domain import changes, log_ins, refused_tokens
 from services.common.domain.user import Nonce, User
 from services.common.store import codec, trails
-from services.common.store.session import Database, guarded
+from services.common.store.session import Collection, Database, guarded
+
+Day = log_ins.LogIns | refused_tokens.RefusedTokens
 
 
 class MongoUsers:
@@ -84,14 +87,40 @@ class MongoLogIns:
         return await self._put(known, log_ins.noted(known, who, action, now))
 
     async def _put(self, known: log_ins.LogIns, after: log_ins.LogIns) -> bool:
-        after = replace(after, trail=await trails.shortened(self._database, "log_ins", after.day, after.trail))
-        held = {"_id": after.day, **trails.unmoved(known.trail)}
-        try:
-            async with guarded():
-                done = await self._days.replace_one(held, codec.document(after, "day"), upsert=not known.trail)
-        except DuplicateKeyError:
-            return False
-        return bool(done.matched_count or done.upserted_id)
+        trail = await trails.shortened(self._database, "log_ins", after.day, after.trail)
+        return await _put_day(self._days, known, replace(after, trail=trail))
+
+
+class MongoRefusedTokens:
+    """`refused_tokens`; `_id` is the day."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._days = database["refused_tokens"]
+
+    async def note(self, day: str, refusals: Sequence[refused_tokens.Refusal], now: datetime) -> None:
+        while not await self._noted(day, refusals, now):
+            pass
+
+    async def _noted(self, day: str, refusals: Sequence[refused_tokens.Refusal], now: datetime) -> bool:
+        async with guarded():
+            found = await self._days.find_one({"_id": day})
+        empty = refused_tokens.RefusedTokens(day)
+        known = codec.record(refused_tokens.RefusedTokens, found, "day") if found else empty
+        after = refused_tokens.noted(known, refusals, now)
+        trail = await trails.shortened(self._database, "refused_tokens", day, after.trail)
+        return await _put_day(self._days, known, replace(after, trail=trail))
+
+
+async def _put_day(days: Collection, known: Day, after: Day) -> bool:
+    """Whether the day was still as it was read."""
+    held = {"_id": after.day, **trails.unmoved(known.trail)}
+    try:
+        async with guarded():
+            done = await days.replace_one(held, codec.document(after, "day"), upsert=not known.trail)
+    except DuplicateKeyError:
+        return False
+    return bool(done.matched_count or done.upserted_id)
 
 
 class MongoNonces:

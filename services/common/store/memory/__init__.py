@@ -9,7 +9,7 @@ from services.common.store.memory.books import MemoryPositions, MemoryResults
 from services.common.store.memory.copies import MemoryCopies
 from services.common.store.memory.database import MemoryDatabase
 from services.common.store.memory.exits import MemoryExits
-from services.common.store.memory.people import MemoryLogIns, MemoryNonces, MemoryUsers
+from services.common.store.memory.people import MemoryLogIns, MemoryNonces, MemoryRefusedTokens, MemoryUsers
 from services.common.store.memory.requests import MemoryCloseRequests
 from services.common.store.memory.trades import MemoryTrades
 from services.common.store.memory.watching import MemoryDeadLetters, MemoryFollows, MemoryLeaders, MemoryLeases
@@ -36,6 +36,7 @@ class MemoryStores:
         self.dead_letters = MemoryDeadLetters(self.database)
         self.users = MemoryUsers(self.database)
         self.log_ins = MemoryLogIns(self.database)
+        self.refused_tokens = MemoryRefusedTokens(self.database)
         self.nonces = MemoryNonces(self.database)
         self.audit = MemoryAudit(self.database)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 
-from services.common.domain import contents
+from services.common.domain import contents, refused_tokens
 from services.common.domain.checkpoint import Checkpoint, Head
 from services.common.domain.trail import Trail
 from services.common.ports.answers import Change
@@ -44,6 +44,8 @@ class MemoryAudit:
             yield f"users/{key}", contents.of_user(user), user.trail, {}
         for key, day in sorted(self._db.log_ins.items()):
             yield f"log_ins/{key}", contents.of_log_ins(key), day.trail, {}
+        for key, refused in sorted(self._db.refused_tokens.items()):
+            yield f"refused_tokens/{key}", refused_tokens.content(refused), refused.trail, {}
 
     async def add(self, checkpoint: Checkpoint) -> bool:
         await self._db.turn()

@@ -15,6 +15,7 @@ from services.common.domain.exposure import applied
 from services.common.domain.fill import Fill, LedgerLine, Position
 from services.common.domain.follow import Follow
 from services.common.domain.log_ins import LogIns
+from services.common.domain.refused_tokens import RefusedTokens
 from services.common.domain.trail import Trail, TrailEntry, parted
 from services.common.domain.user import User
 from services.common.ports.answers import Change
@@ -88,6 +89,7 @@ class MemoryDatabase:
         self.follows: dict[str, Follow] = {}
         self.users: dict[str, User] = {}
         self.log_ins: dict[str, LogIns] = {}
+        self.refused_tokens: dict[str, RefusedTokens] = {}
         self.checkpoints: dict[int, Checkpoint] = {}
         self.head_feed: Feed[Head] = Feed()
         self.trails: dict[str, dict[int, TrailEntry]] = {}

@@ -1,9 +1,10 @@
 """`Users` and `Nonces` in memory."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from services.common.domain import changes, log_ins
+from services.common.domain import changes, log_ins, refused_tokens
 from services.common.domain.user import Nonce, User
 from services.common.store.memory.database import MemoryDatabase, add
 
@@ -53,6 +54,21 @@ class MemoryLogIns:
         after = replace(after, trail=self._db.shortened("log_ins", day, after.trail))
         self._db.log_ins[day] = after
         self._db.grown("log_ins", day, after.trail)
+
+
+class MemoryRefusedTokens:
+    """`refused_tokens` in memory."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._db = database
+
+    async def note(self, day: str, refusals: Sequence[refused_tokens.Refusal], now: datetime) -> None:
+        await self._db.turn()
+        known = self._db.refused_tokens.get(day) or refused_tokens.RefusedTokens(day)
+        after = refused_tokens.noted(known, refusals, now)
+        after = replace(after, trail=self._db.shortened("refused_tokens", day, after.trail))
+        self._db.refused_tokens[day] = after
+        self._db.grown("refused_tokens", day, after.trail)
 
 
 class MemoryNonces:
