@@ -12,16 +12,18 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 
 from services.cli import demo as demonstration
-from services.cli import exits, operator, signer
+from services.cli import exits, operator, pause, signer
 from services.cli import up as running
 from services.cli.addresses import Addresses
 from services.cli.audit import audit
 from services.cli.control import VERBS, Target, config, limits
+from services.cli.failure import CannotRun
 from services.cli.outcome import cannot, console, run
 from services.cli.progress import console as console_of
 from services.cli.replay.command import replay_command
 from services.cli.stack import Options
 from services.cli.summary import ok
+from services.common.polymarket.environment import PRODUCTION
 from services.common.rpc.authority import LEAF_LIFE, Authority, certificates
 from services.common.sealing import SealKeyRejected, add_key
 from services.common.signing.key_file import KeyRejected, read_key
@@ -179,6 +181,35 @@ def sign(
         cannot(str(error))
     signed = Account.from_key(key).sign_message(encode_defunct(text=sys.stdin.read()))
     typer.echo("0x" + signed.signature.hex().removeprefix("0x"))
+
+
+@app.command("pause-user")
+def pause_user(
+    key_file: Annotated[Path, typer.Argument(help="File with the wallet's key, readable by its owner alone.")],
+    unpause: Annotated[bool, typer.Option("--unpause", help="What ends it, instead.")] = False,
+    nonce: Annotated[
+        int | None, typer.Option(min=0, help="The wallet's next nonce; asked of the node if not given.")
+    ] = None,
+    rpc_url: Annotated[str, typer.Option(envvar="RPC_URL", help="The node.")] = PRODUCTION.rpc_url,
+    chain_id: Annotated[int, typer.Option(envvar="CHAIN_ID", min=1, help="The chain.")] = PRODUCTION.chain_id,
+    exchange: Annotated[
+        list[str] | None, typer.Option(help="An exchange's address; all that orders are signed for if not given.")
+    ] = None,
+    max_fee_gwei: Annotated[int, typer.Option(min=1, help="The most that a unit of gas may cost.")] = 1_000,
+    tip_gwei: Annotated[int, typer.Option(min=1, help="What of it the block's maker gets.")] = 50,
+) -> None:
+    """Sign, and not send, the transactions that stop a wallet on the chain: one line each, EXCHANGE NONCE RAW. With --nonce, offline."""
+    for address in exchange or ():
+        if not re.fullmatch(r"0x[0-9a-fA-F]{40}", address):
+            cannot(f"--exchange {address!r}: expected 0x and 40 hex digits")
+    try:
+        key = read_key(key_file)
+        first = pause.asked(rpc_url, key, chain_id) if nonce is None else nonce
+    except (KeyRejected, CannotRun) as error:
+        cannot(str(error))
+    terms = pause.Terms(chain_id, first, max_fee_gwei, tip_gwei)
+    for one in pause.presigned(key, exchange or PRODUCTION.exchanges, terms, unpause=unpause):
+        typer.echo(f"{one.exchange} {one.nonce} {one.raw}")
 
 
 def _options(folder: Path, seed: int, *, free_ports: bool) -> Options:
