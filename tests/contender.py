@@ -9,11 +9,11 @@ from datetime import timedelta
 from services.common.clock import SystemClock
 from services.common.domain.market import Market, Token
 from services.common.polymarket.environment import PRODUCTION
-from services.common.sealing import KeyRing
 from services.common.signing.key_file import KeyFileSigner
 from services.common.store.client import MongoStores
 from services.engine.assembly import Ports, assemble
 from services.engine.timing import Timing
+from tests.builders import SEAL
 from tests.engine_world import ScriptedChain, Venue
 
 CHAIN_ID = 137
@@ -47,7 +47,7 @@ async def main(uri: str, database: str, name: str, version: str, accounts: list[
     workers = []
     for account in accounts:
         venue, chain, key = Markets(clock), ScriptedChain(clock), signer(account)  # type: ignore[arg-type]
-        ports = Ports(stores, venue, venue, chain, key, clock, KeyRing.passing())
+        ports = Ports(stores, venue, venue, chain, key, clock, SEAL)
         worker = assemble(
             ports,
             key.address.lower(),

@@ -8,6 +8,8 @@ from services.common.cache import RedisCache
 from services.common.clock import SystemClock
 from services.common.mesh import certificate_of, mesh_problems, signer_problems, tls_of
 from services.common.polymarket.environment import Endpoints, endpoints
+from services.common.ports.clock import Clock
+from services.common.ports.stores import Stores
 from services.common.refusals import Refusals
 from services.common.rpc.caller import Identity
 from services.common.rpc.channel import Mesh
@@ -70,14 +72,14 @@ def key_problems(settings: TokenSettings) -> Sequence[str]:
     return ()
 
 
-def verifier_of(held: Keys, stores: MongoStores) -> StoredVerifier:
+def verifier_of(held: Keys, stores: Stores, clock: Clock) -> StoredVerifier:
     """Who reads access tokens; what it refuses is counted in the day's trail."""
-    return StoredVerifier(held, stores.users, refusals=Refusals(stores.refused_tokens, SystemClock()))
+    return StoredVerifier(held, stores.users, refusals=Refusals(stores.refused_tokens, clock))
 
 
 def identity_of(settings: CommonSettings, stores: MongoStores) -> Identity:
     """Who may call this service."""
-    return Identity(verifier_of(keys_of(settings), stores), settings.mesh_secret.get_secret_value())
+    return Identity(verifier_of(keys_of(settings), stores, SystemClock()), settings.mesh_secret.get_secret_value())
 
 
 COMMON = (Check(TokenSettings, key_problems), Check(MeshSettings, mesh_problems))

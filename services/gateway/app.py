@@ -53,7 +53,7 @@ async def run(settings: GatewaySettings, stop: asyncio.Event, started: "asyncio.
     async with AsyncExitStack() as open_parts:
         stores = stores_of(settings, "gateway")
         open_parts.push_async_callback(stores.close)
-        verifier = verifier_of(keys, stores)
+        verifier = verifier_of(keys, stores, clock)
         quota = RedisQuota(settings.redis_url.get_secret_value())
         login = _login(settings, stores, keys, clock)
         identity = Identity(verifier, settings.mesh_secret.get_secret_value())

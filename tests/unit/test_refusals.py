@@ -2,10 +2,15 @@
 
 from datetime import timedelta
 
+import pytest
+
+from services.common.assembly import verifier_of
 from services.common.domain.refused_tokens import MOST
 from services.common.ports.stores import StoreUnavailable
 from services.common.refusals import WITHIN, Refusals
+from services.common.rpc.errors import Unauthenticated
 from services.common.store.memory import MemoryStores
+from services.common.tokens import keys
 from tests.builders import NOON
 from tests.engine_world import TestClock
 
@@ -37,6 +42,17 @@ async def test_what_comes_within_half_a_minute_is_one_write():
     day = desk.stores.database.refused_tokens["2026-11-24"]
     assert [entry.action for entry in day.trail] == ["refused:6"]
     assert day.refusals[0].first_at == day.refusals[0].last_at == NOON
+
+
+async def test_what_a_service_reads_tokens_with_has_its_refusals_written():
+    desk = Desk()
+    verifier = verifier_of(keys("0123456789abcdef0123456789abcdef", None), desk.stores, desk.clock)
+
+    with pytest.raises(Unauthenticated):
+        await verifier.verify("no token at all")
+    await desk.wait()
+
+    assert desk.counted() == [("malformed", "", 1)]
 
 
 async def test_a_second_crowd_is_counted_to_the_first():
