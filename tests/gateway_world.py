@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 from uuid import uuid4
 
 import httpx
@@ -17,6 +18,7 @@ from polycopy.engine.v1 import engine_pb2, engine_pb2_grpc
 from polycopy.monitor.v1 import monitor_pb2, monitor_pb2_grpc
 from polycopy.reconciler.v1 import reconciler_pb2, reconciler_pb2_grpc
 
+from services.common import limits
 from services.common.assembly import identity_of, stores_of
 from services.common.limits import RedisQuota
 from services.common.rpc.caller import caller
@@ -26,8 +28,8 @@ from services.common.rpc.server import Server, serve
 from services.gateway.app import run
 from services.gateway.contract import ENGINE, MONITOR, RECONCILER
 from services.gateway.settings import GatewaySettings
-
-PATIENCE_S = 15.0
+from tests.fixtures.servers import kept_database
+from tests.patience import PATIENT_S, patiently
 
 
 class ScriptedEngine(engine_pb2_grpc.EngineServiceServicer):
@@ -149,7 +151,7 @@ class World:
 
     async def until_ready(self, status: int = 200) -> httpx.Response:
         """Wait until `/health/ready` answers with `status`."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(PATIENT_S):
             while True:
                 answer = await self.http.get("/health/ready")
                 if answer.status_code == status:
@@ -169,13 +171,21 @@ def a_trade(token: str, copy_id: str = "c1") -> engine_pb2.WatchEventsResponse:
 
 
 @asynccontextmanager
-async def gateway_world(mongo_uri: str, redis_url: str, **more: Any) -> AsyncIterator[World]:
-    """Everything started, and ended again; its database is dropped."""
+async def gateway_world(kept_uri: str, redis_url: str, **more: Any) -> AsyncIterator[World]:
+    """Everything started, and ended again; its database is emptied."""
+    # A limiter that is slow for a moment is away for whoever changes something; here it is only slow.
+    with patch.object(limits, "PATIENCE_S", PATIENT_S):
+        async with kept_database(kept_uri) as database, _world(kept_uri, database, redis_url, more) as made:
+            yield made
+
+
+@asynccontextmanager
+async def _world(uri: str, database: str, redis_url: str, more: dict[str, Any]) -> AsyncIterator[World]:
     admin = Account.create()
     settings = GatewaySettings(
         mesh_secret="a secret of the mesh",  # type: ignore[arg-type]
-        mongodb_uri=mongo_uri,  # type: ignore[arg-type]
-        mongodb_database=f"test_{uuid4().hex[:12]}",
+        mongodb_uri=uri,  # type: ignore[arg-type]
+        mongodb_database=database,
         redis_url=redis_url,  # type: ignore[arg-type]
         api_port=0,
         admin_addresses=admin.address,
@@ -191,7 +201,9 @@ async def gateway_world(mongo_uri: str, redis_url: str, **more: Any) -> AsyncIte
         port = await ending.enter_async_context(running(settings))
         # Each world is a client of its own, so that none uses up another's budget for log-ins.
         home = f"10.{uuid4().int % 250}.{uuid4().int % 250}.{uuid4().int % 250}"
-        http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers={"x-forwarded-for": home}, timeout=20)
+        http = httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", headers={"x-forwarded-for": home}, timeout=PATIENT_S
+        )
         await ending.enter_async_context(http)
         world = World(http, port, engine, servers, settings, admin)
         await world.until_ready()
@@ -203,12 +215,12 @@ async def running(settings: GatewaySettings) -> AsyncIterator[int]:
     """The gateway itself, in this loop; yields its HTTP port."""
     stop, started = asyncio.Event(), asyncio.get_running_loop().create_future()
     task = asyncio.create_task(run(settings, stop, started))
-    await asyncio.wait({task, started}, timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({task, started}, timeout=PATIENT_S, return_when=asyncio.FIRST_COMPLETED)
     try:
         yield started.result() if started.done() else task.result()
     finally:
         stop.set()
-        await asyncio.wait_for(task, PATIENCE_S)
+        await patiently(task)
 
 
 async def _services(
@@ -216,7 +228,6 @@ async def _services(
 ) -> dict[str, Server]:
     stores = stores_of(settings, "tests")
     ending.callback(stores.database.client.close)
-    ending.push_async_callback(stores.database.client.drop_database, settings.mongodb_database)
     quota = RedisQuota(settings.redis_url.get_secret_value())
     parts: dict[str, tuple[str, Any, Any]] = {
         "engine": (ENGINE.full_name, engine_pb2_grpc.add_EngineServiceServicer_to_server, engine),

@@ -12,9 +12,11 @@ import pytest
 from services.cli import mongod
 from services.cli.child import free_port, start
 from services.common.ports.stores import StoreUnavailable
+from services.common.store import client
 from services.common.store.client import MongoStores
 from services.common.store.indexes import INDEXES, Index, IndexMissing, verify
 from services.common.store.server import ServerUnfit
+from tests.patience import PATIENT_S
 
 UNIQUE = [index for index in INDEXES if index.unique]
 
@@ -30,7 +32,7 @@ async def stores_on(uri: str) -> AsyncIterator[MongoStores]:
 
 async def answering(stores: MongoStores) -> None:
     """The server takes connections."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENT_S):
         while True:
             try:
                 return await stores.ping()
@@ -44,15 +46,15 @@ def test_every_unique_index_begins_with_the_account() -> None:
 
 
 @pytest.mark.parametrize("index", UNIQUE, ids=lambda index: f"{index.collection}.{index.name}")
-async def test_a_unique_index_that_is_gone_is_missed_by_name(mongo_stores: MongoStores, index: Index) -> None:
-    await verify(mongo_stores.database)
-    await mongo_stores.database[index.collection].drop_index(index.name)
+async def test_a_unique_index_that_is_gone_is_missed_by_name(new_stores: MongoStores, index: Index) -> None:
+    await verify(new_stores.database)
+    await new_stores.database[index.collection].drop_index(index.name)
 
     with pytest.raises(IndexMissing, match=rf"^{index.collection}\.{index.name}$"):
-        await verify(mongo_stores.database)
+        await verify(new_stores.database)
 
-    await mongo_stores.prepare()
-    await verify(mongo_stores.database)
+    await new_stores.prepare()
+    await verify(new_stores.database)
 
 
 @pytest.mark.parametrize(
@@ -60,40 +62,40 @@ async def test_a_unique_index_that_is_gone_is_missed_by_name(mongo_stores: Mongo
     [{}, {"unique": True, "sparse": True}, {"unique": True, "partialFilterExpression": {"state": "detected"}}],
     ids=["not unique", "sparse", "of some documents"],
 )
-async def test_an_index_that_lets_doubles_pass_is_refused_by_name(mongo_stores: MongoStores, lax: dict) -> None:
+async def test_an_index_that_lets_doubles_pass_is_refused_by_name(new_stores: MongoStores, lax: dict) -> None:
     index = UNIQUE[0]
-    collection = mongo_stores.database[index.collection]
+    collection = new_stores.database[index.collection]
     await collection.drop_index(index.name)
     await collection.create_index(list(index.keys), name=index.name, **lax)
 
     with pytest.raises(IndexMissing, match=index.name):
-        await verify(mongo_stores.database)
+        await verify(new_stores.database)
     with pytest.raises(IndexMissing, match=rf"{index.collection}\.{index.name}"):
-        await mongo_stores.prepare()
+        await new_stores.prepare()
 
 
-async def test_an_index_that_cannot_be_made_because_of_doubles_is_refused_by_name(mongo_stores: MongoStores) -> None:
+async def test_an_index_that_cannot_be_made_because_of_doubles_is_refused_by_name(new_stores: MongoStores) -> None:
     index = next(index for index in UNIQUE if index.collection == "fills")
-    fills = mongo_stores.database["fills"]
+    fills = new_stores.database["fills"]
     await fills.drop_index(index.name)
     await fills.insert_many([{"account": "a", "tradeId": "t", "orderHash": "h"} for _ in range(2)])
 
     with pytest.raises(IndexMissing, match=rf"fills\.{index.name}"):
-        await mongo_stores.prepare()
+        await new_stores.prepare()
 
 
-async def test_to_prepare_again_changes_nothing(mongo_stores: MongoStores) -> None:
-    before = await mongo_stores.database["user_activities"].index_information()
+async def test_to_prepare_again_changes_nothing(new_stores: MongoStores) -> None:
+    before = await new_stores.database["user_activities"].index_information()
 
-    await mongo_stores.prepare()
+    await new_stores.prepare()
 
-    assert await mongo_stores.database["user_activities"].index_information() == before
+    assert await new_stores.database["user_activities"].index_information() == before
 
 
-async def test_the_servers_clock_is_the_stores(mongo_stores: MongoStores, now: datetime) -> None:
-    assert await mongo_stores.now() >= now
-    assert (await mongo_stores.now()).tzinfo is not None
-    await mongo_stores.ping()
+async def test_the_servers_clock_is_the_stores(new_stores: MongoStores, now: datetime) -> None:
+    assert await new_stores.now() >= now
+    assert (await new_stores.now()).tzinfo is not None
+    await new_stores.ping()
 
 
 async def test_a_server_that_lets_a_dead_process_hold_an_account_long_is_refused(tmp_path: Path) -> None:
@@ -124,7 +126,8 @@ async def test_a_server_that_is_no_replica_set_is_refused_with_what_to_do(tmp_pa
         await child.stop()
 
 
-async def test_a_server_that_is_away_is_unavailable_and_nothing_else() -> None:
+async def test_a_server_that_is_away_is_unavailable_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "WRITE_TIMEOUT_MS", 200)
     async with stores_on(f"mongodb://127.0.0.1:{free_port()}/") as stores:
         asked = (stores.prepare, stores.ping, stores.now, stores.accounts.all, stores.follows.all, stores.leaders.all)
 

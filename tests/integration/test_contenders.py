@@ -32,6 +32,7 @@ CAP = 38_765_433
 
 WIDE = Limits(
     max_trade_age_ms=600_000,
+    intent_lifetime_ms=100_000,
     max_order_micros=10**12,
     max_market_micros=10**12,
     max_event_micros=10**12,
@@ -133,21 +134,20 @@ async def stored(stores: MongoStores, known: str) -> Account:
     return found
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("number", ROUNDS)
 async def test_fifty_copies_for_one_limit_in_four_processes_never_pass_it(
-    mongo_stores: MongoStores, mongo_uri: str, tmp_path: Path, number: int
+    new_stores: MongoStores, mongo_uri: str, tmp_path: Path, number: int
 ):
-    known = {name: await account(mongo_stores, f"{name} {number}", limits) for name, limits in CAPPED.items()}
+    known = {name: await account(new_stores, f"{name} {number}", limits) for name, limits in CAPPED.items()}
     names = [f"{name} {number}" for name in CAPPED]
-    async with engines(mongo_uri, mongo_stores, names, ["1"] * PROCESSES, tmp_path):
-        await asyncio.gather(*(trades(mongo_stores, one, apart=name != "repetition") for name, one in known.items()))
-        copies = {name: await ended(mongo_stores, one) for name, one in known.items()}
+    async with engines(mongo_uri, new_stores, names, ["1"] * PROCESSES, tmp_path):
+        await asyncio.gather(*(trades(new_stores, one, apart=name != "repetition") for name, one in known.items()))
+        copies = {name: await ended(new_stores, one) for name, one in known.items()}
 
     for name, limits in CAPPED.items():
         taken = [copy for copy in copies[name] if copy.state is CopyState.EXECUTED]
         refused = {copy.skip_reason for copy in copies[name] if copy.state is CopyState.SKIPPED}
-        exposure = (await stored(mongo_stores, known[name])).exposure
+        exposure = (await stored(new_stores, known[name])).exposure
         spent = sum(copy.intents[-1].usdc_micros for copy in taken)
 
         assert (len(taken), refused, len(copies[name])) == (7, {name}, COPIES)
@@ -158,16 +158,15 @@ async def test_fifty_copies_for_one_limit_in_four_processes_never_pass_it(
     assert len({copy.claimed_by for found in copies.values() for copy in found}) > 1
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("number", ROUNDS)
 async def test_an_old_engine_journals_nothing_once_another_version_is_started(
-    mongo_stores: MongoStores, mongo_uri: str, tmp_path: Path, number: int
+    new_stores: MongoStores, mongo_uri: str, tmp_path: Path, number: int
 ):
     names = [f"version {number} {race}" for race in range(RACES)]
-    known = [await account(mongo_stores, name, WIDE) for name in names]
-    async with engines(mongo_uri, mongo_stores, names, ["1", "1", "2", "2"], tmp_path):
-        changed = await asyncio.gather(*(_replaced(mongo_stores, one, race) for race, one in enumerate(known)))
-        copies = [await ended(mongo_stores, one) for one in known]
+    known = [await account(new_stores, name, WIDE) for name in names]
+    async with engines(mongo_uri, new_stores, names, ["1", "1", "2", "2"], tmp_path):
+        changed = await asyncio.gather(*(_replaced(new_stores, one, race) for race, one in enumerate(known)))
+        copies = [await ended(new_stores, one) for one in known]
 
     for replaced_at, found in zip(changed, copies, strict=True):
         # Of a copy that had to have another order the decision of the last is kept.

@@ -25,12 +25,12 @@ pytestmark = pytest.mark.skipif(not ENVOY.exists(), reason="envoy is not install
 
 
 @pytest.fixture
-async def world(mongo_uri: str, redis_url: str, tmp_path: Path) -> AsyncIterator[World]:
+async def world(kept_uri: str, redis_url: str, tmp_path: Path) -> AsyncIterator[World]:
     keys = tmp_path / "keys"
     keys.mkdir()
     (keys / "1.pem").write_bytes(private_pem(ec.generate_private_key(ec.SECP256R1())))
     own = {"jwt_secret": None, "jwt_keys_dir": keys, "gateway_listen": f"127.0.0.1:{free_port()}"}
-    async with gateway_world(mongo_uri, redis_url, **own) as made:
+    async with gateway_world(kept_uri, redis_url, **own) as made:
         yield made
 
 

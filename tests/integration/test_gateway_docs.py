@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.gateway_world import World, a_trade, gateway_world
+from tests.patience import PATIENT_S, patiently
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/api/README.md"
 
 
 @pytest.fixture
-async def world(mongo_uri: str, redis_url: str) -> AsyncIterator[World]:
-    async with gateway_world(mongo_uri, redis_url) as made:
+async def world(kept_uri: str, redis_url: str) -> AsyncIterator[World]:
+    async with gateway_world(kept_uri, redis_url) as made:
         yield made
 
 
@@ -37,7 +38,7 @@ async def shell(script: str) -> str:
     made = await asyncio.create_subprocess_exec(
         "bash", "-e", "-c", script, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
-    out, _ = await asyncio.wait_for(made.communicate(), 60)
+    out, _ = await patiently(made.communicate())
     assert made.returncode == 0, out.decode()
     return out.decode()
 
@@ -57,7 +58,7 @@ async def test_watching_works_as_written(world: World, tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENT_S):
             while not (line := await process.stdout.readline()).startswith(b"trade_executed"):
                 assert line
     finally:

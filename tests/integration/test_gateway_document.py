@@ -16,8 +16,8 @@ DOCUMENT = openapi("1.0")
 
 
 @pytest.fixture
-async def world(mongo_uri: str, redis_url: str) -> AsyncIterator[World]:
-    async with gateway_world(mongo_uri, redis_url) as made:
+async def world(kept_uri: str, redis_url: str) -> AsyncIterator[World]:
+    async with gateway_world(kept_uri, redis_url) as made:
         yield made
 
 

@@ -12,13 +12,14 @@ from websockets.asyncio.client import connect
 
 from services.gateway import patience, rest
 from tests.gateway_world import World, gateway_world
+from tests.patience import PATIENT_S
 
 STATUS, STOP, POSITIONS = "/api/trading/status", "/api/trading/stop", "/api/positions"
 
 
 @pytest.fixture
-async def world(mongo_uri: str, redis_url: str) -> AsyncIterator[World]:
-    async with gateway_world(mongo_uri, redis_url) as made:
+async def world(kept_uri: str, redis_url: str) -> AsyncIterator[World]:
+    async with gateway_world(kept_uri, redis_url) as made:
         yield made
 
 
@@ -129,7 +130,7 @@ async def test_a_body_that_never_comes_is_not_waited_for(world: World, monkeypat
     monkeypatch.setattr(rest, "BODY_S", 0.1)
     reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
     writer.write(f"POST {STOP} HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{{".encode())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENT_S):
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
     writer.close()
 
@@ -150,7 +151,7 @@ async def test_a_request_that_never_ends_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr(patience, "HEADERS_S", 0.2)
     reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENT_S):
         if before:
             writer.write(before)
             assert b"200" in await reader.readuntil(b"}")
@@ -165,7 +166,7 @@ async def test_a_connection_that_asks_now_and_then_is_kept(world: World, monkeyp
         reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
         for _ in range(3):
             writer.write(b"GET /health/live HTTP/1.1\r\nhost: a\r\n\r\n")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENT_S):
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
                 await reader.readexactly(length)

@@ -14,8 +14,8 @@ ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
 @pytest.fixture
-async def world(mongo_uri: str, redis_url: str) -> AsyncIterator[World]:
-    async with gateway_world(mongo_uri, redis_url, public_url="https://copy.example") as made:
+async def world(kept_uri: str, redis_url: str) -> AsyncIterator[World]:
+    async with gateway_world(kept_uri, redis_url, public_url="https://copy.example") as made:
         yield made
 
 

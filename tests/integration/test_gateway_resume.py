@@ -5,7 +5,9 @@ import asyncio
 import pytest
 
 from services.common.ports.stores import StoreUnavailable
+from services.common.store import client
 from services.common.store.client import MongoStores
+from tests.patience import PATIENT_S
 
 
 @pytest.mark.parametrize(
@@ -24,7 +26,7 @@ from services.common.store.client import MongoStores
 )
 async def test_a_place_that_is_none_is_a_gap(mongo_stores: MongoStores, place: str) -> None:
     changes = mongo_stores.copies.watch(place)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENT_S):
         first = await anext(changes)
         await changes.aclose()  # type: ignore[attr-defined]
 
@@ -32,8 +34,9 @@ async def test_a_place_that_is_none_is_a_gap(mongo_stores: MongoStores, place: s
     assert first.token
 
 
-async def test_without_a_place_a_store_that_is_away_is_away() -> None:
-    stores = MongoStores("mongodb://127.0.0.1:1/?replicaSet=rs0&serverSelectionTimeoutMS=100", "nowhere", name="tests")
+async def test_without_a_place_a_store_that_is_away_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "WRITE_TIMEOUT_MS", 100)
+    stores = MongoStores("mongodb://127.0.0.1:1/?replicaSet=rs0", "nowhere", name="tests")
     for place in (None, "82"):
         with pytest.raises(StoreUnavailable):
             await anext(stores.copies.watch(place))

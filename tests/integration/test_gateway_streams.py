@@ -22,11 +22,12 @@ from services.gateway import events, feed, patience, stream
 from services.gateway.feed import Feed, places_of, token_of
 from services.gateway.sessions import Sessions
 from tests.gateway_world import World, a_trade, gateway_world
+from tests.patience import PATIENT_S, patiently
 
 
 @pytest.fixture
-async def world(mongo_uri: str, redis_url: str) -> AsyncIterator[World]:
-    async with gateway_world(mongo_uri, redis_url, sockets_per_user=2, cors_origin="https://app.example") as made:
+async def world(kept_uri: str, redis_url: str) -> AsyncIterator[World]:
+    async with gateway_world(kept_uri, redis_url, sockets_per_user=2, cors_origin="https://app.example") as made:
         yield made
 
 
@@ -35,7 +36,7 @@ def ws(world: World, query: str = "", **more: Any) -> connect:
 
 
 async def frame(socket: ClientConnection, event: str) -> dict[str, Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENT_S):
         while True:
             found: dict[str, Any] = json.loads(await socket.recv())
             if found["event"] == event:
@@ -48,7 +49,7 @@ async def test_a_client_receives_the_three_events_and_goes_on_where_it_was(world
     world.engine.tell(a_trade("t1"), engine_pb2.WatchEventsResponse(resume_token="t2", system_status=status))
     async with ws(world, f"?token={token}") as socket:
         found: dict[str, Any] = {}
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENT_S):
             while len(found) < 3:
                 came = json.loads(await socket.recv())
                 found[came["event"]] = came
@@ -92,7 +93,7 @@ async def test_a_gap_is_told_and_not_passed_over(world: World) -> None:
 async def test_a_client_that_talks_too_much_is_sent_away(world: World) -> None:
     async with ws(world, f"?token={await world.token(Account.create())}") as socket:
         with pytest.raises(ConnectionClosed) as closed:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENT_S):
                 for _ in range(61):
                     await socket.send("x")
                 while True:
@@ -123,7 +124,7 @@ async def test_a_client_that_does_not_read_is_not_waited_for(
     writer.write(
         f"GET {path} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\n{upgrade if path == '/ws' else ''}\r\n".encode()
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENT_S):
         await left.wait()
         # It is told nothing more: what had been sent is followed by the end of the connection.
         with suppress(ConnectionError):
@@ -139,7 +140,7 @@ async def test_what_breaks_in_a_socket_is_no_clean_end(world: World, monkeypatch
     monkeypatch.setattr(feed, "public", broken)
     async with ws(world, f"?token={await world.token(Account.create())}") as socket:
         with pytest.raises(ConnectionClosed) as closed:
-            await asyncio.wait_for(socket.recv(), 10)
+            await patiently(socket.recv())
 
     assert closed.value.rcvd is not None
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1011, "")
@@ -177,7 +178,7 @@ async def test_a_user_holds_so_many_sockets_and_no_more_until_one_is_closed(worl
         async with ws(world, f"?token={token}"):
             with pytest.raises(InvalidStatus) as caught:
                 await ws(world, f"?token={token}")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENT_S):
             while True:
                 try:
                     async with ws(world, f"?token={token}") as again:
@@ -220,7 +221,7 @@ async def test_logging_out_closes_the_socket(world: World) -> None:
     async with ws(world, f"?token={token}") as socket:
         await world.http.post("/api/auth/logout", headers={"authorization": f"Bearer {token}"})
         with pytest.raises(ConnectionClosed) as closed:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENT_S):
                 while True:
                     await socket.recv()
 
@@ -228,13 +229,13 @@ async def test_logging_out_closes_the_socket(world: World) -> None:
     assert closed.value.rcvd.code == 4401
 
 
-async def test_a_gateway_that_stops_sends_its_clients_elsewhere(mongo_uri: str, redis_url: str) -> None:
-    async with gateway_world(mongo_uri, redis_url) as world:
+async def test_a_gateway_that_stops_sends_its_clients_elsewhere(kept_uri: str, redis_url: str) -> None:
+    async with gateway_world(kept_uri, redis_url) as world:
         token = await world.token(Account.create())
         socket = await ws(world, f"?token={token}")
         await frame(socket, "position_updated")
     with pytest.raises(ConnectionClosed) as closed:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENT_S):
             while True:
                 await socket.recv()
 
@@ -253,7 +254,7 @@ async def test_the_same_events_come_as_server_sent_events(world: World) -> None:
     refused = await world.http.get("/api/events")
     world.engine.tell(a_trade("t1"))
     seen: dict[str, str] = {}
-    async with asyncio.timeout(10), world.http.stream("GET", "/api/events", headers=headers) as answer:
+    async with asyncio.timeout(PATIENT_S), world.http.stream("GET", "/api/events", headers=headers) as answer:
         event = last = ""
         async for line in lines(answer):
             name, _, text = line.partition(": ")
@@ -263,7 +264,7 @@ async def test_the_same_events_come_as_server_sent_events(world: World) -> None:
             if len(seen) == 2:
                 break
     world.engine.tell(a_trade("t2", "c2"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENT_S):
         async with world.http.stream("GET", "/api/events", headers=headers | {"last-event-id": last}) as answer:
             async for line in lines(answer):
                 if line.startswith("data") and "tradeId" in line:
@@ -279,7 +280,7 @@ async def test_the_same_events_come_as_server_sent_events(world: World) -> None:
 async def test_a_client_that_leaves_gives_its_place_back(world: World) -> None:
     headers = await world.headers(Account.create())
     for _ in range(4):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENT_S):
             while True:
                 async with world.http.stream("GET", "/api/events", headers=headers) as answer:
                     if answer.status_code == 200:
@@ -303,6 +304,6 @@ async def test_a_session_outlives_a_store_that_is_away_and_not_its_token() -> No
     from datetime import timedelta
 
     verifier = Scripted(None, StoreUnavailable("away"), None, Unauthenticated())
-    await asyncio.wait_for(Sessions(verifier, SystemClock(), 1, timedelta(milliseconds=1)).until_over("t"), 5)
+    await patiently(Sessions(verifier, SystemClock(), 1, timedelta(milliseconds=1)).until_over("t"))
 
     assert verifier.answers == []

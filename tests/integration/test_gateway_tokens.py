@@ -28,6 +28,7 @@ from services.common.assembly import keys_of
 from services.common.tokens import Keys
 from tests.edge_world import private_pem
 from tests.gateway_world import World, gateway_world
+from tests.patience import PATIENT_S
 
 pytestmark = pytest.mark.xdist_group("gateway tokens")
 
@@ -36,12 +37,12 @@ STRANGER = ec.generate_private_key(ec.SECP256R1())
 
 
 @pytest.fixture(params=["HS256", "ES256"])
-async def world(request: pytest.FixtureRequest, mongo_uri: str, redis_url: str, tmp_path: Path) -> AsyncIterator[World]:
+async def world(request: pytest.FixtureRequest, kept_uri: str, redis_url: str, tmp_path: Path) -> AsyncIterator[World]:
     (tmp_path / "1.pem").write_bytes(private_pem(ec.generate_private_key(ec.SECP256R1())))
     own: dict[str, Any] = {"jwt_secret": SECRET, "gateway_listen": f"127.0.0.1:{free_port()}"}
     if request.param == "ES256":
         own |= {"jwt_secret": None, "jwt_keys_dir": tmp_path}
-    async with gateway_world(mongo_uri, redis_url, **own) as made:
+    async with gateway_world(kept_uri, redis_url, **own) as made:
         yield made
 
 
@@ -257,7 +258,7 @@ async def grpc_codes(world: World, token: str, *, leaving_out: frozenset[str] = 
         async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             try:
                 call = getattr(stub(channel), method)
-                await call(request, metadata=(("authorization", f"Bearer {token}"),), timeout=10)
+                await call(request, metadata=(("authorization", f"Bearer {token}"),), timeout=PATIENT_S)
                 found[name] = "OK"
             except aio.AioRpcError as error:
                 found[name] = error.code().name

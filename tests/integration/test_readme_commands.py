@@ -16,8 +16,8 @@ def log_in_block() -> str:
     return next(block for block in blocks if "polycopy sign" in block)
 
 
-async def test_logging_in_with_curl_works_as_written(mongo_uri: str, redis_url: str, tmp_path: Path) -> None:
-    async with gateway_world(mongo_uri, redis_url) as world:
+async def test_logging_in_with_curl_works_as_written(kept_uri: str, redis_url: str, tmp_path: Path) -> None:
+    async with gateway_world(kept_uri, redis_url) as world:
         key = tmp_path / "wallet.key"
         key.touch(mode=0o600)
         key.write_text(bytes(world.admin.key).hex())
