@@ -48,10 +48,12 @@ WAITS = {
 
 @dataclass
 class Scene:
-    """A mesh whose processes may be struck. `given_up` are the leaders' orders whose copies never arrive at the venue."""
+    """A mesh whose processes may be struck. `strict` holds recoveries to their time, and not to thrice that: so by night, where the machine
+    has nothing else to do. `given_up` are the leaders' orders whose copies never arrive at the venue."""
 
     running: Mesh
     trap: Path
+    strict: bool
     given_up: set[str] = field(default_factory=set[str])
     spares: dict[str, Child] = field(default_factory=dict[str, Child])
     calls: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
@@ -171,11 +173,11 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(folder: Path) -> AsyncIterator[Scene]:
+async def scene(folder: Path, *, strict: bool) -> AsyncIterator[Scene]:
     """A mesh with short waits, whose orders and trades may be old: machines that test are slow."""
     trap = folder / "crash"
     async with mesh(folder, env=WAITS | {"POLYCOPY_CRASH": f"@{trap}"}) as running:
-        made = Scene(running, trap)
+        made = Scene(running, trap, strict)
         try:
             await made.lifetime(PATIENT)
             yield made

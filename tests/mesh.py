@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,13 +19,13 @@ from services.cli.venue_log import VenueLog
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.lifecycle import TERMINAL
 from services.common.store.client import MongoStores
+from tests.patience import PATIENT_S
 
 T = TypeVar("T")
 
 RECONCILER = "polycopy.reconciler.v1.ReconcilerService"
 
 SHARE = 1_000_000
-PATIENCE_S = 60.0
 LOOK_S = 0.1
 QUICK = {"ENGINE_LEASE_MS": "2000", "MONITOR_SWEEP_MS": "1000", "RECONCILER_SETTLE_MS": "500"}
 
@@ -61,6 +61,15 @@ class Mesh:
         placed = (await self.stack.admin.sweep(**wanted, shares_micros=shares_micros))["orders"]
         return [str(order["order_hash"]) for order in placed if order["trader"] == trader]
 
+    async def trades_may_be_old(self) -> None:
+        """Whatever has to be waited for on a slow machine, a trade is copied: past what control would say of it."""
+        for account in await self.stores.accounts.all():
+            limits = replace(account.limits, max_trade_age_ms=600_000)
+            changed = await self.stores.accounts.change(
+                account.account_id, lambda known, limits=limits: replace(known, limits=limits, seq=known.seq + 1)
+            )
+            assert changed is not None
+
     async def books(self) -> Books:
         return await books.read(self.stores)
 
@@ -73,7 +82,7 @@ class Mesh:
         """Our copies of one order of a leader."""
         return tuple(copy for copy in (await self.books()).trades if copy.trade.order_hash == leaders_order)
 
-    async def copied(self, leaders_order: str, within_s: float = PATIENCE_S) -> Copy:
+    async def copied(self, leaders_order: str, within_s: float = PATIENT_S) -> Copy:
         """The one copy of a leader's order, once it has ended."""
 
         async def ended() -> Copy | None:
@@ -92,7 +101,7 @@ class Mesh:
         """The attempts to sell what exits owe."""
         return tuple(copy for copy in (await self.books()).copies if copy.kind is CopyKind.EXIT)
 
-    async def at_rest(self, within_s: float = PATIENCE_S) -> dict[str, Any]:
+    async def at_rest(self, within_s: float = PATIENT_S) -> dict[str, Any]:
         """The summary once every leader's fill has a copy and every copy has ended, after a comparison of the books."""
 
         async def ended() -> dict[str, Any] | None:
@@ -112,7 +121,7 @@ class Mesh:
         target, tls = self.stack.addresses.target("reconciler"), self.stack.shown_to("reconciler")
         async with wire.channel(target, [RECONCILER], tls) as channel:
             stub = reconciler_pb2_grpc.ReconcilerServiceStub(channel)
-            await stub.RunReconciliation(reconciler_pb2.RunReconciliationRequest(), timeout=30)
+            await stub.RunReconciliation(reconciler_pb2.RunReconciliationRequest(), timeout=PATIENT_S)
 
     async def restart(self, name: str, env: Mapping[str, str] | None = None) -> None:
         """End a service and start it again, with other settings, until it serves."""
@@ -143,7 +152,7 @@ class Mesh:
         return (await self._asked("/health/ready")).is_success
 
     async def _asked(self, path: str) -> httpx.Response:
-        async with httpx.AsyncClient(base_url=self.stack.addresses.api_url, timeout=10) as http:
+        async with httpx.AsyncClient(base_url=self.stack.addresses.api_url, timeout=PATIENT_S) as http:
             return await http.get(path)
 
 
@@ -169,7 +178,7 @@ async def mesh(
         await stack.stop()
 
 
-async def eventually(look: Callable[[], Awaitable[T | None]], within_s: float = PATIENCE_S) -> T:
+async def eventually(look: Callable[[], Awaitable[T | None]], within_s: float = PATIENT_S) -> T:
     """What `look` finds once it finds something; TimeoutError where it never does."""
     async with asyncio.timeout(within_s):
         while not (found := await look()):  # noqa: ASYNC110  what is waited for happens in other processes

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from grpc import aio
 from polycopy.signer.v1 import signer_pb2_grpc
 
@@ -16,6 +17,7 @@ from services.common.domain.intent import Attempt, Intent, OrderFields, OrderTyp
 from services.common.domain.market import Side
 from services.common.polymarket.environment import PRODUCTION
 from services.common.polymarket.order import order_hash
+from services.common.rpc import remote_signer
 from services.common.rpc.authority import Authority, certificates
 from services.common.rpc.caller import Identity
 from services.common.rpc.channel import Mesh
@@ -28,6 +30,7 @@ from services.signer.desk import Desk, Held
 from services.signer.memory import Memory
 from services.signer.policy import Rules
 from services.signer.servicer import SignerServicer
+from tests.patience import PATIENT_S
 
 KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
 WALLET = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
@@ -50,7 +53,6 @@ KEYSTORE = json.dumps(
 
 PASSPHRASE = "correct horse"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-CONNECTED_WITHIN_S = 20
 ZERO = "0x" + "00" * 32
 
 
@@ -118,6 +120,12 @@ def rules(key: Key, **changes: Any) -> Rules:
     return replace(made, **changes)
 
 
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked is what the signer says, not how soon: its clients wait for as long as it takes."""
+    for name in ("SIGN_S", "ASK_S", "HALT_S", "AUTH_S"):
+        monkeypatch.setattr(remote_signer, name, PATIENT_S)
+
+
 class World:
     """A running signer with one wallet. Restarting it keeps its memory and its port."""
 
@@ -160,7 +168,7 @@ class World:
         connection = SignerConnection(channel)
         try:
             if self.up:
-                async with asyncio.timeout(CONNECTED_WITHIN_S):
+                async with asyncio.timeout(PATIENT_S):
                     await channel.channel_ready()
             yield connection
         finally:

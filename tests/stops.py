@@ -14,12 +14,12 @@ from polycopy.engine.v1 import engine_pb2 as pb
 from services.cli import operator
 from services.common.domain.account import Account
 from services.common.domain.follow import Follow
-from tests.mesh import SHARE, Mesh
+from tests.mesh import SHARE, Mesh, eventually
+from tests.patience import PATIENT_S
 
 SILENT_S = 1.0
 BURST = 4
 SIZE = 10 * SHARE
-RPC_S = 10.0
 MUCH = 10**12
 
 JOURNALED = [
@@ -110,12 +110,12 @@ async def trading(running: Mesh, pause_s: float = 0.2) -> AsyncIterator[None]:
 
 async def start(running: Mesh) -> None:
     async with _engine(running) as stub:
-        await stub.StartTrading(pb.StartTradingRequest(), timeout=RPC_S)
+        await stub.StartTrading(pb.StartTradingRequest(), timeout=PATIENT_S)
 
 
 async def stop(running: Mesh) -> None:
     async with _engine(running) as stub:
-        await stub.StopTrading(pb.StopTradingRequest(), timeout=RPC_S)
+        await stub.StopTrading(pb.StopTradingRequest(), timeout=PATIENT_S)
 
 
 def _engine(running: Mesh) -> Any:
@@ -130,12 +130,16 @@ async def journaled(running: Mesh) -> int:
 
 
 async def races(running: Mesh, stops: int, seed: int, silent_s: float = SILENT_S) -> Sequence[Stopped]:
-    """Start and stop in turn, the stop at some moment while the engine is at work on what has come meanwhile."""
+    """Start and stop in turn, the stop at some moment while the engine is at work on what has come meanwhile: every other time once the
+    venue has heard of it."""
     dice, made, line = random.Random(seed), list[Stopped](), 0
     async with trading(running):
-        for _ in range(stops):
+        for number in range(stops):
+            heard_of = (await heard_since(running, line))[1]
             await start(running)
             await asyncio.sleep(dice.uniform(0, 0.4))
+            if number % 2:
+                await until_heard(running, line, len(heard_of))
             asked_ms = now_ms()
             await stop(running)
             then = await journaled(running)
@@ -158,6 +162,15 @@ async def heard_since(running: Mesh, line: int) -> tuple[int, list[int]]:
     lines = await running.stack.admin.journal(line)
     received = [one for one in lines if one["kind"] == "order_received" and str(one["maker"]).lower() in ours]
     return line + len(lines), [int(one["at_ms"]) for one in received]
+
+
+async def until_heard(running: Mesh, line: int, before: int) -> None:
+    """Behind a line of its log the venue has received more orders of ours than before."""
+
+    async def more() -> bool:
+        return len((await heard_since(running, line))[1]) > before
+
+    await eventually(more)
 
 
 async def has_heard(running: Mesh, many: int) -> bool:

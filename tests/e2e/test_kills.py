@@ -12,15 +12,14 @@ from tests.kills import ROUNDS, all_of_it, freeze, kill
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.xdist_group("mesh: kills"),
-    pytest.mark.timeout(240),
 ]
 
 Record = Callable[[str, object], None]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=ROUNDS)
-async def struck(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
-    async with scene(tmp_path_factory.mktemp("mesh")) as made:
+async def struck(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
+    async with scene(tmp_path_factory.mktemp("mesh"), strict=request.param > 1) as made:
         yield made
 
 
