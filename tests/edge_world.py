@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from services.cli.child import free_port, start
+from tests.patience import PATIENT_S
 
 ROOT = Path(__file__).parents[1]
 ENVOY = Path(sys.prefix, "bin", "envoy")
-PATIENCE_S = 20.0
 
 
 def config() -> dict[str, Any]:
@@ -43,7 +43,9 @@ class Edge:
         return ssl.create_default_context(cafile=str(self.certificate))
 
     def http(self, **more: Any) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=f"https://127.0.0.1:{self.port}", verify=self.trust, timeout=20, **more)
+        return httpx.AsyncClient(
+            base_url=f"https://127.0.0.1:{self.port}", verify=self.trust, timeout=PATIENT_S, **more
+        )
 
 
 @asynccontextmanager
@@ -64,7 +66,7 @@ async def edge(folder: Path, upstreams: dict[str, int]) -> AsyncIterator[Edge]:
     ]
     child = await start("envoy", [str(ENVOY), *arguments], folder / "envoy.log")
     try:
-        async with asyncio.timeout(PATIENCE_S), httpx.AsyncClient() as http:
+        async with asyncio.timeout(PATIENT_S), httpx.AsyncClient() as http:
             while True:
                 try:
                     if (await http.get(f"http://127.0.0.1:{admin}/ready")).text.strip() == "LIVE":

@@ -21,6 +21,7 @@ from services.monitor.sources.rtds import FirehoseSource
 from services.monitor.watch import Watch
 from tests.builders import LEADER, TOKEN, a_follow
 from tests.engine_world import TestClock, settle
+from tests.patience import PATIENT_S
 
 SHARE = 1_000_000
 EXCHANGE = "0x" + "e" * 40
@@ -41,7 +42,7 @@ def a_fill(order: int = 1, leader: str = LEADER, /, **changes: object) -> OrderF
     return OrderFilled(f"0x{order:064x}", leader, maker_amount=amounts[0], taker_amount=amounts[1], **fields)  # type: ignore[arg-type]
 
 
-async def until(condition: Callable[[], object], within_s: float = 30) -> None:
+async def until(condition: Callable[[], object], within_s: float = PATIENT_S) -> None:
     """Wait until it holds."""
     async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110  what is waited for has no event

@@ -14,6 +14,7 @@ from typing import TypeVar
 import psutil
 
 from services.cli.child import is_free
+from tests.patience import PATIENT_S
 
 T = TypeVar("T")
 
@@ -86,7 +87,7 @@ class Polycopy:
         """Every process has ended, every port is free again. The kernel needs a moment where it ends children itself."""
         assert self.family
         assert self.ports
-        psutil.wait_procs(self.alive(), timeout=10)
+        psutil.wait_procs(self.alive(), timeout=PATIENT_S)
         assert self.alive() == []
         assert [port for port in sorted(self.ports) if not is_free(port)] == []
 
@@ -114,7 +115,13 @@ def said(*arguments: object, env: dict[str, str] | None = None, given: str = "")
     """Exit code, standard output and standard error of a short command."""
     command: Sequence[str] = [str(BIN / "polycopy"), *map(str, arguments)]
     ended = subprocess.run(
-        command, input=given, capture_output=True, text=True, timeout=60, check=False, env={**plain(), **(env or {})}
+        command,
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=PATIENT_S,
+        check=False,
+        env={**plain(), **(env or {})},
     )
     return ended.returncode, ended.stdout, ended.stderr
 

@@ -26,6 +26,7 @@ from services.venue.node.reasons import reason
 from services.venue.node.transactions import Request, impersonate
 from services.venue.onchain import Match, match_calldata
 from services.venue.signed import SignedOrder
+from tests.patience import PATIENT_S
 
 ALICE: LocalAccount = Account.from_key("0x" + "a1" * 32)
 BOB: LocalAccount = Account.from_key("0x" + "b0" * 32)
@@ -221,13 +222,13 @@ def node_process(*options: str) -> Generator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-            process.wait(15)
+            process.wait(PATIENT_S)
         written.seek(0)
         assert process.returncode == 0, written.read().decode()
 
 
 def _await_listening(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENT_S
     while process.poll() is None and time.monotonic() < deadline:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return

@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote
 import websockets
 
 from services.common.polymarket.auth import Credentials, l2_headers
+from tests.patience import PATIENT_S
 
 HOSTILE_TEXTS = (
     "", " ", "0", "-1", "1", "²", "٣", "1e999999", "NaN", "Infinity", "-0", "0x", "0xzz", "true", "null", "[]", "{}", "%00", "..",
@@ -249,7 +250,7 @@ class Wire:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._streams
         writer.write(request.wire())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENT_S):
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             body = await self._body(reader, head, request.method)
         if b"connection: close" in head:

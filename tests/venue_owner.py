@@ -16,6 +16,7 @@ from services.common.polymarket.sdk import sdk_environment
 from services.venue.accounts import Account, Kind, account_of
 from services.venue.node import addresses
 from tests.contract.venue_scenes import endpoints_of
+from tests.patience import PATIENT_S
 from tests.venue_process import Venue
 from tests.venue_trader import USDC, a_wallet
 
@@ -85,7 +86,7 @@ def an_owner(venue: Venue, kind: Kind, *, old: bool = False, deployed: bool = Tr
     """Somebody new with money in his wallet of a kind."""
     key = a_wallet()
     wallet = account_of(key.address).wallets(kind)[1 if old else 0]
-    with httpx.Client(base_url=venue.url, timeout=15) as web:
+    with httpx.Client(base_url=venue.url, timeout=PATIENT_S) as web:
         if deployed and kind is not Kind.EOA:
             body = {"owner": key.address, "signature_type": kind.value, "old": old}
             web.post("/admin/wallets", json=body).raise_for_status()
@@ -101,5 +102,9 @@ def environment_of(venue: Venue) -> Environment:
 
 
 def relayer_key(venue: Venue, address: str) -> RelayerApiKey:
-    given = httpx.post(venue.url + "/admin/relayer-key", json={"address": address}).raise_for_status().json()
+    given = (
+        httpx.post(venue.url + "/admin/relayer-key", json={"address": address}, timeout=PATIENT_S)
+        .raise_for_status()
+        .json()
+    )
     return RelayerApiKey(key=given["key"], address=given["address"])

@@ -15,9 +15,10 @@ from typing import Any
 import httpx
 
 from services.cli.child import free_port
+from tests.patience import PATIENT_S
 from tests.venue_chain import node_process
 
-READY_WITHIN_S = 60
+READY_WITHIN_S = PATIENT_S
 UNHANDLED = ("Exception in ASGI application", "background work has ended", "exception was never retrieved")
 CUT_OFF = "timeout graceful shutdown exceeded"
 
@@ -35,7 +36,7 @@ class Venue:
 
     async def node(self, method: str, *arguments: Any) -> Any:
         """One JSON-RPC call to the node."""
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=PATIENT_S) as client:
             body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(arguments)}
             return (await client.post(self.node_url, json=body)).json()["result"]
 
@@ -58,7 +59,7 @@ def venue_on(node_url: str, *options: str) -> Generator[Venue]:
             yield Venue(f"http://127.0.0.1:{port}", node_url)
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(PATIENT_S)
         written.seek(0)
         told = written.read().decode()
         assert process.returncode == 0, told
@@ -73,7 +74,7 @@ def _await_ready(port: int, process: subprocess.Popen[bytes], written: Any) -> N
     deadline = time.monotonic() + READY_WITHIN_S
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/admin/health", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/admin/health", timeout=10) as answer:
                 if json.load(answer)["status"] == "ok":
                     return
         except (urllib.error.URLError, ConnectionError, TimeoutError):

@@ -18,6 +18,7 @@ from services.common.polymarket.auth import Credentials, l1_headers, l2_headers
 from services.venue.contracts import Contract
 from services.venue.signed import SignedOrder
 from services.venue.signing import order_hash
+from tests.patience import PATIENT_S, patiently
 from tests.venue_chain import BUY, an_order
 
 USDC = SHARE = 1_000_000
@@ -126,11 +127,12 @@ class Trader:
         ]
 
     async def settled(self, order_hash: str, status: str = "CONFIRMED") -> list[dict[str, Any]]:
-        """Its trades, once every one of them has that status."""
-        async with asyncio.timeout(20):
+        """Its trades, once every one of them has that status, or has gone on from being mined to being confirmed."""
+        there = {status, "CONFIRMED"} if status == "MINED" else {status}
+        async with asyncio.timeout(PATIENT_S):
             while True:
                 found = await self.trades(order_hash)
-                if found and all(trade["status"] == status for trade in found):
+                if found and all(trade["status"] in there for trade in found):
                     return found
                 await asyncio.sleep(0.05)
 
@@ -204,7 +206,7 @@ async def listening(url: str, subscribe: dict[str, Any]) -> AsyncGenerator[Any]:
         await socket.send(json.dumps(subscribe))
         await socket.send("PING")
         first: list[str] = []
-        while (text := await asyncio.wait_for(socket.recv(), 5)) != "PONG":
+        while (text := await patiently(socket.recv())) != "PONG":
             first.append(text)
         yield Heard(socket, first)
 
@@ -217,7 +219,7 @@ class Heard:
         self.first = first
 
     async def next(self) -> str:
-        return await asyncio.wait_for(self.socket.recv(), 10)
+        return await patiently(self.socket.recv())
 
     async def until(self, wanted: Any) -> list[Any]:
         """Every frame up to the one that is wanted, as JSON."""

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 
 from services.common.polymarket.parse.payload import decode
+from tests.patience import PATIENT_S
 
 SHARE = 1_000_000
 
@@ -24,7 +25,7 @@ async def trade(web: httpx.AsyncClient, trader: str = "leader-1", **wish: Any) -
 
 async def mined(web: httpx.AsyncClient, order_hash: str) -> dict[str, Any]:
     """The journal's line of a leader's fill, once its block is there."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENT_S):
         while True:
             lines = (await web.get("/admin/journal", params={"after": 0})).json()["lines"]
             for line in lines:

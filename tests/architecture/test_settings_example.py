@@ -13,6 +13,7 @@ from services.gateway.settings import GatewaySettings
 from services.monitor.settings import MonitorSettings
 from services.reconciler.settings import ReconcilerSettings
 from services.signer.settings import SignerSettings
+from tests.patience import PATIENT_S
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
 CLASSES: tuple[type[Settings], ...] = (
@@ -81,7 +82,7 @@ def test_a_shell_reads_it_as_containers_do() -> None:
     script = f"set -aeu; . {EXAMPLE}; env -0"
     shell = ["bash", "-c", script]
     ended = subprocess.run(
-        shell, env={"PATH": os.environ["PATH"]}, check=True, capture_output=True, text=True, timeout=30
+        shell, env={"PATH": os.environ["PATH"]}, check=True, capture_output=True, text=True, timeout=PATIENT_S
     )
     read = dict(line.split("=", 1) for line in ended.stdout.split("\0") if line)
 

@@ -21,6 +21,7 @@ from services.common.ports.stores import Stores
 from tests.audit_world import PUBLIC
 from tests.builders import ACCOUNT, NOON, a_copy, a_follow, an_account
 from tests.contract.lifecycle_world import executing
+from tests.patience import PATIENT_S
 
 ALICE = "0x" + "d" * 40
 
@@ -40,7 +41,7 @@ async def populated(stores: Stores, now: datetime) -> None:
 
 
 async def some(stream: AsyncIterator[Change[Head]], count: int) -> list[Change[Head]]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENT_S):
         return [await anext(stream) for _ in range(count)]
 
 

@@ -11,6 +11,7 @@ from services.common.domain.lifecycle import CopyState
 from services.common.ports.stores import Stores
 from tests.builders import ACCOUNT, TOKEN, a_trade
 from tests.contract.lifecycle_world import books, executed, settled
+from tests.patience import PATIENT_S
 
 OTHER = "0x" + "b" * 40
 
@@ -119,7 +120,7 @@ async def test_changes_of_positions_are_watched(stores: Stores, now: datetime) -
     watching = stores.positions.watch(None)
     first = asyncio.ensure_future(anext(watching))
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENT_S):
         mark = 0
         while not first.done():
             mark += 1

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from services.common.ports.stores import Begun
 from tests.builders import ACCOUNT, CONDITION, TOKEN, a_copy, a_decision, a_trade, an_account, an_exposure, an_intent
 from tests.contract import lifecycle_world
 from tests.controlled import halted, limited, paused
+from tests.patience import PATIENT_S, patiently
 
 LEASE = timedelta(seconds=5)
 SHORT = timedelta(milliseconds=60)
@@ -372,19 +374,30 @@ async def test_debts_share_the_fate_of_the_attempt_that_takes_them(stores: Any, 
 
 
 async def test_changes_are_watched_from_now_and_resumed_after_a_token(stores: Any, now: datetime) -> None:
+    numbers = count(1)
+
+    async def inserted() -> str:
+        copy = a_copy(next(numbers), now=now)
+        await stores.copies.insert([copy])
+        return copy.copy_id
+
     watching = stores.copies.watch(None)
     first = asyncio.ensure_future(anext(watching))
-    await asyncio.sleep(0.3)
-    await stores.copies.insert([a_copy(1, now=now)])
-    seen = await asyncio.wait_for(first, 5)
+    made = [await inserted()]
+    async with asyncio.timeout(PATIENT_S):
+        while not first.done():  # what comes before the watch has begun is not seen
+            made.append(await inserted())
+            await asyncio.sleep(0.05)
+    seen = await first
     await watching.aclose()
-    await stores.copies.insert([a_copy(2, now=now)])
+    made.append(await inserted())
 
     resumed = stores.copies.watch(seen.token)
-    missed = await asyncio.wait_for(anext(resumed), 5)
+    missed = await patiently(anext(resumed))
     await resumed.aclose()
 
-    assert (seen.value.copy_id, missed.value.copy_id) == (a_copy(1).copy_id, a_copy(2).copy_id)
+    assert seen.value.copy_id in made
+    assert missed.value.copy_id == made[made.index(seen.value.copy_id) + 1]
 
 
 async def test_pages_and_counts_cover_an_accounts_own_copies(stores: Any, now: datetime) -> None:

@@ -20,6 +20,7 @@ from services.common.store.session import Session
 from tests.builders import ACCOUNT, a_copy, a_decision, a_trade, an_account, an_exposure, an_intent
 from tests.contract.lifecycle_world import LEASE, S, books, executed, executing, in_state, kept, settled
 from tests.controlled import halted, paused
+from tests.patience import PATIENT_S
 
 
 def meanwhile(
@@ -95,7 +96,7 @@ async def test_a_stop_that_comes_while_an_intent_commits_is_written_after_it(
     meanwhile(mongo_stores, monkeypatch, "_take_up", stop)
 
     assert await begin(mongo_stores, copy, now) is Begun.DONE
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENT_S):
         await stops[0]
 
     account = await line(mongo_stores)
@@ -170,7 +171,7 @@ async def test_a_worker_that_was_frozen_in_its_claim_writes_nothing_over_another
     others: list[Copy | None] = []
 
     async def frozen() -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENT_S):
             while not others or others[-1] is None:
                 others.append(await mongo_stores.copies.claim(ACCOUNT, "quick", LEASE, fresh=True))
 
@@ -196,7 +197,7 @@ async def test_a_process_that_dies_inside_a_transaction_holds_the_account_for_se
 
         with pytest.raises(StoreUnavailable):
             await begin(mongo_stores, copy, now)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENT_S):
             while True:
                 try:
                     await halt(mongo_stores, now)

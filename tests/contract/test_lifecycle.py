@@ -27,6 +27,7 @@ from tests.contract.lifecycle_world import (
     settled,
     step_of,
 )
+from tests.patience import PATIENT_S
 
 
 async def everything(stores: Stores, copy: Copy) -> tuple[Any, ...]:
@@ -300,7 +301,7 @@ async def test_an_account_is_touched_by_its_own_copies_only(stores: Stores, now:
 
 async def reclaimed(stores: Stores) -> Copy:
     """The copy whose lease is over, in other hands."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENT_S):
         while True:
             found = await stores.copies.claim(ACCOUNT, "w2", LEASE, fresh=True)
             if found is not None:

@@ -13,19 +13,15 @@ from services.common.domain.intent import Intent
 from services.common.polymarket.eip712 import auth_digest, order_digest
 from services.common.polymarket.environment import PRODUCTION
 from services.common.ports.signer import Signer, SignerRefused, SignerStanding
-from services.common.rpc import remote_signer
 from services.common.signing.key import LocalKey, address_of
 from services.common.signing.key_file import KeyFileSigner
 from services.common.signing.key_signer import KeySigner
 from services.common.signing.keystore import read_keystore
 from services.common.signing.kms import KmsKey
 from tests import kms_stand_in
-from tests.signer_world import KEY, KEYSTORE, NOON, PASSPHRASE, WALLET, World, fields, intent
+from tests.signer_world import KEY, KEYSTORE, NOON, PASSPHRASE, WALLET, World, fields, intent, unhurried
 
 pytestmark = pytest.mark.xdist_group("signers")
-
-UNHURRIED_S = 20.0
-"""What is signed is asked here, not how soon."""
 
 HALF = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141 // 2
 SECONDS = int(NOON.timestamp())
@@ -57,7 +53,7 @@ def kms(monkeypatch: pytest.MonkeyPatch) -> Iterator[kms_stand_in.Kms]:
 async def signer(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Signer]:
-    monkeypatch.setattr(remote_signer, "SIGN_S", UNHURRIED_S)
+    unhurried(monkeypatch)
     async with AsyncExitStack() as parts:
         match request.param:
             case "key file":

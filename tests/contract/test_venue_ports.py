@@ -11,6 +11,7 @@ from services.common.domain.intent import Outcome
 from services.common.domain.market import Side
 from services.common.polymarket.environment import PRODUCTION
 from tests.contract.venue_scenes import CASH, SHARE, Scene, in_memory, over_the_network
+from tests.patience import PATIENT_S
 from tests.venue_process import Venue, venue_process
 
 pytestmark = pytest.mark.xdist_group("venue ports")
@@ -184,7 +185,7 @@ async def test_a_book_is_live_best_first_and_not_crossed(scene: Scene) -> None:
 
 async def confirmed(scene: Scene, order_hash: str):
     """The order's trade, once it is confirmed."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENT_S):
         while True:
             trades = await scene.clob.trades(order_hash, scene.token, scene.clock.now() - timedelta(minutes=1))
             if trades and trades[0].status is TradeStatus.CONFIRMED:

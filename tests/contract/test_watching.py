@@ -16,13 +16,14 @@ from services.common.store.memory import MemoryStores
 from services.common.store.memory.database import Feed
 from tests.builders import a_copy
 from tests.contract.lifecycle_world import S, executed, in_state
+from tests.patience import PATIENT_S
 
 
 @asynccontextmanager
 async def watching(stores: Stores, token: str | None) -> AsyncIterator[AsyncIterator[Change[Copy]]]:
     changes: Any = stores.copies.watch(token)
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENT_S):
             yield changes
     finally:
         await changes.aclose()

@@ -25,6 +25,7 @@ from services.common.ports.chain import Chain, Receipt
 from services.common.ports.venue import Activity, Answer, Clob, Markets
 from services.common.signing.key_file import KeyFileSigner
 from services.common.store.memory import MemoryStores
+from tests.patience import PATIENT_S
 from tests.venue_process import Venue
 
 CASH = 1_000 * MICRO
@@ -112,7 +113,7 @@ async def over_the_network(venue: Venue, *, hostile: bool = False) -> AsyncItera
     clock, signer = SystemClock(), KeyFileSigner(secrets.token_bytes(32), 137)
     letters = MemoryStores(clock.now).dead_letters
     endpoints = endpoints_of(venue)
-    async with httpx.AsyncClient(base_url=venue.url, timeout=30) as http:
+    async with httpx.AsyncClient(base_url=venue.url, timeout=PATIENT_S) as http:
         await http.post("/admin/fund", json={"address": signer.address, "usdc_micros": CASH})
         listed = (await http.get("/admin/markets")).json()["markets"][0]
     clob, markets = ClobRest(endpoints, signer, clock, letters), GammaMarkets(endpoints, clock, letters)

@@ -15,7 +15,7 @@ import pytest
 from services.engine.guards import GUARDS
 from tests.polycopy_process import Polycopy, polycopy
 
-pytestmark = [pytest.mark.xdist_group("demo"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.xdist_group("demo")
 
 SERVICES = ("signer", "monitor", "engine", "reconciler", "gateway")
 REASONS = {guard.__name__ for guard in GUARDS} | {"nothing_held"}

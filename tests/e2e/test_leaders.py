@@ -11,7 +11,6 @@ from tests.mesh import SHARE, Mesh, eventually, mesh
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.xdist_group("mesh: leaders"),
-    pytest.mark.timeout(240),
 ]
 
 

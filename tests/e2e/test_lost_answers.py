@@ -10,7 +10,6 @@ from tests.mesh import Mesh
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.xdist_group("mesh: lost answers"),
-    pytest.mark.timeout(240),
 ]
 
 

@@ -10,9 +10,10 @@ import pytest
 from pymongo import MongoClient
 
 from services.cli.stack import SERVICES
+from tests.patience import PATIENT_S
 from tests.polycopy_process import Polycopy, plain, polycopy, said
 
-pytestmark = [pytest.mark.xdist_group("up ends"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.xdist_group("up ends")
 
 READY = "Ctrl-C stops everything"
 STARTED = "mesh is up"
@@ -56,7 +57,7 @@ def test_servers_that_run_already_are_used_and_left_as_they_were(tmp_path: Path,
 def test_children_die_with_a_parent_that_is_killed(tmp_path: Path):
     with up(tmp_path, STARTED) as running:
         running.process.kill()
-        running.process.wait(30)
+        running.process.wait(PATIENT_S)
 
         running.nothing_is_left()
 

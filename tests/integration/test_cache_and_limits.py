@@ -11,14 +11,21 @@ from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
 from polycopy.options.v1 import access_pb2
 
 from services.cli import valkey
+from services.common import limits
 from services.common.cache import RedisCache
 from services.common.limits import GENERAL, LIMITS, RedisQuota
 from services.common.rpc.errors import Away, RateLimited
+from tests.patience import PATIENT_S
 
 TRADING, ADMIN = access_pb2.RATE_CLASS_TRADING, access_pb2.RATE_CLASS_ADMIN
 AWAY = "redis://127.0.0.1:9/0"
 KEEP = timedelta(minutes=1)
-PATIENT_S = 30
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limiter that is slow for a moment is away for whoever changes something; here it is only slow."""
+    monkeypatch.setattr(limits, "PATIENCE_S", PATIENT_S)
 
 
 @pytest.fixture
@@ -88,6 +95,7 @@ async def test_a_cache_that_hangs_is_left_soon():
     server.close()
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_server_that_stops_and_starts_is_used_again(tmp_path: Path):
     child, url = await valkey.run(tmp_path / "one")
     cache, quota = RedisCache(url, "x"), RedisQuota(url)
@@ -117,6 +125,7 @@ async def spend(quota: RedisQuota, who: str, calls: int, rate_class: int = TRADI
     return passed
 
 
+@pytest.mark.usefixtures("patient")
 async def test_each_class_lets_so_many_calls_through_and_says_when_to_come_back(redis_url: str):
     quota, who = RedisQuota(redis_url), someone()
 
@@ -128,6 +137,7 @@ async def test_each_class_lets_so_many_calls_through_and_says_when_to_come_back(
     assert refused.value.metadata["class"] == "trading"
 
 
+@pytest.mark.usefixtures("patient")
 async def test_every_call_counts_in_general_and_one_person_uses_up_no_other(redis_url: str):
     few = {**LIMITS, GENERAL: RateLimitItemPerMinute(3), TRADING: RateLimitItemPerMinute(100)}
     quota, who = RedisQuota(redis_url, few), someone()
@@ -136,6 +146,7 @@ async def test_every_call_counts_in_general_and_one_person_uses_up_no_other(redi
     assert await spend(quota, someone(), 3) == 3
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_refused_call_uses_nothing_up(redis_url: str):
     few = {**LIMITS, GENERAL: RateLimitItemPerMinute(5), TRADING: RateLimitItemPerMinute(2)}
     quota, who = RedisQuota(redis_url, few), someone()
@@ -145,6 +156,7 @@ async def test_a_refused_call_uses_nothing_up(redis_url: str):
     assert await spend(quota, who, 9, GENERAL) == 3
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_call_that_the_general_limit_refuses_uses_up_nothing_of_its_class(redis_url: str):
     few = {**LIMITS, GENERAL: RateLimitItemPerMinute(1), TRADING: RateLimitItemPerMinute(2)}
     wide = {**few, GENERAL: RateLimitItemPerMinute(100)}
@@ -154,6 +166,7 @@ async def test_a_call_that_the_general_limit_refuses_uses_up_nothing_of_its_clas
     assert await spend(RedisQuota(redis_url, wide), who, 9) == 1
 
 
+@pytest.mark.usefixtures("patient")
 async def test_several_processes_share_one_window(redis_url: str):
     who = someone()
 
@@ -162,6 +175,7 @@ async def test_several_processes_share_one_window(redis_url: str):
     assert sum(passed) == 10
 
 
+@pytest.mark.usefixtures("patient")
 async def test_the_window_moves(redis_url: str):
     quick = {**LIMITS, TRADING: RateLimitItemPerSecond(1)}
     quota, who = RedisQuota(redis_url, quick), someone()

@@ -18,6 +18,7 @@ from services.venue.bank import Bank, Funding
 from services.venue.node import addresses
 from services.venue.node.client import Node
 from services.venue.settlement import Settlement
+from tests.patience import PATIENT_S
 from tests.venue_chain import BUY, SELL, SHARE, USDC, a_match, an_order, node_process
 
 LEADER = Account.from_key(keccak(text="chain leader"))
@@ -135,13 +136,13 @@ async def test_fills_and_what_is_given_away_arrive_by_subscription(scene: Scene)
     await asyncio.sleep(0.5)
 
     tx_hash = await scene.fill(BUY, 10 * SHARE, 5)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENT_S):
         seen = await coming
     assert (seen.tx_hash, seen.wallet, seen.removed) == (tx_hash, LEADER.address.lower(), False)
     assert seen.block_at is not None
 
     await scene.bank.transfer(LEADER.address, OTHER.address, scene.yes, 3 * SHARE)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENT_S):
         moved = await scene.chain.receipt((await anext(live)).tx_hash)
     assert moved is not None
     assert [(move.sender, move.shares_micros) for move in moved.transfers] == [(LEADER.address.lower(), 3 * SHARE)]

@@ -14,6 +14,7 @@ from py_clob_client_v2.clob_types import AssetType, BalanceAllowanceParams, Orde
 from services.venue.accounts import Kind
 from services.venue.bank import Bank
 from services.venue.node.client import Node
+from tests.patience import PATIENT_S
 from tests.venue_owner import MONEY, Owner, an_owner
 from tests.venue_process import Venue
 from tests.venue_trader import SHARE
@@ -112,7 +113,7 @@ async def mined(web: httpx.AsyncClient, placed: tuple[str, list[str]]) -> None:
     status, trades = placed
     assert status == "matched"
     assert trades
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENT_S):
         while True:
             lines = (await web.get("/admin/journal", params={"after": 0})).json()["lines"]
             settled = {line["trade_id"] for line in lines if line["kind"] == "settled"}

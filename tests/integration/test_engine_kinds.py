@@ -34,6 +34,7 @@ from services.venue.accounts import Kind
 from services.venue.contracts import NEG_RISK, POSITIONS, STANDARD, Contract
 from tests.builders import a_copy, a_follow, a_trade
 from tests.contract.venue_scenes import endpoints_of
+from tests.patience import PATIENT_S
 from tests.venue_chain import BUY
 from tests.venue_owner import an_owner
 from tests.venue_process import Venue
@@ -85,7 +86,7 @@ class Desk:
         account = self.wallet.account.account_id
         copy = a_copy(next(NUMBERS), account=account, trade=trade, policy=Policy(ratio_bps=10_000), now=now)
         await self.stores.copies.insert([copy])
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENT_S):
             while True:
                 known = await self.stores.copies.get(copy.copy_id)
                 assert known is not None
@@ -191,7 +192,7 @@ async def test_what_is_redeemed_by_itself_leaves_the_books_and_every_source_agre
         comparison = Comparison(account, desk.stores, desk.chain, activity, markets, clock, api_lag=timedelta(0))
         how = {"condition_id": made["condition_id"], "outcome": 0, "auto_redeem": True}
         told = (await web.post("/admin/resolve", json=how)).json()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENT_S):
             while True:
                 if await resolutions.turn(_always):
                     break

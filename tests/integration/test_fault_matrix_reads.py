@@ -30,6 +30,7 @@ from services.engine.timing import Timing
 from tests.builders import a_copy, a_follow, a_trade, an_account
 from tests.contract.venue_scenes import SHARE, Scene, endpoints_of, over_the_network
 from tests.integration.test_fault_matrix import ALL_DONE, NOTHING_DONE, TRUE, sellers
+from tests.patience import PATIENT_S
 from tests.venue_process import Venue
 
 pytestmark = pytest.mark.xdist_group("fault matrix")
@@ -153,7 +154,7 @@ async def worked_on(scene: Scene, venue: Venue, copy: Copy) -> Copy:
     soon = now + timedelta(seconds=90)  # after the engine has begun
     await stores.results.add(ReconciliationResult("r", account, soon, soon, 0, (), 0, True))
     await stores.copies.insert([copy])
-    async with engine(scene, venue, stores, account), asyncio.timeout(45):
+    async with engine(scene, venue, stores, account), asyncio.timeout(PATIENT_S):
         while (found := await stores.copies.get(copy.copy_id)) is None or found.state not in ENDED:  # noqa: ASYNC110  the store tells nobody
             await asyncio.sleep(0.02)
     return found
@@ -195,7 +196,6 @@ async def wrong(web: httpx.AsyncClient, venue: Venue, scene: Scene, case: Case) 
     return []
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("case", SLICE, ids=lambda case: case.fate)
 async def test_whatever_fails_there_is_one_order_and_it_is_found(web, venue, scene, case: Case):
     assert await wrong(web, venue, scene, case) == []

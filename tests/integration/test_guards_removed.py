@@ -27,8 +27,6 @@ from tests.engine_world import POLICY, WALLET, Pen, ScriptedChain, Venue
 from tests.mesh import eventually
 from tests.unit.test_engine_without_a_guard import SCENES, Scene, market, without
 
-pytestmark = pytest.mark.timeout(120)
-
 APART = ("venue_validity", "price_collar")
 """Their scenes change what every account sees."""
 TOGETHER = [[name for name in SCENES if name not in APART], *([name] for name in APART)]

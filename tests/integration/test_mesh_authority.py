@@ -21,6 +21,7 @@ from services.common.rpc.authority import PEERS, Authority, certificates
 from services.common.rpc.caller import Identity, caller
 from services.common.rpc.channel import Mesh
 from services.common.rpc.server import Server, Tls, serve
+from tests.patience import PATIENT_S
 
 ENGINE = "polycopy.engine.v1.EngineService"
 NOW = datetime.now(UTC)
@@ -51,7 +52,7 @@ async def stopped(server: Server, tls: Tls, name: str = "x") -> str:
     async with Mesh(name, "", tls).channel(f"127.0.0.1:{server.port}", [ENGINE]) as channel:
         stub: Any = engine_pb2_grpc.EngineServiceStub(channel)
         try:
-            return str((await stub.StopTrading(engine_pb2.StopTradingRequest(), timeout=5)).status)
+            return str((await stub.StopTrading(engine_pb2.StopTradingRequest(), timeout=PATIENT_S)).status)
         except aio.AioRpcError as error:
             return error.code().name
 

@@ -33,6 +33,7 @@ from services.monitor.watch import Watch
 from tests import recordings
 from tests.builders import ACCOUNT, a_follow
 from tests.monitor_world import OTHER_ACCOUNT, until
+from tests.patience import PATIENT_S
 from tests.venue_process import Venue, venue_process
 from tests.venue_web import SHARE, mined, trade, traders
 
@@ -66,7 +67,7 @@ class Scene:
 
     async def hears(self) -> None:
         """Trade until a source has told of it: a subscription misses what came before it."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENT_S):
             while not self._stored():
                 await mined(self.web, await trade(self.web, "leader-1", market=2, side="BUY"))
                 await asyncio.sleep(0.5)
@@ -82,7 +83,7 @@ class Scene:
 async def watching(venue: Venue, *sources: str) -> AsyncIterator[Scene]:
     clock = SystemClock()
     stores, endpoints = MemoryStores(clock.now), _endpoints(venue)
-    async with httpx.AsyncClient(base_url=venue.url, timeout=10) as web:
+    async with httpx.AsyncClient(base_url=venue.url, timeout=PATIENT_S) as web:
         leaders = {name: address.lower() for name, address in (await traders(web)).items() if name in LEADERS}
         made = clock.now() - timedelta(seconds=2)
         for account in (ACCOUNT, OTHER_ACCOUNT):

@@ -25,6 +25,7 @@ from services.common.rpc.caller import Identity, Principal, caller
 from services.common.rpc.errors import Unauthenticated
 from services.common.rpc.payer import payer
 from services.common.rpc.server import Server, Tls, serve
+from tests.patience import PATIENT_S
 
 SECRET = "a secret of the mesh"
 ENGINE, AUTH = "polycopy.engine.v1.EngineService", "polycopy.gateway.v1.AuthService"
@@ -108,7 +109,7 @@ async def status(channel: aio.Channel, metadata: Metadata = ()) -> str:
     """Who the engine took the caller for, or the code of the refusal."""
     stub: Any = engine_pb2_grpc.EngineServiceStub(channel)
     try:
-        answer = await stub.GetTradingStatus(engine_pb2.GetTradingStatusRequest(), metadata=metadata, timeout=10)
+        answer = await stub.GetTradingStatus(engine_pb2.GetTradingStatusRequest(), metadata=metadata, timeout=PATIENT_S)
     except aio.AioRpcError as error:
         return error.code().name
     return str(answer.version)
@@ -176,9 +177,9 @@ async def test_a_stream_ends_with_the_right_to_it(served: Served, monkeypatch: p
         served.verifier.away = False
         served.verifier.good.clear()
         with pytest.raises(aio.AioRpcError) as caught:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENT_S):
                 await stream.read()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENT_S):
             await served.engine.left.wait()
 
     assert first.resume_token == "1"
@@ -188,7 +189,7 @@ async def test_a_stream_ends_with_the_right_to_it(served: Served, monkeypatch: p
 
 async def _looked(served: Served, times: int) -> None:
     before = len(served.verifier.fresh)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENT_S):
         while True:
             if len(served.verifier.fresh) >= before + times:
                 return

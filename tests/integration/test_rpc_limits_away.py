@@ -7,10 +7,9 @@ import pytest
 from polycopy.options.v1 import access_pb2
 
 from services.common.limits import PATIENCE_S, RedisQuota
+from services.common.rpc.channel import DEFAULT_TIMEOUT_S
 from services.common.rpc.errors import Away
-
-# Far above what the limiter waits, far below the deadline that a call used to wait for on top of it.
-LONGEST_S = 4.0
+from tests.patience import PATIENT_S
 
 
 @pytest.fixture
@@ -30,13 +29,13 @@ async def hanging() -> AsyncIterator[str]:
 
 async def test_while_the_limiter_hangs_reads_pass_and_changes_do_not(hanging: str) -> None:
     quota = RedisQuota(hanging)
-    async with asyncio.timeout(LONGEST_S):
+    async with asyncio.timeout(PATIENT_S):
         await quota.take("someone", access_pb2.RATE_CLASS_ANALYTICS, reads_only=True)
-    async with asyncio.timeout(LONGEST_S):
+    async with asyncio.timeout(PATIENT_S):
         with pytest.raises(Away):
             await quota.take("someone", access_pb2.RATE_CLASS_ADMIN, reads_only=False)
-    async with asyncio.timeout(LONGEST_S):
+    async with asyncio.timeout(PATIENT_S):
         with pytest.raises(Away):
             await quota.ping()
 
-    assert PATIENCE_S < LONGEST_S / 4
+    assert PATIENCE_S < DEFAULT_TIMEOUT_S / 4

@@ -21,7 +21,8 @@ from services.common.signing.key import KeyRejected, KeyUnavailable
 from services.common.signing.kms import KmsKey, recoverable
 from services.signer.memory import Memory, MemoryUnusable
 from tests import kms_stand_in
-from tests.signer_world import KEY, NOON, WALLET, World, fields, intent
+from tests.patience import PATIENT_S
+from tests.signer_world import KEY, NOON, WALLET, World, fields, intent, unhurried
 
 REQUESTS: dict[str, Any] = {
     "SignOrder": write_intent("copy", intent()),
@@ -38,6 +39,11 @@ MAY = {
     "gateway": set[str](),
     "signer": set[str](),
 }
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    unhurried(monkeypatch)
 
 
 @pytest.fixture
@@ -85,7 +91,7 @@ async def test_without_a_certificate_nobody_even_connects(world: World):
 
 async def code(method: Any, request: Any, metadata: Any = None) -> str:
     try:
-        await method(request, timeout=5, metadata=metadata)
+        await method(request, timeout=PATIENT_S, metadata=metadata)
     except aio.AioRpcError as error:
         return error.code().name
     return "OK"
@@ -121,7 +127,7 @@ async def test_what_cannot_be_read_is_named(world: World, field: str, value: Any
 
     async with world.connected() as connection:
         with pytest.raises(aio.AioRpcError) as caught:
-            await connection.stub.SignOrder(request, timeout=5)
+            await connection.stub.SignOrder(request, timeout=PATIENT_S)
 
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     info = error_info(dict(caught.value.trailing_metadata() or ()))
@@ -133,7 +139,7 @@ async def test_a_refusal_names_the_rule_and_its_figures(world: World):
     order = fields(maker_amount=250_000_001, taker_amount=600_000_000)
     async with world.connected() as connection:
         with pytest.raises(aio.AioRpcError) as caught:
-            await connection.stub.SignOrder(write_intent("copy", intent(order)), timeout=5)
+            await connection.stub.SignOrder(write_intent("copy", intent(order)), timeout=PATIENT_S)
 
     assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
     assert error_info(dict(caught.value.trailing_metadata() or ())) == (
@@ -301,7 +307,7 @@ def test_no_core_is_dumped_and_no_one_else_reads_the_memory():
         "import ctypes, resource; from services.signer.hardening import harden; harden();"
         "print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), resource.getrlimit(resource.RLIMIT_CORE))"
     )
-    told = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60)
+    told = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=PATIENT_S)
 
     assert told.stdout.strip() == "0 (0, 0)"
 

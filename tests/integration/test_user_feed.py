@@ -15,6 +15,7 @@ from services.common.polymarket.clob import ClobRest
 from services.common.polymarket.user_feed import UserFeed
 from services.common.store.memory import MemoryStores
 from tests.contract.venue_scenes import SHARE, Scene, endpoints_of, over_the_network
+from tests.patience import PATIENT_S
 from tests.venue_process import Venue
 
 pytestmark = pytest.mark.xdist_group("adapters under faults")
@@ -23,7 +24,7 @@ SOON = timedelta(seconds=5)
 
 
 async def eventually(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENT_S):
         while not holds():  # noqa: ASYNC110  it is told by nothing
             await asyncio.sleep(0.02)
 

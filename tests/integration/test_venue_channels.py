@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosedError
 
 from services.common.polymarket.parse.streams import UserOrder, read_market_frames, read_user_frames
 from tests import recordings
+from tests.patience import PATIENT_S, patiently
 from tests.venue_chain import BUY
 from tests.venue_shapes import differences
 from tests.venue_trader import CENT, SHARE, USDC, Trader, listening
@@ -93,6 +94,29 @@ async def test_a_stranger_to_the_user_channel_is_shown_out(venue, trader):
             pass
 
 
+Sides = dict[tuple[str, str], dict[str, str]]
+
+
+def follow(levels: Sides, frames: list[Any]) -> None:
+    """Each side as it is after these frames."""
+    for change in (change for frame in frames for change in frame.get("price_changes", [])):
+        side = levels[change["asset_id"], "bids" if change["side"] == "BUY" else "asks"]
+        side[change["price"]] = change["size"]
+        if change["size"] == "0":
+            del side[change["price"]]
+
+
+async def shown(web, token: str, other: str) -> Sides:
+    """Each side of two books as it is now."""
+    now = (await web.post("/clob/books", json=[{"token_id": token}, {"token_id": other}, {"token_id": "1"}])).json()
+    assert {one["asset_id"] for one in now} == {token, other}
+    return {
+        (one["asset_id"], side): {level["price"]: level["size"] for level in one[side]}
+        for one in now
+        for side in ("bids", "asks")
+    }
+
+
 async def test_the_market_channel_begins_with_books_and_follows_every_level(web, venue, trader):
     listed = await market(web, 3)
     token, other = listed["tokens"]
@@ -109,23 +133,18 @@ async def test_the_market_channel_begins_with_books_and_follows_every_level(web,
         bought = await trader.place(other, BUY, 60 * SHARE, USDC - round(float(price) * USDC))
         await trader.cancel("/cancel-all")
         frames = await heard.until(lambda frame: frame["event_type"] == "last_trade_price")
-        await asyncio.sleep(0.5)
-        await heard.socket.send("PING")
-        while (text := await heard.next()) != "PONG":
-            frames.append(json.loads(text))
-    for frame in frames:
-        for change in frame.get("price_changes", []):
-            side = levels[change["asset_id"], "bids" if change["side"] == "BUY" else "asks"]
-            side[change["price"]] = change["size"]
-            if change["size"] == "0":
-                del side[change["price"]]
+        follow(levels, frames)
+        async with asyncio.timeout(PATIENT_S):
+            # The makers answer the purchase in their time: whatever is in the books has been told of before.
+            while levels != await shown(web, token, other):
+                await heard.socket.send("PING")
+                more: list[Any] = []
+                while (text := await heard.next()) != "PONG":
+                    more.append(json.loads(text))
+                follow(levels, more)
+                frames += more
 
     assert rested["status"] == "live"
-    now = (await web.post("/clob/books", json=[{"token_id": token}, {"token_id": other}, {"token_id": "1"}])).json()
-    assert {one["asset_id"] for one in now} == {token, other}
-    for one in now:
-        for side in ("bids", "asks"):
-            assert {level["price"]: level["size"] for level in one[side]} == levels[one["asset_id"], side]
     (last,) = [frame for frame in frames if frame["event_type"] == "last_trade_price"]
     (trade,) = await trader.settled(bought["orderID"])
     assert (last["asset_id"], last["side"], last["transaction_hash"]) == (other, "BUY", trade["transaction_hash"])
@@ -242,7 +261,7 @@ async def test_bytes_and_nonsense_end_no_socket_that_is_known(web, venue, trader
             await socket.send(nonsense)
         await socket.send('{"assets_ids": [[], {}, null, 5], "markets": [null, {}], "operation": []}')
         await socket.send("PING")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENT_S):
             while await socket.recv() != pong:
                 pass
     assert (await web.get("/admin/health")).json()["status"] == "ok"
@@ -250,14 +269,17 @@ async def test_bytes_and_nonsense_end_no_socket_that_is_known(web, venue, trader
 
 @pytest.mark.parametrize(("channel", "path"), [one[:2] for one in CHANNELS[:2]])
 async def test_a_client_that_sends_no_ping_is_reset_whatever_else_he_sends(venue, manners, channel, path):
-    await manners(channel, silent_ms=400)
+    await manners(channel, silent_ms=1_500)
     async with websockets.connect(venue.socket_url + path) as patient:
-        for _ in range(3):
-            await asyncio.sleep(0.2)
+        for _ in range(2):
+            await asyncio.sleep(0.8)
             await patient.send("PING")
             assert await patient.recv() == "PONG"
+        await manners(channel, silent_ms=100)
+        await patient.send("PING")
+        assert await patient.recv() == "PONG"
         with pytest.raises(ConnectionClosedError) as caught:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENT_S):
                 await patient.recv()
     assert caught.value.rcvd is None
 
@@ -272,6 +294,7 @@ async def test_the_firehose_falls_silent_for_those_who_do_not_ping_and_speaks_ag
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.3):
                 await socket.recv()
+        await manners("rtds", silent_ms=60_000)
         await socket.send("PING")
         assert await socket.recv() == ""
         await web.post("/admin/rtds", json=said | {"payload": {"id": "2"}})
@@ -288,7 +311,7 @@ async def test_a_reader_that_is_too_slow_is_closed_with_a_code_of_its_own(web, v
         for _ in range(40):
             await web.post("/admin/rtds", json=said)
         with pytest.raises(ConnectionClosedError) as caught:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENT_S):
                 while True:
                     await socket.recv()
     assert caught.value.rcvd is not None
@@ -320,7 +343,7 @@ async def test_the_firehose_is_narrowed_to_a_market_or_an_event(web, venue, trad
         for one in places:
             bought = await trader.place(one["tokens"][0], BUY, 10 * SHARE, 99 * CENT)
             await trader.settled(bought["orderID"])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENT_S):
             told = json.loads(await socket.recv())["payload"]
 
     assert (told["conditionId"], told["slug"]) == (places[1]["condition_id"], listed["slug"])
@@ -354,10 +377,10 @@ async def test_a_socket_that_goes_cancels_no_order_and_whoever_comes_back_is_tol
     async with listening(users, trader.channel) as user, websockets.connect(venue.socket_url + "/rtds") as rtds:
         await rtds.send('{"action":"subscribe","subscriptions":[{"topic":"activity","type":"trades"}]}')
         await rtds.send("PING")
-        first = await asyncio.wait_for(rtds.recv(), 5)
+        first = await patiently(rtds.recv())
         bought = await trader.place(token, BUY, 10 * SHARE, 99 * CENT)
         (trade,) = await trader.settled(bought["orderID"])
-        payload = json.loads(await asyncio.wait_for(rtds.recv(), 5))["payload"]
+        payload = json.loads(await patiently(rtds.recv()))["payload"]
         await trader.cancel("/order", {"orderID": rested["orderID"]})
         frames = await user.until(lambda frame: frame.get("type") == "CANCELLATION")
 

@@ -10,6 +10,7 @@ from polymarket import SecureClient
 from services.common.polymarket.auth import l2_headers
 from services.common.polymarket.environment import PRODUCTION
 from services.common.polymarket.sdk import sdk_environment
+from tests.patience import PATIENT_S
 from tests.venue_chain import BUY, SELL, an_order, resigned
 from tests.venue_trader import CENT, SHARE, USDC, Trader, a_wallet, id_of, login_headers
 from tests.venue_views import FINE, book, lines, market
@@ -267,7 +268,7 @@ async def test_orders_come_in_batches_and_each_leg_speaks_for_itself(web, trader
 
 def test_the_official_client_trades_and_waits_for_settlement(venue):
     account = a_wallet()
-    with httpx.Client(base_url=venue.url, timeout=15) as web:
+    with httpx.Client(base_url=venue.url, timeout=PATIENT_S) as web:
         web.post("/admin/fund", json={"address": account.address, "usdc_micros": 1_000 * USDC})
         token = web.get("/admin/markets").json()["markets"][FINE]["tokens"][0]
     endpoints = replace(

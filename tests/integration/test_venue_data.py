@@ -9,6 +9,7 @@ from services.venue.bank import Bank, Funding
 from services.venue.conditions import Condition, splitting
 from services.venue.contracts import STANDARD
 from services.venue.node.client import Node
+from tests.patience import PATIENT_S
 from tests.venue_chain import node_process
 from tests.venue_process import Venue, venue_on
 from tests.venue_views import lines
@@ -275,7 +276,7 @@ async def test_a_venue_whose_node_is_away_says_so():
     with ExitStack() as chain:
         node_url = chain.enter_context(node_process("--block-ms", "200"))
         with venue_on(node_url, "--seed", "7") as venue:
-            async with httpx.AsyncClient(base_url=venue.url, timeout=10) as web:
+            async with httpx.AsyncClient(base_url=venue.url, timeout=PATIENT_S) as web:
                 assert await rows(web, "/data/activity", user=STRANGER) == []
                 chain.close()
                 two = await web.get("/data/v2/activity", params={"user": STRANGER})

@@ -164,8 +164,8 @@ async def test_the_clock_is_off_for_as_long_as_its_fault_is_there(web, trader):
     await web.delete("/admin/faults", params={"id": fault["id"]})
     again = time.time() - (await web.get("/clob/time")).json()
 
-    assert abs(behind - 3_600) < 5
-    assert abs(again) < 5
+    assert abs(behind - 3_600) < 60
+    assert abs(again) < 60
     assert [one["fault_id"] for one in await lines(web, "fault") if one["fault"] == "clock_off"] == [fault["id"]]
 
 

@@ -20,6 +20,7 @@ from services.common.polymarket.sdk import sdk_environment
 from services.venue.bank import Bank
 from services.venue.node.client import Node
 from tests import recordings
+from tests.patience import PATIENT_S, patiently
 from tests.venue_process import Venue
 from tests.venue_views import FINE, PLAIN
 from tests.venue_web import SHARE, exact, kinds, mined, rows, trade, traders
@@ -34,14 +35,21 @@ def venue(watched_venue: Venue):
     return watched_venue
 
 
+async def subscribed(socket: Any, frame: str) -> None:
+    """A PING behind the subscription has been answered, by an empty frame."""
+    await socket.send(frame)
+    await socket.send("PING")
+    while await patiently(socket.recv()):
+        continue
+
+
 async def test_a_trade_is_told_by_rtds_the_data_api_and_the_chain_alike(web, venue):
     leader = (await traders(web))["leader-1"]
     async with websockets.connect(venue.socket_url + "/rtds") as socket:
-        await socket.send(SUBSCRIBE)
-        await asyncio.sleep(0.1)
+        await subscribed(socket, SUBSCRIBE)
         fill = await mined(web, await trade(web, market=FINE, outcome=1, side="BUY"))
         while True:
-            text = await asyncio.wait_for(socket.recv(), 5)
+            text = await patiently(socket.recv())
             told = [one for one in read_rtds_frames(text) if one.wallet == leader.lower()]
             if told:
                 break
@@ -64,12 +72,11 @@ async def test_makers_are_told_of_on_the_topic_of_trades_only(web, venue):
     async with websockets.connect(venue.socket_url + "/rtds") as socket:
         subscribe = json.loads(SUBSCRIBE)
         subscribe["subscriptions"].append({"topic": "activity", "type": "orders_matched"})
-        await socket.send(json.dumps(subscribe))
-        await asyncio.sleep(0.1)
+        await subscribed(socket, json.dumps(subscribe))
         fill = await mined(web, await trade(web, market=PLAIN, side="BUY"))
         frames: list[dict[str, Any]] = []
         while not frames or frames[-1]["type"] == "trades":
-            frame = json.loads(await asyncio.wait_for(socket.recv(), 5))
+            frame = json.loads(await patiently(socket.recv()))
             frames += [frame] if frame["payload"]["transactionHash"] == fill["tx_hash"] else []
 
     # Makers come first, as many as there were; the taker is told of last, on both.
@@ -87,12 +94,13 @@ async def test_one_wrong_topic_spoils_the_whole_subscription_and_a_ping_is_answe
         subscribe = json.loads(SUBSCRIBE)
         subscribe["subscriptions"].append({"topic": "weather", "type": "*"})
         await socket.send(json.dumps(subscribe))
-        assert json.loads(await asyncio.wait_for(socket.recv(), 5))["statusCode"] == 400
+        assert json.loads(await patiently(socket.recv()))["statusCode"] == 400
         await socket.send("PING")
-        assert await asyncio.wait_for(socket.recv(), 5) == ""
+        assert await patiently(socket.recv()) == ""
         await mined(web, await trade(web, market=0, side="BUY"))
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(socket.recv(), 0.3)
+            async with asyncio.timeout(0.3):
+                await socket.recv()
 
 
 async def test_gamma_describes_a_market_that_production_can_build(web):
@@ -159,7 +167,7 @@ async def test_a_resolved_market_pays_its_winners_and_is_listed_only_when_asked_
 
 def test_the_official_client_reads_what_the_venue_lists(venue):
     endpoints = replace(PRODUCTION, data_api_url=venue.url + "/data", gamma_url=venue.url + "/gamma")
-    leader = httpx.get(venue.url + "/admin/traders").json()["traders"][0]["address"]
+    leader = httpx.get(venue.url + "/admin/traders", timeout=PATIENT_S).json()["traders"][0]["address"]
     client = PublicClient(environment=sdk_environment(endpoints))
     try:
         trades = client.list_trades(user=leader, taker_only=False).first_page().items

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from services.venue.node import addresses
+from tests.patience import PATIENT_S
 from tests.venue_chain import BUY, node_process
 from tests.venue_fuzz import Fuzz, Known, Request, RpcFuzz, Wire, shout
 from tests.venue_process import Venue, venue_process
@@ -88,7 +89,7 @@ class Flood:
 async def flood(venue: Venue, count: int) -> Flood:
     """So many requests, and what became of them."""
     found, port = Flood(), int(venue.url.rpartition(":")[2])
-    async with httpx.AsyncClient(base_url=venue.url, timeout=30) as web:
+    async with httpx.AsyncClient(base_url=venue.url, timeout=PATIENT_S) as web:
         fuzz, _ = await a_fuzz(venue, web)
         wire = Wire(port)
         for number in range(count):
@@ -127,7 +128,7 @@ async def hurl(node_url: str, count: int) -> None:
     """So many bodies to the node, each answered as JSON-RPC answers."""
     routes: list[dict[str, Any]] = [{"path": "/", "methods": ["POST"]}]
     known = Known(["0x" + "11" * 20, addresses.EXCHANGE, "0x1"], [b"{}"], None, "")  # type: ignore[arg-type]
-    async with httpx.AsyncClient(timeout=30) as web:
+    async with httpx.AsyncClient(timeout=PATIENT_S) as web:
         methods = METHODS
         rpc = RpcFuzz(SEED, methods, Fuzz(SEED, routes, known, now_s))
         for number in range(count):

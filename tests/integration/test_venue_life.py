@@ -11,6 +11,7 @@ from services.venue.bank import Bank
 from services.venue.conditions import Send
 from services.venue.node import addresses, calldata
 from services.venue.node.client import Node
+from tests.patience import PATIENT_S
 from tests.venue_chain import BUY, SELL
 from tests.venue_trader import CENT, SHARE, USDC, Trader, listening
 from tests.venue_views import lines
@@ -42,7 +43,7 @@ async def looked_up(web, order_hash):
 
 
 async def until_looked_up(web, order_hash, status):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENT_S):
         while True:
             found = await looked_up(web, order_hash)
             if found["status"] == status:
@@ -122,7 +123,7 @@ async def test_after_a_restart_only_post_only_orders_pass_and_then_all(web, trad
 
 
 async def after_restart(trader, body):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENT_S):
         while True:
             answer = await trader.post(body)
             if answer.status_code != 425:

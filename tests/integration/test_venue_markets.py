@@ -9,6 +9,7 @@ import pytest
 
 from services.common.polymarket.parse.activity import read_rows
 from services.venue.contracts import NEG_RISK, POSITIONS, STANDARD
+from tests.patience import PATIENT_S
 from tests.venue_chain import BUY, SELL
 from tests.venue_trader import CENT, SHARE, Signer, Trader
 from tests.venue_web import exact, rows
@@ -46,7 +47,7 @@ async def at_gamma(web, market: dict[str, Any], **filters: Any) -> dict[str, Any
 
 async def shown(web, wallet: str, count: int) -> list[dict[str, Any]]:
     """A wallet's rows of `/v2/activity`, the newest first, once there are so many."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENT_S):
         while True:
             found = (await rows(web, "/data/v2/activity", user=wallet))["data"]
             if len(found) >= count:
@@ -134,7 +135,7 @@ async def test_a_market_that_was_just_made_is_known_to_the_clob_and_gamma_later(
 
 async def test_a_market_is_hydrated_and_labelled_when_its_time_has_come(web):
     market = await made(web, "markets", hydrate_ms=50, label_ms=100)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENT_S):
         while True:
             state = await grown(web, market)
             if state["hydrated"] and state["labelled"]:

@@ -29,6 +29,7 @@ from services.venue.node import addresses
 from services.venue.node.client import Node
 from services.venue.settlement import Settlement
 from tests.builders import a_follow
+from tests.patience import PATIENT_S
 from tests.venue_chain import BUY, SELL, SHARE, USDC, a_match, an_order, node_process
 
 pytestmark = pytest.mark.xdist_group("venue_node_faults")
@@ -98,7 +99,7 @@ class World:
 
 @pytest.fixture
 async def world(url: str) -> AsyncIterator[World]:
-    async with Node(url) as node, httpx.AsyncClient(base_url=url) as web:
+    async with Node(url) as node, httpx.AsyncClient(base_url=url, timeout=PATIENT_S) as web:
         await node.call("evm_clearFaults")
         struck = (await node.call("evm_faults"))["lines"]
         yield World(node, web, struck[-1]["seq"] if struck else 0)
@@ -117,7 +118,7 @@ async def chain(url: str) -> AsyncIterator[Web3Chain]:
 
 
 async def test_a_file_of_faults_strikes_from_the_start(url: str) -> None:
-    async with httpx.AsyncClient(base_url=url) as web:
+    async with httpx.AsyncClient(base_url=url, timeout=PATIENT_S) as web:
         body = {"jsonrpc": "2.0", "id": 1, "method": "eth_gasPrice"}
         first, second = [(await web.post("/", json=body)).json() for _ in range(2)]
 
@@ -170,12 +171,12 @@ async def test_an_endpoint_refuses_cuts_and_is_late_as_it_is_told(world: World) 
     await world.fault("rpc_error", "eth_blockNumber", code=-32000, message="header not found")
     await world.fault("rpc_limited", "eth_chainId")
     await world.fault("rpc_drop_before", "eth_gasPrice")
-    await world.fault("rpc_delay", "net_version", ms=1_500)
+    await world.fault("rpc_delay", "net_version", ms=5_000)
     refused, limited = await world.ask("eth_blockNumber"), await world.ask("eth_chainId")
     with pytest.raises(httpx.RemoteProtocolError):
         await world.ask("eth_gasPrice")
     with pytest.raises(httpx.ReadTimeout):
-        await world.web.post("/", json={"id": 1, "method": "net_version"}, timeout=0.3)
+        await world.web.post("/", json={"id": 1, "method": "net_version"}, timeout=httpx.Timeout(PATIENT_S, read=0.3))
 
     assert refused.json()["error"] == {"code": -32000, "message": "header not found"}
     assert (limited.status_code, limited.headers["retry-after"]) == (429, "1")
@@ -208,7 +209,7 @@ async def test_the_same_seed_strikes_the_same_calls_and_never_the_venues_own(wor
 
 
 async def test_what_is_pushed_comes_late_or_not_at_all(world: World) -> None:
-    async with websockets.connect(world.node.url.replace("http", "ws") + "/") as socket, asyncio.timeout(10):
+    async with websockets.connect(world.node.url.replace("http", "ws") + "/") as socket, asyncio.timeout(PATIENT_S):
         await socket.send('{"jsonrpc":"2.0","id":1,"method":"eth_subscribe","params":["newHeads"]}')
         await socket.recv()
         await world.fault("rpc_lag", "eth_subscription", blocks=1, times=2)
@@ -222,7 +223,7 @@ async def test_what_is_pushed_comes_late_or_not_at_all(world: World) -> None:
 
 async def test_frames_of_a_subscription_are_doubled_and_end_their_socket(url: str, world: World) -> None:
     ours = {"channel": "node", "containing": "eth_subscription"}
-    async with websockets.connect(url.replace("http", "ws")) as socket, asyncio.timeout(20):
+    async with websockets.connect(url.replace("http", "ws")) as socket, asyncio.timeout(PATIENT_S):
         await socket.send(orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]}))
         await socket.recv()
         await world.node.call("evm_addFault", {"kind": "frame_double", **ours})

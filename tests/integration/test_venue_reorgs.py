@@ -8,6 +8,7 @@ import pytest
 from eth_utils.crypto import keccak
 
 from services.venue.node.addresses import EXCHANGE, OPERATOR
+from tests.patience import PATIENT_S
 from tests.venue_chain import BUY, node_process
 from tests.venue_process import Venue, venue_on
 from tests.venue_trader import CENT, SHARE, USDC, Trader
@@ -48,7 +49,7 @@ class Scene:
 
     async def mined(self, order_hash: str, status: str = "CONFIRMED") -> dict[str, Any]:
         """The order's trade once it has this status; a block is mined whenever its transaction is there."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENT_S):
             while True:
                 (trade,) = await self.buyer.trades(order_hash)
                 if trade["status"] == status:
@@ -63,7 +64,7 @@ class Scene:
         return sent != mined
 
     async def until_it_waits(self) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENT_S):
             while True:
                 if await self.waits():
                     return
@@ -112,7 +113,7 @@ async def scene(venue: Venue, web: Any) -> AsyncIterator[Scene]:
 
 async def told(scene: Scene, order_hash: str, count: int) -> list[str]:
     """What the journal has said of an order's fills, once it has said so much."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENT_S):
         while True:
             found = await lines(scene.buyer.web, "wallet_fill", "wallet_fill_undone")
             mine = [line["kind"] for line in found if line["order_hash"] == order_hash]

@@ -18,6 +18,7 @@ from polymarket.models.clob.order_response import (
 
 from services.common.polymarket.auth import Credentials, l2_headers
 from tests import recordings
+from tests.patience import PATIENT_S
 from tests.venue_chain import BUY, SELL
 from tests.venue_trader import CENT, SHARE, Trader, login_headers
 from tests.venue_views import book, lines, market
@@ -332,7 +333,7 @@ async def test_orders_of_a_key_whose_heart_has_stopped_are_cancelled_and_nobody_
     second = (await beat(first)).json()["heartbeat_id"]
     await web.post("/admin/clock", json={"off_ms": 16_000})
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENT_S):
             while True:
                 await asyncio.sleep(0.1)
                 if await trader.ask(f"/data/order/{mine}") is None:

@@ -14,6 +14,7 @@ from services.venue.node import addresses
 from services.venue.node.client import Node
 from services.venue.onchain import Match
 from services.venue.settlement import MAX_MAKERS, Settled, Settlement
+from tests.patience import PATIENT_S, patiently
 from tests.venue_chain import BUY, SELL, SHARE, USDC, a_match, an_order, node_process
 
 CENTS = 10_000
@@ -63,7 +64,7 @@ async def settlement(market):
     running = asyncio.create_task(one.run())
     yield one
     await one.close()
-    await asyncio.wait_for(running, 10)
+    await patiently(running)
 
 
 class Reports(list[Settled]):
@@ -77,7 +78,7 @@ class Reports(list[Settled]):
         self._grown.set()
 
     async def reach(self, count: int) -> list[Settled]:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENT_S):
             while len(self) < count:
                 self._grown.clear()
                 await self._grown.wait()

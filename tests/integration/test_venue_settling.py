@@ -4,6 +4,7 @@ import asyncio
 
 from services.venue.bank import Bank
 from services.venue.node.client import Node
+from tests.patience import PATIENT_S
 from tests.venue_chain import BUY, SELL
 from tests.venue_trader import CENT, SHARE, USDC, Trader, id_of, listening
 from tests.venue_views import FINE, WITH_FEES, book, lines, market, on_chain
@@ -219,7 +220,7 @@ async def test_a_reorganisation_takes_fills_back_and_brings_them_again_but_not_t
 
 
 async def until_told(web, order_hash, count):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENT_S):
         while True:
             found = await lines(web, "wallet_fill", "wallet_fill_undone")
             told = [one for one in found if one["order_hash"] == order_hash]

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from tests import recordings
+from tests.patience import PATIENT_S
 from tests.venue_process import Venue, venue_process
 from tests.venue_web import SHARE, kinds, mined, rows, trade, traders
 
@@ -20,7 +21,7 @@ def venue():
 
 @pytest.fixture
 async def web(venue: Venue):
-    async with httpx.AsyncClient(base_url=venue.url, timeout=10) as client:
+    async with httpx.AsyncClient(base_url=venue.url, timeout=PATIENT_S) as client:
         yield client
 
 
@@ -77,7 +78,7 @@ async def test_the_demo_plays_through_and_its_books_agree_with_the_data_api(web)
     before = len((await web.get("/admin/journal", params={"after": 0})).json()["lines"])
     assert (await web.post("/admin/script", json={"name": "demo", "speed": 6})).status_code == 200
     assert (await web.post("/admin/script", json={"name": "demo"})).status_code == 400
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENT_S):
         while (await rows(web, "/admin/script"))["state"] != "done":  # noqa: ASYNC110  another process
             await asyncio.sleep(0.2)
     report = await rows(web, "/admin/script")

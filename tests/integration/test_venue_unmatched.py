@@ -17,6 +17,7 @@ from services.venue.accounts import Kind
 from tests import engine_world
 from tests.contract.venue_scenes import over_the_network
 from tests.engine_world import World
+from tests.patience import PATIENT_S
 from tests.venue_asked import FORMS, asked
 from tests.venue_chain import BUY
 from tests.venue_owner import an_owner
@@ -48,7 +49,7 @@ async def unmatched(web: httpx.AsyncClient) -> AsyncIterator[None]:
     """What is killed is answered `unmatched`; afterwards it is refused again."""
     assert (await web.post("/admin/clob", json={"killed": "unmatched"})).json()["killed"] == "unmatched"
     yield
-    await web.post("/admin/clob", json={"killed": "refused"})
+    await web.post("/admin/clob", json={"killed": "refused"}, timeout=PATIENT_S)
 
 
 @pytest.mark.parametrize("kind", ["FAK", "FOK"])
@@ -57,7 +58,7 @@ async def test_an_order_that_is_killed_is_refused_or_taken_and_unmatched(web, tr
     body = trader.order(token, *LOW, kind)
     answer, again = await trader.post(body), await trader.post(body)
     (leg,) = (await trader.post(b"[" + trader.order(token, *LOW, kind) + b"]", "/orders")).json()
-    await web.post("/admin/clob", json={"killed": "refused"})
+    await web.post("/admin/clob", json={"killed": "refused"}, timeout=PATIENT_S)
     refused = await trader.refusal(token, *LOW, kind)
     received = [line for line in await lines(web, "order_received") if line["hash"] == id_of(body)]
 
@@ -88,7 +89,7 @@ def test_the_client_of_the_clob_is_handed_the_answer_as_it_is(venue: Venue, unma
         )
 
     answer = post()
-    httpx.post(venue.url + "/admin/clob", json={"killed": "refused"}).raise_for_status()
+    httpx.post(venue.url + "/admin/clob", json={"killed": "refused"}, timeout=PATIENT_S).raise_for_status()
     with pytest.raises(PolyApiException) as refused:
         post()
 
@@ -102,7 +103,7 @@ async def test_the_unified_client_calls_it_rejected_for_it_has_no_id(web, venue:
     wish: dict[str, Any] = {"token_id": token, "side": "BUY", "amount": "2", "max_price": "0.01", "order_type": "FAK"}
     async with asked(an_owner(venue, Kind.EOA), form) as ask:
         answer = await ask("place_market_order", **wish)
-        await web.post("/admin/clob", json={"killed": "refused"})
+        await web.post("/admin/clob", json={"killed": "refused"}, timeout=PATIENT_S)
         with pytest.raises(RequestRejectedError, match="no orders found to match"):
             await ask("place_market_order", **wish)
 

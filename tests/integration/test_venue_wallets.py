@@ -24,6 +24,7 @@ from py_clob_client_v2.clob_types import (
 
 from services.venue.accounts import Kind
 from services.venue.node import addresses
+from tests.patience import PATIENT_S
 from tests.venue_owner import MONEY, Owner, an_owner, relayer_key
 from tests.venue_process import Venue
 from tests.venue_trader import listening
@@ -45,7 +46,7 @@ def venue(swift_venue: Venue) -> Venue:
 
 @pytest.fixture(scope="module")
 def token(venue: Venue) -> str:
-    return httpx.get(venue.url + "/admin/markets").json()["markets"][PLAIN]["tokens"][0]
+    return httpx.get(venue.url + "/admin/markets", timeout=PATIENT_S).json()["markets"][PLAIN]["tokens"][0]
 
 
 async def makers_of(venue: Venue, tx_hash: str) -> set[str]:
@@ -57,10 +58,10 @@ async def makers_of(venue: Venue, tx_hash: str) -> set[str]:
 def test_whoever_names_no_wallet_gets_todays_deposit_wallet(venue):
     owner = an_owner(venue, Kind.DEPOSIT, deployed=False)
     asked = {"address": owner.wallet, "type": "WALLET"}
-    before = httpx.get(venue.url + "/relayer/deployed", params=asked).json()
+    before = httpx.get(venue.url + "/relayer/deployed", params=asked, timeout=PATIENT_S).json()
     with owner.client(wallet=None) as client:
         made = client.wallet, client.wallet_type
-    after = httpx.get(venue.url + "/relayer/deployed", params=asked).json()
+    after = httpx.get(venue.url + "/relayer/deployed", params=asked, timeout=PATIENT_S).json()
     with owner.client(wallet=None) as client:
         again = client.wallet
 
@@ -141,13 +142,13 @@ async def test_a_wallet_trades_through_py_clob_client(venue, token, kind):
 def a_market(venue: Venue, path: str, said: dict[str, Any]) -> str:
     """The condition of a market that nobody quotes; the second of an event."""
     asked = {"question" if path == "markets" else "title": "Are wallets paid without gas?"} | said
-    made = httpx.post(venue.url + "/admin/" + path, json=asked, timeout=15).raise_for_status().json()
+    made = httpx.post(venue.url + "/admin/" + path, json=asked, timeout=PATIENT_S).raise_for_status().json()
     return (made if path == "markets" else made["markets"][1])["condition_id"]
 
 
 def cash_of(client: SecureClient, micros: int) -> int:
-    """What the CLOB says a wallet has, once it is that or ten seconds are over: it looks at a wallet no more than once in a second."""
-    deadline = time.monotonic() + 10
+    """What the CLOB says a wallet has, once it is that, or after all patience: it looks at a wallet no more than once in a second."""
+    deadline = time.monotonic() + PATIENT_S
     while (found := client.get_balance_allowance(asset_type="COLLATERAL").balance) != micros:
         if time.monotonic() > deadline:
             break
@@ -176,10 +177,15 @@ def test_a_wallet_is_paid_for_its_winners_without_gas(venue, path, said):
             sent += [split.transaction_hash, merged.transaction_hash]
         before = [cash_of(one, MONEY - 15 * 10**6) for one in clients]
         # A market is resolved once, for all of them.
-        resolved = httpx.post(venue.url + "/admin/resolve", json={"condition_id": condition, "outcome": 1})
+        resolved = httpx.post(
+            venue.url + "/admin/resolve", json={"condition_id": condition, "outcome": 1}, timeout=PATIENT_S
+        )
         sent += [one.redeem_positions(condition_id=condition).wait().transaction_hash for one in clients]
         after = [cash_of(one, MONEY) for one in clients]
-    told = [httpx.get(venue.url + "/data/v2/activity", params={"user": one.wallet}).json()["data"] for one in owners]
+    told = [
+        httpx.get(venue.url + "/data/v2/activity", params={"user": one.wallet}, timeout=PATIENT_S).json()["data"]
+        for one in owners
+    ]
 
     assert resolved.status_code == 200, resolved.text
     assert len(set(sent)) == 3 * len(WALLETS)
@@ -219,15 +225,17 @@ def test_whoever_is_banned_is_banned_with_every_wallet(venue, token):
     owner = an_owner(venue, Kind.DEPOSIT)
     client, order = owner.clob(), OrderArgs(token_id=token, price=0.02, size=10, side="BUY")
     told = {"address": owner.key.address, "standing": "banned"}
-    httpx.post(venue.url + "/admin/restrict", json=told).raise_for_status()
+    httpx.post(venue.url + "/admin/restrict", json=told, timeout=PATIENT_S).raise_for_status()
 
     assert client.get_closed_only_mode() == {"closed_only": True}
     with pytest.raises(Exception, match=f"'{owner.wallet}' address banned"):
         client.create_and_post_order(order)
-    httpx.post(venue.url + "/admin/restrict", json=told | {"standing": "closed_only"}).raise_for_status()
+    httpx.post(
+        venue.url + "/admin/restrict", json=told | {"standing": "closed_only"}, timeout=PATIENT_S
+    ).raise_for_status()
     with pytest.raises(Exception, match=f"'{owner.wallet}' address in closed only mode"):
         client.create_and_post_order(order)
-    httpx.post(venue.url + "/admin/restrict", json=told | {"standing": "open"}).raise_for_status()
+    httpx.post(venue.url + "/admin/restrict", json=told | {"standing": "open"}, timeout=PATIENT_S).raise_for_status()
     assert client.create_and_post_order(order)["status"] == "live"
 
 
@@ -241,12 +249,12 @@ class Desk:
 
     def submit(self, body: Any, headers: dict[str, str] | None = None) -> tuple[int, Any]:
         sent = self.headers if headers is None else headers
-        answer = httpx.post(self.owner.venue.url + "/relayer/submit", json=body, headers=sent)
+        answer = httpx.post(self.owner.venue.url + "/relayer/submit", json=body, headers=sent, timeout=PATIENT_S)
         return answer.status_code, answer.json()
 
     def confirmed(self, transaction_id: str) -> Any:
         """A transaction once it is final."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENT_S
         while time.monotonic() < deadline:
             _, found = self.ask(f"/v1/account/transactions/{transaction_id}")
             if found["state"] in ("STATE_CONFIRMED", "STATE_FAILED"):
@@ -255,7 +263,7 @@ class Desk:
         raise AssertionError("not final")
 
     def ask(self, path: str, **params: str) -> tuple[int, Any]:
-        answer = httpx.get(f"{self.owner.venue.url}/relayer{path}", params=params)
+        answer = httpx.get(f"{self.owner.venue.url}/relayer{path}", params=params, timeout=PATIENT_S)
         return answer.status_code, answer.json()
 
 

@@ -23,6 +23,7 @@ from services.common.store.memory import MemoryStores
 from services.reconciler.audit import AuditBroken, Auditor
 from tests.audit_world import KEY, PUBLIC, STRANGER
 from tests.builders import ACCOUNT, NOON, a_copy, an_account
+from tests.patience import PATIENT_S
 
 
 @pytest.fixture
@@ -48,12 +49,15 @@ async def running(*auditors: Auditor) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def until(stores: MemoryStores, count: int) -> None:
+async def until(stores: MemoryStores, path: Path, count: int) -> None:
     """So many checkpoints are stored, and outside too."""
-    async with asyncio.timeout(10):
-        while len(stores.database.checkpoints) < count:  # noqa: ASYNC110
+
+    def outside() -> int:
+        return path.read_bytes().count(b"\n") if path.exists() else 0
+
+    async with asyncio.timeout(PATIENT_S):
+        while min(len(stores.database.checkpoints), outside()) < count:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-        await asyncio.sleep(0.05)
 
 
 async def changed(stores: MemoryStores, version: str) -> None:
@@ -70,11 +74,11 @@ async def exported(stores: MemoryStores, path: Path) -> list[str]:
 async def test_every_change_reaches_a_checkpoint_that_holds(stores: MemoryStores, tmp_path: Path):
     path = tmp_path / "audit.jsonl"
     async with running(auditor(stores, path)):
-        await until(stores, 1)
+        await until(stores, path, 1)
         await stores.copies.insert([a_copy(1)])
-        await until(stores, 2)
+        await until(stores, path, 2)
         await changed(stores, "2")
-        await until(stores, 3)
+        await until(stores, path, 3)
 
     made = audit_verify.verify(await exported(stores, path), PUBLIC)
 
@@ -87,11 +91,11 @@ async def test_a_process_that_takes_over_goes_on_where_the_last_one_ended(stores
     path = tmp_path / "audit.jsonl"
     first, second = auditor(stores, path), auditor(stores, path, holder="two")
     async with running(first, second):
-        await until(stores, 1)
+        await until(stores, path, 1)
     await first.give_back()
     await changed(stores, "2")
     async with running(second):
-        await until(stores, 2)
+        await until(stores, path, 2)
 
     assert [one.index for one in CheckpointFile(path).after(-1)] == [0, 1]
     assert audit_verify.verify(await exported(stores, path), PUBLIC).findings == []
@@ -100,15 +104,15 @@ async def test_a_process_that_takes_over_goes_on_where_the_last_one_ended(stores
 async def test_what_a_crash_has_kept_from_the_file_is_brought_there(stores: MemoryStores, tmp_path: Path):
     path = tmp_path / "audit.jsonl"
     async with running(auditor(stores, path)):
-        await until(stores, 1)
+        await until(stores, path, 1)
         await changed(stores, "2")
-        await until(stores, 2)
+        await until(stores, path, 2)
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(lines[0] + lines[1][:40])
 
     await changed(stores, "3")
     async with running(auditor(stores, path)):
-        await until(stores, 3)
+        await until(stores, path, 3)
 
     assert [one.index for one in CheckpointFile(path).after(-1)] == [0, 1, 2]
     assert audit_verify.verify(await exported(stores, path), PUBLIC).findings == []
@@ -120,15 +124,15 @@ async def test_a_database_that_was_rolled_back_gets_its_checkpoints_again_and_is
     path = tmp_path / "audit.jsonl"
     backup = stores.database.accounts[ACCOUNT]
     async with running(auditor(stores, path)):
-        await until(stores, 1)
+        await until(stores, path, 1)
         await changed(stores, "2")
-        await until(stores, 2)
+        await until(stores, path, 2)
 
     stores.database.accounts[ACCOUNT] = backup
     del stores.database.checkpoints[1]
     await stores.copies.insert([a_copy(1)])
     async with running(auditor(stores, path)):
-        await until(stores, 3)
+        await until(stores, path, 3)
 
     found = audit_verify.verify(await exported(stores, path), PUBLIC).findings
     assert found == [(f"accounts/{ACCOUNT}", "was cut: a checkpoint has seen entry 2, 1 are left")]
@@ -191,7 +195,7 @@ async def test_the_verifier_runs_alone_and_says_what_does_not_hold(stores: Memor
     """Its file alone in an empty folder, as somebody would who does not trust us."""
     path, export, key = tmp_path / "audit.jsonl", tmp_path / "export.jsonl", tmp_path / "key.pem"
     async with running(auditor(stores, path)):
-        await until(stores, 1)
+        await until(stores, path, 1)
     lines = await exported(stores, path)
     form = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     key.write_bytes(PUBLIC.public_bytes(*form))
@@ -202,7 +206,7 @@ async def test_the_verifier_runs_alone_and_says_what_does_not_hold(stores: Memor
     def run(text: str) -> tuple[int, str]:
         export.write_text(text)
         command = [sys.executable, "-I", str(alone), str(export), "--key", str(key)]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=alone.parent, timeout=30, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, cwd=alone.parent, timeout=PATIENT_S, check=False)
         return done.returncode, done.stdout + done.stderr
 
     good, bad = run("\n".join(lines)), run("\n".join(lines).replace('"state":"active"', '"state":"halted"'))

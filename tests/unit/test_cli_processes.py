@@ -14,6 +14,7 @@ from services.cli.addresses import Addresses
 from services.cli.child import Child, ChildDied, free_port, is_free, start
 from services.cli.interrupt import Interrupted, interruptible
 from services.cli.waiting import together
+from tests.patience import PATIENT_S
 
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
 
@@ -23,7 +24,7 @@ async def _python(folder: Path, code: str) -> Child:
 
 
 async def _said(child: Child, words: str) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENT_S):
         while words not in child.tail():  # noqa: ASYNC110  what is waited for happens in another process
             await asyncio.sleep(0.02)
 
@@ -183,7 +184,7 @@ async def main():
 asyncio.run(main())
 """
     parent = await _python(tmp_path, code)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENT_S):
         while not parent.tail().isdigit():
             parent.check()
             await asyncio.sleep(0.02)
@@ -191,5 +192,5 @@ asyncio.run(main())
 
     await parent.kill()
 
-    psutil.wait_procs([grandchild], timeout=30)
+    psutil.wait_procs([grandchild], timeout=PATIENT_S)
     assert not grandchild.is_running() or grandchild.status() == psutil.STATUS_ZOMBIE

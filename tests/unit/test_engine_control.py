@@ -127,7 +127,7 @@ async def test_two_reviews_bar_their_market_until_somebody_has_looked(world: Wor
     await world.run(150)
     assert [(await world.copy(copy)).needs_review for copy in given_up] == [True, True]
 
-    await world.run(1_200)
+    world.clock.jump(1_200)
     waiting = await world.buys(3)
     await world.run(5)
     barred = (await world.copy(waiting)).state

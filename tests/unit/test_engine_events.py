@@ -16,6 +16,7 @@ from services.common.ports.answers import Change
 from services.engine import events
 from services.engine.events import Events
 from tests.builders import a_copy
+from tests.patience import PATIENT_S
 
 
 class Pulse:
@@ -28,8 +29,8 @@ class Pulse:
 def heard(*changes: Change[Copy], every_s: float = 0.0) -> Events:
     async def watch(token: str | None) -> AsyncIterator[Change[Copy]]:
         for change in changes:
-            await asyncio.sleep(every_s)
             yield change
+            await asyncio.sleep(every_s)
         await asyncio.Event().wait()
 
     stores: Any = SimpleNamespace(copies=SimpleNamespace(watch=watch))
@@ -40,7 +41,7 @@ def heard(*changes: Change[Copy], every_s: float = 0.0) -> Events:
 async def first(events: Events, account: str, most: int) -> list[Any]:
     found: list[Any] = []
     stream = events.of([account], None)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENT_S):
         async for event in stream:
             found.append(event)
             if len(found) == most:

@@ -9,6 +9,7 @@ from services.common.domain.copy import CopyKind
 from services.engine.line import MOST_PAUSES, PAUSE, Line
 from tests.builders import TOKEN, a_copy
 from tests.engine_world import TestClock, settle
+from tests.patience import PATIENT_S
 
 FIRST, SECOND, DEBT = a_copy(1), a_copy(2), a_copy(3, kind=CopyKind.DEBT)
 
@@ -44,7 +45,7 @@ async def test_a_copy_that_a_frozen_process_claims_again_waits_for_nobody_who_is
 
     line.leave(FIRST.ref, decided=False)
 
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENT_S):
         assert await line.reached(again.ref)
     assert line.leave(again.ref, decided=True)
 

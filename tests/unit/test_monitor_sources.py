@@ -13,6 +13,7 @@ from services.monitor.listen import AWAY, Listening
 from tests.builders import LEADER, a_follow
 from tests.engine_world import settle
 from tests.monitor_world import OTHER_LEADER, World, a_fill, until
+from tests.patience import PATIENT_S
 
 CHECK = timedelta(milliseconds=1)
 
@@ -152,7 +153,7 @@ async def test_a_source_that_is_away_is_asked_again_ever_more_rarely_and_the_met
         calls = len(made.calls)
         while len(made.calls) == calls:
             await world.clock.run(0.5)
-            await asyncio.sleep(0.002)
+            await world.settle()
         heard_at.append(world.clock.monotonic())
 
     assert heard_at[0] <= 1
@@ -172,9 +173,10 @@ async def test_a_source_listens_for_a_new_leader_as_soon_as_the_roster_knows_him
         leader = f"0x{number + 6:040x}"
         await world.follow(a_follow(leader=leader))
         await monitor.roster.refresh()
-        await asyncio.sleep(0.02)
-        await world.clock.run(0.5)
-        await until(lambda leader=leader: leader in made.calls[-1])
+        async with asyncio.timeout(PATIENT_S):
+            while leader not in made.calls[-1]:
+                await asyncio.sleep(0.005)
+                await world.clock.run(0.5)
 
     assert away() == 0
 

@@ -22,6 +22,7 @@ from services.monitor.servicer import MonitorServicer
 from tests.builders import ACCOUNT, LEADER, NOON, a_copy, a_follow, an_account
 from tests.engine_world import TestClock, settle
 from tests.monitor_world import OTHER_ACCOUNT, OTHER_LEADER, World, a_fill
+from tests.patience import PATIENT_S
 
 
 class Listener:
@@ -107,7 +108,7 @@ async def test_a_stream_ends_when_the_service_stops():
 
     listener.stop.set()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENT_S):
         await listener.task
     assert announcements._wakes == set()
 

@@ -11,6 +11,7 @@ from services.common.domain.user import User, UserRole
 from services.common.ports.stores import StoreUnavailable
 from services.common.rpc.errors import Unauthenticated
 from services.common.tokens import StoredVerifier, issue, keys
+from tests.patience import PATIENT_S
 
 KEYS = keys("0123456789abcdef0123456789abcdef", None)
 ANN, BOB = (User("0x" + digit * 40, UserRole.USER, 1, datetime(2026, 11, 24, tzinfo=UTC)) for digit in "ab")
@@ -43,7 +44,7 @@ def verifier(users: Users) -> StoredVerifier:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENT_S):
         while True:
             if condition():
                 return
@@ -103,7 +104,7 @@ async def test_nobody_waits_for_a_read_of_someone_else() -> None:
     waiting = asyncio.create_task(found.verify(token_of(ANN)))
     await until(lambda: ANN.address in users.reads)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENT_S):
         assert (await found.verify(token_of(BOB))).address == BOB.address
     assert not waiting.done()
     users.held[ANN.address].set()

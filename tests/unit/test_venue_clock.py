@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from services.venue.clock import Clock, VirtualClock
+from tests.patience import PATIENT_S
 
 NOON_MS = 1_795_564_800_000
 HOUR_MS = 3_600_000
@@ -65,8 +66,8 @@ async def test_time_flows_as_fast_as_it_is_told() -> None:
         await clock.sleep(3_600)
         took = time.monotonic() - began
 
-    assert 0.09 < took < 1.0
-    assert NOON_MS + HOUR_MS <= clock.now_ms() < NOON_MS + 10 * HOUR_MS
+    assert 0.09 < took < PATIENT_S
+    assert clock.now_ms() >= NOON_MS + HOUR_MS
 
 
 async def test_time_that_stands_wakes_nobody_until_it_flows_again() -> None:
@@ -78,7 +79,7 @@ async def test_time_that_stands_wakes_nobody_until_it_flows_again() -> None:
         assert clock.now_ms() == NOON_MS
 
         clock.speed = 1_000
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PATIENT_S):
             await sleeper
 
 
@@ -133,4 +134,4 @@ async def test_a_clock_can_be_off() -> None:
     clock = Clock()
     clock.off_ms = -HOUR_MS
 
-    assert abs(clock.now_ms() - (time.time() * 1_000 - HOUR_MS)) < 1_000
+    assert abs(clock.now_ms() - (time.time() * 1_000 - HOUR_MS)) < PATIENT_S * 1_000

@@ -13,6 +13,7 @@ from services.venue.rtds import MOST_SUBSCRIPTIONS, Rtds
 from services.venue.sockets.connection import Connection, Manners, TooMuch
 from services.venue.sockets.market import MOST_TOKENS, MarketChannel
 from services.venue.sockets.user import MOST_MARKETS, UserChannel
+from tests.patience import PATIENT_S
 
 
 class Wire:
@@ -47,7 +48,7 @@ class Wire:
 async def serving(wire: Wire, heard: Any, *beside: Any) -> None:
     socket = wire.socket
     await socket.accept()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENT_S):
         await Connection(socket, Manners(60_000)).serve(heard, *beside)
 
 
@@ -103,7 +104,7 @@ class Nothing:
 
 
 async def told(channel: Any, wire: Wire) -> Wire:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENT_S):
         await channel.serve(wire.socket)
     return wire
 
@@ -141,7 +142,7 @@ async def test_a_listener_of_the_firehose_keeps_so_many_subscriptions_and_is_ref
     rtds = Rtds({}, str, str, lambda: 0)
     wire = Wire(frame(0, MOST_SUBSCRIPTIONS), frame(MOST_SUBSCRIPTIONS, MOST_SUBSCRIPTIONS + 1))
     serving_it = asyncio.create_task(rtds.serve(wire.socket))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENT_S):
         await wire.answered.wait()
     serving_it.cancel()
 
