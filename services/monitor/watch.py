@@ -21,7 +21,7 @@ from services.common.ports.venue import Hint, Markets, VenueUnavailable
 from services.monitor import detect
 from services.monitor.receipts import mined
 from services.monitor.removals import Removals
-from services.monitor.reorgs import Reorgs
+from services.monitor.reorgs import Reorgs, TakenBack
 from services.monitor.roster import Roster
 from services.monitor.turns import Turns
 
@@ -129,7 +129,11 @@ class Watch:
             log.warning("hint_never_mined", tx=hint.tx_hash, source=hint.source)
             return False
         version = self._roster.version
-        new = await self._mirrored(receipt)
+        try:
+            new = await self._mirrored(receipt)
+        except TakenBack:
+            log.warning("hint_taken_back", tx=hint.tx_hash, source=hint.source)
+            return False
         for moved in detect.movements(receipt, self._roster.leaders, self._chain_id):
             new += await self._given_away(moved, receipt)
         await self._store(new, hint)

@@ -74,3 +74,31 @@ async def test_a_trade_moves_from_where_it_stands_and_to_one_place(stores: Store
     assert await stores.trades.move("a trade", place, "fourth")
     assert await stores.trades.place("a trade") == "fourth"
     assert await stores.trades.place("another trade") == ""
+
+
+async def test_of_two_that_note_trades_of_one_fill_the_second_is_told_of_the_first(
+    stores: Stores, now: datetime
+) -> None:
+    one, two = of(1, ORDER, now).trade, of(2, ORDER, now).trade
+    assert one.fill == two.fill
+
+    told = await asyncio.gather(*(stores.trades.claim(trade, {}) for trade in (one, two)))
+
+    first, second = (one, two) if not told[0] else (two, one)
+    assert sorted(told, key=len) == [{}, {first.key: first.tx_hash}]
+    assert await stores.trades.claim(second, {}) == {first.key: first.tx_hash}
+    assert await stores.trades.claim(of(3, OTHER_ORDER, now).trade, {}) == {}
+
+
+async def test_a_trade_is_noted_beside_those_that_its_maker_knows_and_no_others(stores: Stores, now: datetime) -> None:
+    trades = [of(number, ORDER, now).trade for number in range(1, 5)]
+    places = {trade.key: trade.tx_hash for trade in trades}
+    alone, both = ({trade.key: trade.tx_hash for trade in trades[:number]} for number in (1, 2))
+    await stores.trades.claim(trades[0], {})
+
+    assert await stores.trades.claim(trades[1], alone) == alone
+    assert await stores.trades.claim(trades[2], alone) == both
+    told = await asyncio.gather(*(stores.trades.claim(trade, both) for trade in trades[2:]))
+
+    assert sorted(map(len, told)) == [2, 3]
+    assert set(await stores.trades.claim(trades[0], {})) == set(max(told, key=len)) <= set(places)

@@ -281,6 +281,36 @@ async def test_two_processes_that_see_one_move_agree_on_it(world: World):
     assert len(await world.copies()) == 2
 
 
+@pytest.mark.parametrize("stalled", ["when it has read the receipt", "when it has read what is stored"])
+async def test_a_fill_that_moves_before_its_first_copy_is_stored_is_one_copy(
+    world: World, stalled: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Two processes, each with a receipt of it; the one whose transaction goes away comes in before or after the other."""
+    first, second = await world.start(), await world.start()
+    before, after = world.mines(a_fill(1)), world.mines(a_fill(1))
+    of, name = (world.chain, "receipt") if "receipt" in stalled else (world.stores.trades, "of_orders")
+    read, go_on = getattr(of, name), asyncio.Event()
+
+    async def read_and_wait(asked: object) -> object:
+        answer = await read(asked)
+        await go_on.wait()
+        return answer
+
+    monkeypatch.setattr(of, name, read_and_wait)
+    stalling = asyncio.ensure_future(first.watch.see(world.hint(before)))
+    await world.settle()
+    monkeypatch.setattr(of, name, read)
+    world.chain.unmined.add(before)
+    seeing = asyncio.ensure_future(second.watch.see(world.hint(after)))
+    await world.clock.run(30)
+    assert await seeing
+    go_on.set()
+    await world.clock.run(30)
+    await stalling
+
+    assert len(await world.copies()) == 1
+
+
 async def test_an_order_that_fills_twice_for_the_same_amounts_is_two_copies(world: World):
     monitor = await world.start()
 

@@ -53,6 +53,11 @@ class LeaderTrade:
         """The average price in millionths, rounded to the nearest."""
         return (self.usdc_micros * MICRO + self.shares_micros // 2) // self.shares_micros if self.shares_micros else 0
 
+    @property
+    def fill(self) -> str:
+        """What a reorg leaves alone of a fill: the leader, his order and the amounts. He can have filled twice for the same."""
+        return f"{self.leader}|{self.order_hash}|{self.shares_micros}|{self.usdc_micros}"
+
     def plus(self, other: "LeaderTrade") -> "LeaderTrade":
         """Two logs of one (transaction, order) are one trade."""
         return replace(

@@ -1,6 +1,6 @@
 """`Trades` in MongoDB."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pymongo import ASCENDING
@@ -12,10 +12,11 @@ from services.common.store.session import Database, guarded, newest
 
 
 class MongoTrades:
-    """`user_activities`, and `moved_trades`, whose `_id` is the trade's key."""
+    """`user_activities`; `leader_fills`, whose `_id` numbers the trades of one fill; `moved_trades`, by the trade's key."""
 
     def __init__(self, database: Database) -> None:
         self._copies = database["user_activities"]
+        self._fills = database["leader_fills"]
         self._moved = database["moved_trades"]
 
     async def of_orders(self, order_hashes: Sequence[str]) -> tuple[LeaderTrade, ...]:
@@ -26,6 +27,19 @@ class MongoTrades:
         trades = (codec.decode(LeaderTrade, document["trade"]) for document in reversed(found))
         first = {trade.key: trade for trade in trades}
         return tuple(first[key] for key in sorted(first))
+
+    async def claim(self, trade: LeaderTrade, known: Mapping[str, str]) -> Mapping[str, str]:
+        # The copies that are made of it make it durable, as it was written before them.
+        fills, name = newest(self._fills), trade.fill
+        try:
+            async with guarded():
+                await fills.insert_one({"_id": f"{name}|{len(known)}", "key": trade.key, "tx": trade.tx_hash})
+        except DuplicateKeyError:
+            async with guarded():
+                # A colon comes after every digit.
+                noted = await fills.find({"_id": {"$gte": f"{name}|0", "$lt": f"{name}|:"}}).to_list(None)
+            return {str(one["key"]): str(one["tx"]) for one in noted}
+        return known
 
     async def place(self, key: str) -> str:
         async with guarded():

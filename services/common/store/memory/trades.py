@@ -1,6 +1,6 @@
 """`Trades` in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from services.common.domain.copy import CopyKind
 from services.common.domain.trade import LeaderTrade
@@ -13,6 +13,7 @@ class MemoryTrades:
     def __init__(self, database: MemoryDatabase) -> None:
         self._db = database
         self._moved: dict[str, str] = {}
+        self._noted: dict[str, dict[str, str]] = {}
 
     async def of_orders(self, order_hashes: Sequence[str]) -> tuple[LeaderTrade, ...]:
         await self._db.turn()
@@ -20,6 +21,13 @@ class MemoryTrades:
         made = sorted((copy for copy in known if copy.kind is not CopyKind.EXIT), key=lambda one: one.detected_at)
         first = {copy.trade.key: copy.trade for copy in reversed(made)}
         return tuple(first[key] for key in sorted(first))
+
+    async def claim(self, trade: LeaderTrade, known: Mapping[str, str]) -> Mapping[str, str]:
+        await self._db.turn()
+        noted = self._noted.get(trade.fill, {})
+        if len(noted) == len(known):
+            self._noted[trade.fill] = noted | {trade.key: trade.tx_hash}
+        return noted
 
     async def place(self, key: str) -> str:
         await self._db.turn()
