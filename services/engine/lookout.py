@@ -33,6 +33,11 @@ class Surroundings:
     head: Head | None = None
     signer: SignerStanding | None = None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything was read."""
+        return None not in (self.database_skew, self.venue_skew, self.head, self.signer)
+
 
 class Lookout:
     """Reads the surroundings of one account."""
@@ -46,11 +51,11 @@ class Lookout:
         self._signer = signer
         self._breaker = breaker
         self._clock = clock
-        self.known = Warm(self._read, KEPT, clock)
+        self.known = Warm(self._read, KEPT, clock, lambda around: around.is_whole)
         self._skew = timedelta(0)
 
     async def around(self) -> Surroundings:
-        """What is known, a few seconds old at most."""
+        """What is known, a few seconds old at most; where something could not be read, half a second at first."""
         return await self.known.get()
 
     async def refresh(self) -> Surroundings:

@@ -9,12 +9,25 @@ from services.common.ports.clock import Clock
 
 T = TypeVar("T")
 
+SOON_S = 0.5
+"""How long a reading that failed in part is kept at first; twice as long after each further one."""
+
+
+def whole(_: object) -> bool:
+    """Nothing is missing of what was read."""
+    return True
+
 
 class Warm(Generic[T]):
-    """The last reading of a fact. Whoever asks for one that is older than `keep` waits for a new one."""
+    """The last reading of a fact. Whoever asks for one that is older than `keep` waits for a new one; for one that is not `complete`, from
+    half a second on."""
 
-    def __init__(self, read: Callable[[], Awaitable[T]], keep: timedelta, clock: Clock) -> None:
+    def __init__(
+        self, read: Callable[[], Awaitable[T]], keep: timedelta, clock: Clock, complete: Callable[[T], bool] = whole
+    ) -> None:
         self._read = read
+        self._complete = complete
+        self._incomplete = 0
         self._keep = keep.total_seconds()
         self._clock = clock
         self._line = asyncio.Lock()
@@ -23,7 +36,11 @@ class Warm(Generic[T]):
     @property
     def is_fresh(self) -> bool:
         """Whether `get` would not have to read."""
-        return self._known is not None and self._clock.monotonic() - self._known[0] <= self._keep
+        return self._known is not None and self._clock.monotonic() - self._known[0] <= self._lasts
+
+    @property
+    def _lasts(self) -> float:
+        return min(self._keep, SOON_S * 2 ** (self._incomplete - 1)) if self._incomplete else self._keep
 
     async def get(self) -> T:
         """The fact; raises what reading it raises."""
@@ -37,6 +54,7 @@ class Warm(Generic[T]):
         async with self._line:
             if self._known is None or self._known[0] < asked:
                 self._known = (self._clock.monotonic(), await self._read())
+                self._incomplete = 0 if self._complete(self._known[1]) else min(self._incomplete + 1, 16)
             return self._known[1]
 
     def forget(self) -> None:
