@@ -63,6 +63,14 @@ class Controls:
         accounts = await self._stores.accounts.all()
         return sorted((one for one in accounts if who.owns(one.owner)), key=lambda account: account.account_id)
 
+    async def chosen(self, who: Caller, account_id: str) -> Sequence[Account]:
+        """The account that is named, or all of the caller's. Raises `NotFound`."""
+        accounts = await self.accounts(who)
+        chosen = [account for account in accounts if not account_id or account.account_id == account_id.lower()]
+        if account_id and not chosen:
+            raise NotFound("account", account_id)
+        return chosen
+
     async def stop(self, who: Caller, account_id: str) -> None:
         """Halt: nothing is signed, and nothing is journaled from then on. Raises `StopUnwritten` where the store is away: then the signer
         has halted what it could of the accounts of this process, if all of them or one by its id were to be stopped by who may stop any."""
@@ -72,7 +80,7 @@ class Controls:
         halted = await self._unsigned({one: self._ours[one] for one in meant})
         try:
             async with asyncio.timeout(WRITTEN_S):
-                chosen = await self._chosen(who, account_id)
+                chosen = await self.chosen(who, account_id)
                 await self._unsigned({one.account_id: one.wallet for one in chosen if one.account_id not in halted})
                 await self._each(who, account_id, lambda account: _halted(account, who.name, now))
         except (StoreUnavailable, TimeoutError) as error:
@@ -90,7 +98,7 @@ class Controls:
         """Trade, let no other version of the engine do so, and forget the account's best. Raises `WalletHalted` where the operator has
         halted the signer."""
         now, version = self._clock.now(), self._status.version
-        for account in await self._chosen(who, account_id):
+        for account in await self.chosen(who, account_id):
             await self._signed(account)
         await self._each(who, account_id, lambda account: _started(account, version, who.name, now))
 
@@ -200,21 +208,14 @@ class Controls:
             raise SignerUnavailable from error
 
     async def _one(self, who: Caller, account_id: str) -> Account:
-        chosen = await self._chosen(who, account_id)
+        chosen = await self.chosen(who, account_id)
         if not account_id:
             raise InvalidArgument("account_id", "the id of an account")
         return chosen[0]
 
-    async def _chosen(self, who: Caller, account_id: str) -> Sequence[Account]:
-        accounts = await self.accounts(who)
-        chosen = [account for account in accounts if not account_id or account.account_id == account_id.lower()]
-        if account_id and not chosen:
-            raise NotFound("account", account_id)
-        return chosen
-
     async def _each(self, who: Caller, account_id: str, change: Change) -> None:
         """Change every chosen account; one that cannot be changed keeps no other from it."""
-        chosen = [account.account_id for account in await self._chosen(who, account_id)]
+        chosen = [account.account_id for account in await self.chosen(who, account_id)]
         moved = await asyncio.gather(*(self._move(account, change) for account in chosen), return_exceptions=True)
         self._status.changed(chosen)
         for failure in moved:

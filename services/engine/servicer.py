@@ -125,7 +125,7 @@ class EngineServicer(engine_pb2_grpc.EngineServiceServicer):
 
     async def ClosePositions(self, request: pb.ClosePositionsRequest, context: Context) -> pb.ClosePositionsResponse:  # type: ignore[override]
         wish = wire.read_close(request)
-        chosen = await self._chosen(request.account_id)
+        chosen = await self._controls.chosen(caller(), request.account_id)
         try:
             moved = await self._closing.close(chosen, wish.asset_ids, wish.request_id, caller().name, self._clock.now())
         except NotHeld as error:
@@ -141,14 +141,6 @@ class EngineServicer(engine_pb2_grpc.EngineServiceServicer):
         owned = [account.account_id for account in await self._accounts()]
         async for event in until(self._stopping, self._events.of(owned, request.resume_token or None)):
             yield event
-
-    async def _chosen(self, account_id: str) -> list[Account]:
-        """The account that is named, or all of the caller's. Raises `NotFound`."""
-        accounts = await self._accounts()
-        chosen = [account for account in accounts if not account_id or account.account_id == account_id.lower()]
-        if account_id and not chosen:
-            raise NotFound("account", account_id)
-        return chosen
 
     async def _copy(self, copy_id: str) -> Copy:
         copy = await self._stores.copies.get(copy_id)

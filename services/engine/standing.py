@@ -46,8 +46,12 @@ class Standing:
         self._missing.pop(step.key, None)
 
     def missing(self, debt: Copy) -> Step | None:
-        """The removed step of a debt whose transaction was never seen here, once that cannot be for a node that lags."""
-        if self._lookout.now() - debt.detected_at < GONE_FOR:
+        """The removed step of a debt whose transaction was never seen here, once that cannot be for a node that lags.
+
+        It has been missing since it was first missed here: when another process stored the debt says nothing of this one's node.
+        """
+        now = self._lookout.now()
+        if now - self._missing.setdefault(step_key(debt), now) < GONE_FOR:
             return None
         return Step(step_key(debt), place(debt), 0, 0, Cause.LEADER, removed=True)
 

@@ -36,9 +36,9 @@ class Reorgs:
         """The trades, each under the key that it was first seen by. Raises `TakenBack`, `ChainUnavailable` and `StoreUnavailable`."""
         if not trades:
             return []
-        stored, *noted = await asyncio.gather(
+        stored, noted = await asyncio.gather(
             self._trades.of_orders([trade.order_hash for trade in trades]),
-            *(self._trades.claim(trade, {}) for trade in trades),
+            asyncio.gather(*(self._trades.claim(trade, {}) for trade in trades)),
         )
         # Copies tell of what was noted before a primary was lost.
         return [

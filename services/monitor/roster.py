@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from services.common.domain.follow import Follow, FollowState
 from services.common.ports.accounts import Leader
@@ -19,6 +20,7 @@ class Roster:
         self._clock = clock
         self._follows: Mapping[str, tuple[Follow, ...]] = {}
         self._version = 0
+        self._skew = timedelta(0)
 
     @property
     def version(self) -> int:
@@ -34,8 +36,13 @@ class Roster:
         """The follows of one leader."""
         return self._follows.get(leader, ())
 
+    def now(self) -> datetime:
+        """The database's clock, as it was when the follows were read: what engines hold copies against."""
+        return self._clock.now() - self._skew
+
     async def refresh(self) -> bool:
         """Read the follows again; True when the leaders have changed. Raises what the store or the chain raises."""
+        await self._set_clock()
         found: dict[str, list[Follow]] = defaultdict(list)
         for follow in await self._stores.follows.all():
             if follow.state is not FollowState.CLOSED:
@@ -47,6 +54,11 @@ class Roster:
             self._version += 1
         self._follows = {leader: tuple(follows) for leader, follows in found.items()}
         return changed
+
+    async def _set_clock(self) -> None:
+        before = self._clock.now()
+        theirs = await self._stores.now()
+        self._skew = before + (self._clock.now() - before) / 2 - theirs
 
     async def _start(self, leader: str) -> None:
         if await self._stores.leaders.get(leader) is None:

@@ -149,7 +149,7 @@ class Watch:
         return [copy for one, market in zip(settled, known, strict=True) for copy in self._copies(one, market)]
 
     def _copies(self, trade: LeaderTrade, market: Market | None) -> tuple[Copy, ...]:
-        return detect.copies(trade, self._roster.follows(trade.leader), market, self._clock.now())
+        return detect.copies(trade, self._roster.follows(trade.leader), market, self._roster.now())
 
     async def _given_away(self, moved: LeaderTrade, receipt: Receipt) -> tuple[Copy, ...]:
         if not receipt.redeemed:

@@ -10,7 +10,7 @@ from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Side
 from services.common.ports.chain import FillLog, OrderFilled
 from services.engine import debts, standing
-from tests.builders import LEADER, TOKEN
+from tests.builders import ACCOUNT, LEADER, TOKEN
 from tests.engine_world import EXCHANGE, SHARE, World
 from tests.exit_world import fails, holding, passes, sold, the_exit
 
@@ -198,6 +198,22 @@ async def test_what_a_leader_sold_in_a_block_that_is_gone_before_it_is_looked_at
 
     assert sum(await sold(world)) == 40
     assert (await world.copy(debt)).state is CopyState.RECONCILED
+
+
+async def test_a_node_that_lags_takes_no_sale_back_however_long_ago_a_wrong_clock_says_that_it_was_seen(world: World):
+    await holding(world, 100)
+    world.chain.finalized = 0
+    debt = await world.sells(2, 40, of=100)
+    stored = world.stores.database.copies[debt.copy_id]
+    world.stores.database.copies[debt.copy_id] = replace(stored, detected_at=stored.detected_at - timedelta(hours=1))
+    receipt = world.chain.receipts.pop(debt.trade.tx_hash)
+
+    await passes(world, 10)
+
+    assert await world.stores.exits.retracted(ACCOUNT) == ()
+    world.chain.receipts[debt.trade.tx_hash] = receipt
+    await passes(world, 20)
+    assert sum(await sold(world)) == 40
 
 
 @pytest.mark.parametrize("taken", [True, False], ids=["an attempt took it", "none did"])

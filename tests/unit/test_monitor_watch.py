@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -10,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.common.domain.copy import CopyKind
-from services.common.domain.follow import FollowState
+from services.common.domain.follow import FollowState, Grouping
 from services.common.domain.market import Side
 from services.common.domain.trade import Role
 from services.common.ports.chain import ChainUnavailable
 from services.common.ports.stores import StoreUnavailable
 from services.common.ports.venue import VenueUnavailable
+from services.common.store.memory import MemoryStores
 from tests.builders import ACCOUNT, LEADER, NOON, TOKEN, a_follow, an_account
 from tests.builders_case import a_market
 from tests.controlled import as_it_is_not
@@ -220,6 +222,22 @@ async def test_a_follow_that_closes_takes_no_more_entries(world: World):
     await monitor.watch.see(world.hint(tx))
 
     assert [copy.kind for copy in await world.copies()] == [CopyKind.DEBT]
+
+
+@pytest.mark.parametrize("off", [timedelta(minutes=-3), timedelta(minutes=3)], ids=["behind", "ahead"])
+async def test_a_groups_window_is_the_databases_whatever_the_monitors_clock_says(world: World, off: timedelta):
+    world.stores = MemoryStores(lambda: world.clock.now() - off)
+    policy = replace(a_follow().policy, grouping=Grouping.TOKEN, group_window_ms=10_000)
+    await world.follow(a_follow(policy=policy, created_at=NOON - timedelta(hours=1)))
+    monitor = await world.start()
+
+    await monitor.watch.see(world.hint(world.mines(a_fill(1))))
+
+    (copy,) = await world.copies()
+    now = await world.stores.now()
+    assert copy.detected_at == now
+    assert copy.claimable_at is not None
+    assert now < copy.claimable_at <= now + timedelta(seconds=10)
 
 
 async def test_a_fill_that_a_reorg_moves_to_another_transaction_is_one_copy(world: World):
