@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from services.common.domain import lifecycle, transitions
-from services.common.domain.copy import Copy, CopyRef
+from services.common.domain.copy import CopyRef
 from services.common.domain.intent import Intent
 from services.common.domain.trade import LeaderTrade
 from services.common.polymarket import classify
@@ -86,10 +86,6 @@ def a_process_goes_by_its_own_clock(patch: Patch) -> None:
     patch.setattr("services.engine.gatekeeper._ms", lambda skew: 0)
 
 
-def trades_are_looked_for_from_when_the_monitor_saw_them(patch: Patch) -> None:
-    patch.setattr(Copy, "ordered_at", property(lambda self: self.detected_at))
-
-
 WEATHER: dict[Callable[[Patch], None], dict[str, float]] = {
     writes_are_unconditional: {"crash": 0.002, "stall": 0.004, "database": 0.01, "network": 0.3},
     a_text_that_nobody_knows_is_a_rejection: {"network": 0.6},
@@ -99,7 +95,6 @@ WEATHER: dict[Callable[[Patch], None], dict[str, float]] = {
     what_was_seen_once_stands_for_ever: {"reorgs": 0.8},
     nobody_asks_whether_the_signer_is_there: {"signer": 0.1},
     a_process_goes_by_its_own_clock: {"network": 0.6, "clocks": 14},
-    trades_are_looked_for_from_when_the_monitor_saw_them: {"crash": 0.002, "clocks": 120},
 }
 """What each is looked for in: nothing is bad but what it is about."""
 MUTANTS = {one.__name__: one for one in WEATHER}
