@@ -47,6 +47,7 @@ ONCE_BROKEN = (
     1828,
     2735,
     3609,
+    4599,
 )
 """Seeds that have found something once; they are played for ever."""
 
