@@ -8,23 +8,17 @@ from datetime import timedelta
 
 import pytest
 
-from services.common.clock import SystemClock
 from services.common.domain.account import ExposureChange, Limits
 from services.common.domain.copy import Copy
-from services.common.domain.fill import ReconciliationResult
 from services.common.domain.lifecycle import CopyState
-from services.common.polymarket.environment import PRODUCTION
-from services.common.sealing import KeyRing
 from services.common.store import replica
 from services.common.store.client import MongoStores
 from services.engine import decider
-from services.engine.assembly import Ports, assemble
 from services.engine.case import Case
 from services.engine.pipeline import Approved, Refused, decide
-from services.engine.timing import Timing
-from tests.builders import a_copy, a_follow, a_trade, an_account
-from tests.engine_world import POLICY, WALLET, Pen, ScriptedChain, Venue
-from tests.mesh import eventually
+from tests.builders import a_copy, a_trade
+from tests.engine_account import EngineAccount
+from tests.engine_world import POLICY
 from tests.unit.test_engine_without_a_guard import SCENES, Scene, market, without
 
 APART = ("venue_validity", "price_collar")
@@ -47,37 +41,15 @@ async def stores(mongo_uri: str, database: str) -> AsyncIterator[MongoStores]:
     await made.close()
 
 
-class Account:
-    """An account of its own for one scene, with its engine, its venue and its chain."""
-
-    def __init__(self, stores: MongoStores, name: str) -> None:
-        self.name = name
-        self.account_id = f"0x{uuid.uuid4().hex:0>40}"
-        self.clock = SystemClock()
-        self.stores = stores
-        self.venue = Venue(self.clock)  # type: ignore[arg-type]
-        self.engine = assemble(
-            Ports(stores, self.venue, self.venue, ScriptedChain(self.clock), Pen(), self.clock, KeyRing.passing()),  # type: ignore[arg-type]
-            self.account_id,
-            PRODUCTION.contract,
-            exchanges=PRODUCTION.contracts,
-            chain_id=137,
-            version="test",
-            timing=Timing(),
-            name=f"engine of {name}",
-        )
+class Account(EngineAccount):
+    """An account of its own for one scene."""
 
     async def open(self, scene: Scene, patch: pytest.MonkeyPatch) -> Copy:
         """The copy that the scene is about, stored and waiting."""
         now, mine = self.clock.now(), self.account_id
         market(ends_at=now + timedelta(days=2))(self, patch)  # type: ignore[arg-type]
         scene.prepare(self, patch)  # type: ignore[arg-type]
-        limits = Limits(**{"max_order_micros": 10**12, **scene.limits})
-        await self.stores.accounts.create(an_account(mine, wallet=WALLET, signer=WALLET, owner=mine, limits=limits))
-        await self.stores.follows.create(a_follow(mine, policy=POLICY, created_at=now - timedelta(hours=1)))
-        # By the time that the engine asks, it has been compared.
-        soon = now + timedelta(seconds=10)
-        await self.stores.results.add(ReconciliationResult(uuid.uuid4().hex, mine, now, soon, 0, (), 0, complete=True))
+        await self.create(Limits(**{"max_order_micros": 10**12, **scene.limits}))
         if scene.exposure:
             put = scene.exposure.get("put")
             exposure = {**scene.exposure, **({"put": replace(put, at=now)} if put else {})}
@@ -90,17 +62,8 @@ class Account:
 
     async def judged(self, copy: Copy) -> Copy:
         """The copy once the engine has decided on it, and sent it where it has."""
-
-        async def over() -> Copy | None:
-            found = await self.stores.copies.get(copy.copy_id)
-            return found if found and found.state in {CopyState.SKIPPED, CopyState.EXECUTED, CopyState.FAILED} else None
-
-        running = asyncio.create_task(self.engine.run())
-        try:
-            return await eventually(over)
-        finally:
-            await self.engine.stop()
-            running.cancel()
+        async with self.running():
+            return await self.reaches(copy, [CopyState.SKIPPED, CopyState.EXECUTED, CopyState.FAILED])
 
 
 async def played(
