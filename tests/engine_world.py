@@ -17,7 +17,7 @@ from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Book, Fee, Level, Market, Side, Token, TokenProtocol
 from services.common.polymarket.environment import PRODUCTION
 from services.common.polymarket.order import order_body, order_hash
-from services.common.ports.chain import ChainUnavailable, FillLog, Head, OrderStatus, Receipt, Transfer
+from services.common.ports.chain import ChainUnavailable, FillLog, Head, OrderStatus, Receipt, Transfer, Witnesses
 from services.common.ports.signer import SignerRefused, SignerStanding
 from services.common.ports.venue import Answer, Feed, OpenOrder, Permission, VenueTrade, VenueUnavailable, Wallet
 from services.common.signing.key_file import KeyFileSigner
@@ -325,6 +325,7 @@ class World:
         self.stores = MemoryStores(self.clock.now)
         self.venue = Venue(self.clock)
         self.chain = ScriptedChain(self.clock)
+        self.witnesses: Witnesses | None = None
         self.pen = Pen()
         self.seal = SEAL
         self.workers: list[tuple[Worker, asyncio.Task[None]]] = []
@@ -347,7 +348,8 @@ class World:
 
     def start(self, name: str = "engine", feed: Feed | None = None, *, compared: bool = True) -> Worker:
         """Start an engine process. It asks for a comparison, and unless nobody does the reconciler makes it."""
-        ports = Ports(self.stores, self.venue, self.venue, self.chain, self.pen, self.clock, self.seal, feed)
+        own = (self.pen, self.clock, self.seal, feed, self.witnesses)
+        ports = Ports(self.stores, self.venue, self.venue, self.chain, *own)
         engine = assemble(
             ports,
             ACCOUNT,

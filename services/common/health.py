@@ -18,6 +18,10 @@ AWAY = Gauge("polycopy_dependency_away", "1 while something that this service ne
 log = structlog.get_logger()
 
 
+Need = Callable[[], Awaitable[object]]
+"""Raises while what is needed is away, or `Unsound`."""
+
+
 class Unsound(Exception):
     """Something answers and is not as it has to be; the text says what it is and what it may be."""
 
@@ -25,7 +29,7 @@ class Unsound(Exception):
 class Health:
     """Tells health checks, the metrics and the log what is away, the log also why. The service stays up, and goes on when it is back."""
 
-    def __init__(self, server: Server, needs: Mapping[str, Callable[[], Awaitable[object]]]) -> None:
+    def __init__(self, server: Server, needs: Mapping[str, Need]) -> None:
         self._server = server
         self._needs = needs
         self._away: frozenset[str] = frozenset()

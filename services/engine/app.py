@@ -22,8 +22,9 @@ from services.common.assembly import (
     stores_of,
 )
 from services.common.chain.web3_chain import Web3Chain
+from services.common.chain.witnesses import RpcWitnesses
 from services.common.clock import SystemClock
-from services.common.health import Health
+from services.common.health import Health, Need
 from services.common.limits import RedisQuota
 from services.common.loop import forever, until_done
 from services.common.mesh import tls_of
@@ -71,6 +72,8 @@ async def main(stop: asyncio.Event) -> None:
         open_parts.push_async_callback(stores.close)
         chain = Web3Chain(endpoints)
         open_parts.push_async_callback(chain.close)
+        witnesses = RpcWitnesses(endpoints.rpc_url, settings.witnesses)
+        open_parts.push_async_callback(witnesses.close)
         cache = cache_of(settings)
         open_parts.push_async_callback(cache.close)
         markets = GammaMarkets(endpoints, clock, stores.dead_letters, cache)
@@ -90,7 +93,9 @@ async def main(stop: asyncio.Event) -> None:
         }
         workers = {
             name: _worker(
-                settings, name, Ports(stores, clobs[name], markets, chain, signers[name], clock, seal, feeds[name])
+                settings,
+                name,
+                Ports(stores, clobs[name], markets, chain, signers[name], clock, seal, feeds[name], witnesses),
             )
             for name in signers
         }
@@ -101,18 +106,7 @@ async def main(stop: asyncio.Event) -> None:
         await server.set_serving(False)
         channel = mesh_of(settings, "engine").channel(settings.monitor_target, [MONITOR])
         open_parts.push_async_callback(channel.close)
-        # The surroundings are read once a second for the gate; health asks for nothing besides.
-        first = next(iter(workers.values()))
-        lookout, gatekeeper = first.lookout, first.desk.gatekeeper
-        needs = {
-            "store": stores.ping,
-            "chain": lookout.chain_answers,
-            "venue": lookout.venue_answers,
-            "signer": lookout.signer_answers,
-            "clock": sound(gatekeeper.clock),
-            "head": sound(gatekeeper.head),
-        }
-        health = Health(server, needs)
+        health = Health(server, _needs(stores, next(iter(workers.values()))))
 
         async def prepare() -> None:
             await stores.prepare()
@@ -136,6 +130,20 @@ async def main(stop: asyncio.Event) -> None:
         for task in (*work, *working):
             task.cancel()
         await asyncio.gather(*work, *working, return_exceptions=True)
+
+
+def _needs(stores: MongoStores, worker: Worker) -> Mapping[str, Need]:
+    """What health looks at. The surroundings are read once a second for the gate; nothing is asked for besides."""
+    lookout, gatekeeper = worker.lookout, worker.desk.gatekeeper
+    return {
+        "store": stores.ping,
+        "chain": lookout.chain_answers,
+        "venue": lookout.venue_answers,
+        "signer": lookout.signer_answers,
+        "clock": sound(gatekeeper.clock),
+        "head": sound(gatekeeper.head),
+        "witnesses": lookout.endpoints_agree,
+    }
 
 
 def _clob(

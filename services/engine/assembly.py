@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from services.common.domain.market import Market
 from services.common.polymarket.order import Contract
-from services.common.ports.chain import Chain
+from services.common.ports.chain import Chain, Witnesses
 from services.common.ports.clock import Clock
 from services.common.ports.custody import Seal
 from services.common.ports.signer import Signer
@@ -33,7 +33,7 @@ from services.engine.worker import Desk, Worker
 class Ports:
     """What one account's work needs of the outside; `clob`, `signer` and `feed` are the account's own.
 
-    Without a feed, orders are followed by their hash alone.
+    Without a feed, orders are followed by their hash alone; without witnesses the chain is what one endpoint says it is.
     """
 
     stores: Stores
@@ -44,6 +44,7 @@ class Ports:
     clock: Clock
     seal: Seal
     feed: Feed | None = None
+    witnesses: Witnesses | None = None
 
 
 def assemble(
@@ -63,7 +64,7 @@ def assemble(
     stores, clock = ports.stores, ports.clock
     breaker = Breaker(clock)
     terms = Terms(ports.clob, clock)
-    lookout = Lookout(stores, ports.clob, ports.chain, ports.signer, breaker, clock)
+    lookout = Lookout(stores, ports.clob, ports.chain, ports.witnesses, ports.signer, breaker, clock)
     limits = gate_limits or GateLimits()
     journal = Journal(account_id, stores, lookout, clock, reaches=limits.brake_window)
     gatekeeper = Gatekeeper(

@@ -127,7 +127,7 @@ class Gatekeeper:
             venue_skew_ms=_ms(around.venue_skew),
             chain_id=around.head.chain_id if around.head else None,
             head_at=around.head.at if around.head else None,
-            endpoints_agree=around.head is not None,
+            endpoints_agree=around.endpoints_agree,
             exchange_known=await self._exchanges.known.get(),
             signer_ready=None if signer is None else signer is SignerStanding.READY,
             signer_note="" if signer in {None, SignerStanding.READY} else str(signer),

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import structlog
 
-from services.common.ports.chain import Chain, ChainUnavailable, Head
+from services.common.ports.chain import Chain, ChainUnavailable, Head, Witnesses
 from services.common.ports.clock import Clock
 from services.common.ports.signer import Signer, SignerAway, SignerStanding
 from services.common.ports.stores import Stores, StoreUnavailable
@@ -26,28 +26,37 @@ KEPT = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What stands around an account's work; None is not known. Skews: the local clock less the other."""
+    """What stands around an account's work; None is not known. Skews: the local clock less the other. `endpoints_agree`: on the chain."""
 
     database_skew: timedelta | None = None
     venue_skew: timedelta | None = None
     head: Head | None = None
+    endpoints_agree: bool | None = None
     signer: SignerStanding | None = None
 
     @property
     def is_whole(self) -> bool:
         """Whether everything was read."""
-        return None not in (self.database_skew, self.venue_skew, self.head, self.signer)
+        return None not in (self.database_skew, self.venue_skew, self.head, self.endpoints_agree, self.signer)
 
 
 class Lookout:
     """Reads the surroundings of one account."""
 
     def __init__(
-        self, stores: Stores, clob: Clob, chain: Chain, signer: Signer, breaker: Breaker, clock: Clock
+        self,
+        stores: Stores,
+        clob: Clob,
+        chain: Chain,
+        witnesses: Witnesses | None,
+        signer: Signer,
+        breaker: Breaker,
+        clock: Clock,
     ) -> None:
         self._stores = stores
         self._clob = clob
         self._chain = chain
+        self._witnesses = witnesses
         self._signer = signer
         self._breaker = breaker
         self._clock = clock
@@ -66,6 +75,16 @@ class Lookout:
         """Raises `ChainUnavailable` while the head of the chain is not known."""
         if (await self.around()).head is None:
             raise ChainUnavailable("the head of the chain is not known")
+
+    async def endpoints_agree(self) -> None:
+        """Raises `ChainUnavailable` while the chain has a head and no further endpoint, or not all that answer, say so too."""
+        around = await self.around()
+        if around.head is not None and not around.endpoints_agree:
+            raise ChainUnavailable(
+                "no further endpoint of the chain answers"
+                if around.endpoints_agree is None
+                else "a further endpoint of the chain knows other blocks"
+            )
 
     async def venue_answers(self) -> None:
         """Raises `VenueUnavailable` while the venue's clock is not known."""
@@ -86,20 +105,25 @@ class Lookout:
         return self._clock.now() - self._skew
 
     async def _read(self) -> Surroundings:
-        database, venue, head, signer = await asyncio.gather(
+        database, venue, head, agree, signer = await asyncio.gather(
             _or_unknown(self._database_skew()),
             self._venue_skew(),
             _or_unknown(self._chain.head()),
+            _or_unknown(self._agree()),
             _or_unknown(self._signer.standing()),
         )
         if database is not None:
             self._skew = database
-        return Surroundings(database, venue, head, signer)
+        return Surroundings(database, venue, head, agree, signer)
 
     async def _database_skew(self) -> timedelta:
         before = self._clock.now()
         theirs = await self._stores.now()
         return before + (self._clock.now() - before) / 2 - theirs
+
+    async def _agree(self) -> bool | None:
+        # With one endpoint there is none to disagree.
+        return True if self._witnesses is None else await self._witnesses.agree()
 
     async def _venue_skew(self) -> timedelta | None:
         # This read is also the breaker's probe.

@@ -34,6 +34,12 @@ class EngineSettings(CommonSettings, StoreSettings, VenueSettings, AccountSettin
     """Field `x` is the variable `X`."""
 
     engine_listen: Listen = Field("127.0.0.1:50052", description="Where EngineService listens")
+    rpc_witness_urls: str = Field(
+        "",
+        pattern=r"^\s*(https?://[^\s,]+(\s*,\s*https?://[^\s,]+)*)?\s*$",
+        description="Further nodes of the chain, comma separated: while those that answer do not know the blocks that RPC_URL knows, "
+        "or none answers, nothing new is copied",
+    )
     monitor_target: str = Field("127.0.0.1:50051", description="MonitorService, whose announcements wake the engine")
     engine_lease_ms: int = Field(5_000, ge=1_000, description="How long a claim holds; renewed three times as often")
     engine_at_once: int = Field(64, ge=1, le=200, description="Copies in hand at once, for each account")
@@ -57,6 +63,11 @@ class EngineSettings(CommonSettings, StoreSettings, VenueSettings, AccountSettin
         86_400_000, ge=1_000, description="How long an order that is presumed dead is watched, its cash set aside"
     )
     engine_brake_ms: int = Field(600_000, ge=100, description="How long a trouble with an order counts for the brakes")
+
+    @property
+    def witnesses(self) -> tuple[str, ...]:
+        """The further nodes."""
+        return tuple(part.strip() for part in self.rpc_witness_urls.split(",") if part.strip())
 
     @property
     def timing(self) -> Timing:

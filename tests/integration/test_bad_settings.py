@@ -61,7 +61,10 @@ def test_the_signer_needs_a_wallet_and_a_certificate_and_nothing_else() -> None:
     ("service", "own"),
     [
         ("monitor", {"MONITOR_LISTEN": "here", "MONITOR_SWEEP_MS": "1", "USER_ADDRESSES": "0x12"}),
-        ("engine", {"ENGINE_LISTEN": "here", "ENGINE_LEASE_MS": "soon", "PROXY_WALLET": "0x12"}),
+        (
+            "engine",
+            {"ENGINE_LISTEN": "here", "ENGINE_LEASE_MS": "soon", "PROXY_WALLET": "0x12", "RPC_WITNESS_URLS": "a,b"},
+        ),
         ("reconciler", {"RECONCILER_LISTEN": "here", "RECONCILER_COMPARE_MS": "-1", "PROXY_WALLET": "me"}),
         ("gateway", {"GATEWAY_LISTEN": "here", "API_PORT": "70000", "PUBLIC_URL": "gateway", "ENABLE_API_DOCS": "?"}),
     ],

@@ -108,6 +108,17 @@ class Sighting:
     removed: bool = False
 
 
+class Witnesses(Protocol):
+    """Further endpoints of the same chain."""
+
+    async def agree(self) -> bool | None:
+        """Whether those that answer know the same chain as the endpoint that is read from; None where none of them answers.
+
+        Raises `ChainUnavailable` where that endpoint itself does not.
+        """
+        ...
+
+
 class Chain(Protocol):
     """Polygon through JSON-RPC. Every call raises `ChainUnavailable` rather than answer what it does not know."""
 
