@@ -102,6 +102,7 @@ BOUNDS: Mapping[tuple[str, str], Bound] = {
     ("daily_spend", "spend_cap"): _at_most("day_usdc"),
     ("daily_loss", "loss_cap"): _at_most("loss_usdc"),
     ("daily_loss", "marks_missing"): _at_most("loss_usdc"),
+    ("daily_loss", "opening_missing"): _at_most("loss_usdc"),
     ("drawdown", "too_deep"): _at_least("equity"),
     ("in_flight", "market_in_flight"): _at_most("market_intents"),
     ("in_flight", "account_in_flight"): _at_most("account_intents"),

@@ -215,7 +215,7 @@ class Snapshot:
             book = await self._markets.book(token_id)
         except VenueUnavailable:
             return None
-        return None if book is None else book.best_bid_micros if book.mid_micros is None else book.mid_micros
+        return book.worth_micros if book else None
 
     async def _outcomes(self, account: Account, market: Market | None) -> Mapping[str, int]:
         """The places of tokens at risk in a neg-risk event; a market that cannot be read now is left out, which is never too little."""

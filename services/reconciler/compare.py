@@ -3,13 +3,14 @@
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import structlog
 from prometheus_client import Counter, Gauge
 
 from services.common.crashpoints import crashpoint
 from services.common.domain.account import Account, ExposureChange
+from services.common.domain.exposure import opening
 from services.common.domain.fill import Discrepancy, Position, ReconciliationResult
 from services.common.domain.money import MICRO, mul_div
 from services.common.ports.chain import Chain, ChainUnavailable
@@ -48,6 +49,7 @@ class Comparison:
         self._markets = markets
         self._clock = clock
         self._api_lag = api_lag
+        self._opened: date | None = None
 
     async def run(self, settled: int) -> ReconciliationResult:
         """Compare now and keep the result. Raises `StoreUnavailable`; a source that is away makes the result incomplete."""
@@ -64,6 +66,7 @@ class Comparison:
         marks = await self._mark(positions)
         if block is not None and balances is not None:
             await self._raise_best(ours, balances, marks, block)
+        await self._open_day(marks)
         away = tuple(name for name, found in ((diff.CHAIN, on_chain), (diff.DATA_API, on_api)) if found is None)
         result = ReconciliationResult(
             result_id=_id(self._account.account_id, started),
@@ -132,8 +135,19 @@ class Comparison:
             self._account.account_id, ExposureChange(self._clock.now(), high_water_micros=equity)
         )
 
+    async def _open_day(self, marks: Mapping[str, int]) -> None:
+        """Note once what the account's holdings had lost when the day began. Where one of them has no mark, the next comparison does."""
+        if self._opened == self._clock.now().date():
+            return
+        # The day is the guards': the database's.
+        now, account = await self._stores.now(), await self._stores.accounts.get(self._account.account_id)
+        lost = None if account is None else opening(account.exposure, marks, now)
+        if lost is not None:
+            await self._stores.accounts.apply(self._account.account_id, ExposureChange(now, opening_micros=lost))
+            self._opened = now.date()
+
     async def _worth(self, token_id: str) -> int | None:
-        """What a share pays, where that is certain, else mid."""
+        """What a share pays, where that is certain, else what its book says."""
         try:
             market = await self._markets.by_token(token_id)
             if market is not None and market.payouts is not None:
@@ -141,7 +155,7 @@ class Comparison:
             book = await self._markets.book(token_id)
         except VenueUnavailable:
             return None
-        return book.mid_micros if book else None
+        return book.worth_micros if book else None
 
     def _tell(self, result: ReconciliationResult) -> None:
         RUNS.labels(str(result.complete).lower()).inc()

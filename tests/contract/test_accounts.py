@@ -7,7 +7,16 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from services.common.domain.account import Account, AccountState, ExposureChange, Holding, Limits, Pause, PauseScope
+from services.common.domain.account import (
+    Account,
+    AccountState,
+    Day,
+    ExposureChange,
+    Holding,
+    Limits,
+    Pause,
+    PauseScope,
+)
 from services.common.domain.exposure import applied
 from services.common.ports.stores import Stores
 from tests.builders import ACCOUNT, CONDITION, LEADER, TOKEN, a_copy, an_account, an_exposure, an_intent
@@ -129,6 +138,8 @@ async def test_exposure_moves_as_the_domain_says(stores: Stores, now: datetime) 
         ExposureChange(now, drop=first.copy_id, held=held(10_000_000, 5_000_000)),
         ExposureChange(now, held=held(-4_000_000, -2_000_000), lost_micros=7, high_water_micros=900),
         ExposureChange(now + timedelta(days=1), lost_micros=-3, high_water_micros=100),
+        ExposureChange(now + timedelta(days=1), opening_micros=-4),
+        ExposureChange(now + timedelta(days=1), lost_micros=-3),
         ExposureChange(now, drop="none such"),
     ]
     expected = an_account().exposure
@@ -199,6 +210,43 @@ async def test_the_day_of_an_amount_is_its_own_utc_day(stores: Stores, now: date
     assert exposure.day(last).leaders == {LEADER: 5}
 
 
+async def test_a_days_opening_is_written_once_and_moves_nothing_else(stores: Stores, now: datetime) -> None:
+    await stores.accounts.create(an_account())
+    await stores.accounts.apply(ACCOUNT, ExposureChange(now, lost_micros=7, spent_micros=3, spent_on=LEADER))
+
+    first = await stores.accounts.apply(ACCOUNT, ExposureChange(now, opening_micros=-9))
+    await stores.accounts.apply(ACCOUNT, ExposureChange(now, lost_micros=1))
+    second = await stores.accounts.apply(ACCOUNT, ExposureChange(now, opening_micros=5))
+    tomorrow = await stores.accounts.apply(ACCOUNT, ExposureChange(now + timedelta(days=1), opening_micros=0))
+
+    account = await line(stores)
+    assert (first, second, tomorrow, account.seq) == (True, False, True, 4)
+    assert account.exposure.day(now) == Day(3, {LEADER: 3}, 8, -9)
+    assert account.exposure.day(now + timedelta(days=1)) == Day(opening_micros=0)
+
+
+async def test_of_openings_in_a_race_one_is_kept(stores: Stores, now: datetime) -> None:
+    await stores.accounts.create(an_account())
+
+    done = await asyncio.gather(
+        *(stores.accounts.apply(ACCOUNT, ExposureChange(now, opening_micros=number)) for number in range(8))
+    )
+
+    account = await line(stores)
+    assert done.count(True) == 1
+    assert (account.exposure.day(now).opening_micros, account.seq) == (done.index(True), 1)
+
+
+async def test_a_start_leaves_the_days_opening_as_it_is(stores: Stores, now: datetime) -> None:
+    await stores.accounts.create(an_account())
+    await stores.accounts.apply(ACCOUNT, ExposureChange(now, opening_micros=9))
+
+    await stores.accounts.change(ACCOUNT, started(now, "2.0"))
+
+    assert (await line(stores)).exposure.day(now).opening_micros == 9
+
+
 async def test_exposure_of_an_unknown_account_is_not_moved(stores: Stores, now: datetime) -> None:
-    assert not await stores.accounts.apply(NOBODY, ExposureChange(now, lost_micros=1))
+    for change in (ExposureChange(now, lost_micros=1), ExposureChange(now, opening_micros=1)):
+        assert not await stores.accounts.apply(NOBODY, change)
     assert await stores.accounts.get(NOBODY) is None

@@ -1,5 +1,8 @@
 """Guards of the day's money, of losses and of the wallet at their bounds."""
 
+from datetime import datetime, timedelta
+
+from services.common.domain.account import Day
 from services.engine.case import Case, Funds
 from tests.builders_case import (
     DOLLAR,
@@ -13,6 +16,8 @@ from tests.builders_case import (
 )
 from tests.guard_rows.row import MS, Row, spent
 
+MIDNIGHT = NOON + timedelta(hours=12)
+
 
 def less_by_a_purchase(*, matched: bool) -> Case:
     """Four dollars have gone into a purchase, from an account that is as far below its best as it may be."""
@@ -21,6 +26,25 @@ def less_by_a_purchase(*, matched: bool) -> Case:
         account=an_account(high_water_micros=1_176_470_588, open={buying.copy_id: buying}),
         funds=Funds(996 * DOLLAR, 1_000_000 * DOLLAR, NOON - seconds(1)),
     )
+
+
+def with_a_loss_of_five(*, begun: int | None, mark: int = 0, now: datetime = NOON) -> Case:
+    """A holding has lost five dollars since it was bought, less its mark, and sales of today have lost 195; the day began with so much of
+    it lost already."""
+    held = a_holding(token_id="81", condition_id="0xd")
+    day = Day(lost_micros=195 * DOLLAR, opening_micros=begun)
+    return a_case(
+        now=now,
+        trade={"traded_at": now - seconds(1)},
+        funds=Funds(1_000 * DOLLAR, 1_000_000 * DOLLAR, now - seconds(1)),
+        deadline_at=now + seconds(15),
+        account=an_account({"max_daily_loss_micros": 199 * DOLLAR}, held={"81": held}, days={day_of(now): day}),
+        marks={"81": mark},
+    )
+
+
+def day_of(now: datetime) -> str:
+    return now.date().isoformat()
 
 
 ROWS: list[Row] = [
@@ -93,6 +117,27 @@ ROWS: list[Row] = [
             ),
         ),
         "loss_cap",
+    ),
+    (
+        "daily_loss",
+        "what the day began with is not lost today",
+        lambda: with_a_loss_of_five(begun=DOLLAR),
+        lambda: with_a_loss_of_five(begun=DOLLAR - 1),
+        "loss_cap",
+    ),
+    (
+        "daily_loss",
+        "a gain that the day began with is lost again",
+        lambda: with_a_loss_of_five(begun=-DOLLAR, mark=200_000),
+        lambda: with_a_loss_of_five(begun=-DOLLAR - 1, mark=200_000),
+        "loss_cap",
+    ),
+    (
+        "daily_loss",
+        "all that was ever lost, until it is known what the day began with",
+        lambda: with_a_loss_of_five(begun=None, mark=100_000, now=MIDNIGHT),
+        lambda: with_a_loss_of_five(begun=None, mark=99_999, now=MIDNIGHT),
+        "opening_missing",
     ),
     (
         "drawdown",

@@ -67,6 +67,44 @@ async def test_a_mark_that_is_missing_refuses_and_leaves_the_account_as_it_is(mo
     assert (await world.account()).state is AccountState.ACTIVE
 
 
+async def opened(world: World, dollars: int) -> None:
+    """The day began with so much lost on what is held."""
+    await world.stores.accounts.apply(ACCOUNT, ExposureChange(world.clock.now(), opening_micros=dollars * DOLLAR))
+
+
+async def test_what_holdings_had_lost_before_today_is_no_loss_of_today():
+    world = await a_world()
+    await holding(world, 1, 251)
+    await opened(world, 55)
+    world.start()
+
+    assert await refused(world) == []
+    assert (await world.account()).state is AccountState.ACTIVE
+
+
+async def test_a_gain_that_the_day_began_with_and_that_is_lost_again_leaves_the_account_only_selling():
+    world = await a_world()
+    await holding(world, 1, 151)
+    await opened(world, -55)
+    world.start()
+
+    assert await refused(world) == [("daily_loss", "loss_cap")]
+    assert (await world.account()).state is AccountState.REDUCING
+
+
+async def test_a_loss_that_may_be_of_yesterday_refuses_and_leaves_the_account_as_it_is_until_that_is_known():
+    world = await a_world()
+    world.clock.jump(12 * 3_600)
+    await holding(world, 1, 251)
+    world.start()
+
+    assert await refused(world) == [("daily_loss", "opening_missing")]
+    assert (await world.account()).state is AccountState.ACTIVE
+
+    await opened(world, 55)
+    assert await refused(world, 2) == []
+
+
 @pytest.mark.parametrize(
     ("bids", "asks", "mark"),
     [((490_000,), (510_000,), 500_000), ((970_000,), (), 970_000), ((), (20_000,), None)],

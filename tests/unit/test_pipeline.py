@@ -126,6 +126,7 @@ def test_a_guard_that_has_no_name_is_called_what_it_prints():
 
 small = st.integers(0, 6).map(lambda dollars: dollars * DOLLAR)
 amount = st.integers(0, 40).map(lambda dollars: dollars * DOLLAR)
+opening = st.none() | st.integers(-6, 6).map(lambda dollars: dollars * DOLLAR)
 price = st.integers(4, 97)
 
 
@@ -143,6 +144,7 @@ def cases(draw: st.DrawFn) -> Case:
         for name in ("max_market_micros", "max_order_micros", "max_event_micros", "max_leader_day_micros")
     }
     limits |= {"max_daily_spend_micros": draw(amount) + 30 * DOLLAR, "max_spread_ticks": draw(st.integers(3, 9))}
+    limits["max_daily_loss_micros"] = draw(st.sampled_from([30 * DOLLAR, 200 * DOLLAR]))
     account = an_account(
         limits,
         open={
@@ -151,7 +153,7 @@ def cases(draw: st.DrawFn) -> Case:
             )
         },
         held={YES: a_holding(cost_micros=draw(small), shares_micros=60 * SHARE)},
-        days={TODAY: Day(draw(amount), {LEADER: draw(small)}, draw(amount))},
+        days={TODAY: Day(draw(amount), {LEADER: draw(small)}, draw(amount), draw(opening))},
     )
     facts = {
         "trade": {"shares_micros": shares * 100_000, "usdc_micros": shares * cents * 1_000},
@@ -211,8 +213,10 @@ def test_whatever_is_approved_is_within_every_limit(case):
     assert at_risk - (other.usdc_micros if other.token_id == NO else 0) <= limits.max_event_micros
     assert day.leaders[LEADER] + draft.usdc_micros <= limits.max_leader_day_micros
     assert day.spent_micros + draft.usdc_micros <= limits.max_daily_spend_micros
+    marked = held.shares_micros * case.marks[YES] // 1_000_000
+    assert day.lost_micros + held.cost_micros - marked - (day.opening_micros or 0) <= limits.max_daily_loss_micros
     assert other.usdc_micros + draft.usdc_micros + draft.fee_micros <= case.funds.balance_micros
-    assert 2 * at_risk <= case.funds.balance_micros + held.shares_micros * case.marks[YES] // 1_000_000
+    assert 2 * at_risk <= case.funds.balance_micros + marked
     assert draft.limit_micros <= case.trade.price_micros + max(
         2 * case.market.tick_micros, case.trade.price_micros * case.policy.slippage_bps // 10_000
     )
@@ -236,7 +240,9 @@ def a_full_case() -> Case:
         copy={"intent": an_intent(IntentState.FINAL, Outcome.REJECTED), "outcome": "Yes", "last_retry_at": NOON},
         policy={"mode": SizingMode.TIERED, "tiers": (Tier(0, 1_000),), "denied_markets": ("0xd",)},
         account=replace(
-            an_account(open={"other": an_open_intent()}, held={YES: a_holding()}, days={TODAY: Day(1, {LEADER: 1}, 2)}),
+            an_account(
+                open={"other": an_open_intent()}, held={YES: a_holding()}, days={TODAY: Day(1, {LEADER: 1}, 2, -3)}
+            ),
             state=AccountState.ACTIVE,
         ),
         marks={YES: 500_000},

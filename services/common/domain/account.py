@@ -115,11 +115,15 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One UTC day of an account: what was sent to buy, per leader and in all, and what was lost (realised, positive is a loss)."""
+    """One UTC day of an account: what was sent to buy, per leader and in all, and what was lost (realised, positive is a loss).
+
+    `opening_micros` is what its holdings had lost on their marks when the day began, a gain below zero; None while nobody knows.
+    """
 
     spent_micros: int = 0
     leaders: Mapping[str, int] = field(default_factory=dict[str, int])
     lost_micros: int = 0
+    opening_micros: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +175,7 @@ class ExposureChange:
 
     `put` adds or replaces an open intent, `drop` removes one by copy id. `held` adds shares and cost (either may be negative) to a
     holding; one that reaches zero shares is unset. `spent` and `lost` add to the day of `at`; what was not spent after all is negative.
+    `opening` is that day's, which is written once: where it is known already nothing of the change is applied.
     """
 
     at: datetime
@@ -180,4 +185,5 @@ class ExposureChange:
     spent_micros: int = 0
     spent_on: str = ""
     lost_micros: int = 0
+    opening_micros: int | None = None
     high_water_micros: int = 0

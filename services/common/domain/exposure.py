@@ -2,8 +2,35 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from services.common.domain.account import Day, Exposure, ExposureChange, Holding
+from services.common.domain.money import MICRO, mul_div
+
+OPENS_WITHIN = timedelta(minutes=5)
+"""Marks of this long after a day (UTC) began are still those that it began with."""
+
+
+def is_opening(now: datetime) -> bool:
+    """Whether the day began a moment ago, so that what holdings are worth now is what it began with."""
+    began = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return now - began <= OPENS_WITHIN
+
+
+def opening(exposure: Exposure, marks: Mapping[str, int], now: datetime) -> int | None:
+    """What the holdings had lost on their marks when `now`'s day began, a gain below zero; None while one of them has no mark.
+
+    What was gained today by sales was a gain of holdings when the day began. What was lost by sales may have been lost since, and later
+    in the day so may what the marks say: of those only a gain is believed. Either way the day is never told to have lost too little.
+    """
+    if any(token not in marks for token in exposure.held):
+        return None
+    lost = sum(
+        holding.cost_micros - mul_div(holding.shares_micros, marks[token], MICRO)
+        for token, holding in exposure.held.items()
+    )
+    begun = lost + min(exposure.day(now).lost_micros, 0)
+    return begun if is_opening(now) else min(begun, 0)
 
 
 def applied(exposure: Exposure, change: ExposureChange) -> Exposure:
@@ -33,12 +60,13 @@ def _held(held: Mapping[str, Holding], moved: Holding | None) -> Mapping[str, Ho
 
 
 def _days(days: Mapping[str, Day], change: ExposureChange) -> Mapping[str, Day]:
-    if not change.spent_micros and not change.lost_micros:
+    if not change.spent_micros and not change.lost_micros and change.opening_micros is None:
         return days
     date = change.at.date().isoformat()
     day = days.get(date, Day())
     leaders = dict(day.leaders)
     if change.spent_micros:
         leaders[change.spent_on] = leaders.get(change.spent_on, 0) + change.spent_micros
-    moved = Day(day.spent_micros + change.spent_micros, leaders, day.lost_micros + change.lost_micros)
-    return {**days, date: moved}
+    spent, lost = day.spent_micros + change.spent_micros, day.lost_micros + change.lost_micros
+    begun = change.opening_micros if day.opening_micros is None else day.opening_micros
+    return {**days, date: Day(spent, leaders, lost, begun)}

@@ -149,6 +149,11 @@ class Book:
             return None
         return (self.bids[0].price_micros + self.asks[0].price_micros) // 2
 
+    @property
+    def worth_micros(self) -> int | None:
+        """What a share is worth: mid, or the best bid where nothing is offered; not known where nobody bids."""
+        return self.best_bid_micros if self.mid_micros is None else self.mid_micros
+
     def facing(self, side: Side) -> tuple[Level, ...]:
         """The levels that an order of this side would take, best first."""
         return self.asks if side is Side.BUY else self.bids

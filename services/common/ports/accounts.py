@@ -27,7 +27,8 @@ class Accounts(Protocol):
         ...
 
     async def apply(self, account_id: str, change: ExposureChange) -> bool:
-        """Move the exposure outside a copy's transaction (high-water mark, an external sale)."""
+        """Move the exposure outside a copy's transaction (high-water mark, a day's opening). False where there is no such account, or
+        the opening is known already: then nothing is written."""
         ...
 
 

@@ -30,13 +30,15 @@ async def move(
     unless_stopped: bool = False,
     attempted: bool = False,
 ) -> bool:
-    """Apply `change` and advance the line, `attempted` by an attempt that is journaled with it. False when the line is not at `seq`, or
-    (`unless_stopped`) the account is halted or paused."""
+    """Apply `change` and advance the line, `attempted` by an attempt that is journaled with it. False when the line is not at `seq`,
+    (`unless_stopped`) the account is halted or paused, or the opening of the day, where `change` tells one, is known already."""
     held: dict[str, Any] = {"_id": account_id}
     if seq is not None:
         held["seq"] = seq
     if unless_stopped:
         held |= {"state": {"$ne": "halted"}, "pauses.scope": {"$ne": "all"}}
+    if change.opening_micros is not None:
+        held[f"{_day(change)}.openingMicros"] = None
     made = update(change)
     made["$inc"]["attempts"] = int(attempted)
     done = await database["accounts"].update_one(held, made, session=session)
@@ -79,11 +81,17 @@ def update(change: ExposureChange) -> dict[str, Any]:
         put |= {
             f"{path}.{name}": value for name, value in codec.encode(change.held).items() if not name.endswith("Micros")
         }
-    day = f"exposure.days.{change.at.date().isoformat()}"
+    day = _day(change)
     if change.spent_micros:
         add |= {f"{day}.spentMicros": change.spent_micros, f"{day}.leaders.{change.spent_on}": change.spent_micros}
     if change.lost_micros:
         add[f"{day}.lostMicros"] = change.lost_micros
+    if change.opening_micros is not None:
+        put[f"{day}.openingMicros"] = change.opening_micros
     if change.high_water_micros:
         made["$max"] = {"exposure.highWaterMicros": change.high_water_micros}
     return made | ({"$set": put} if put else {})
+
+
+def _day(change: ExposureChange) -> str:
+    return f"exposure.days.{change.at.date().isoformat()}"

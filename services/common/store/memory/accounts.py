@@ -30,7 +30,10 @@ class MemoryAccounts:
 
     async def apply(self, account_id: str, change: ExposureChange) -> bool:
         await self._db.turn()
-        if account_id not in self._db.accounts:
+        account = self._db.accounts.get(account_id)
+        if account is None:
+            return False
+        if change.opening_micros is not None and account.exposure.day(change.at).opening_micros is not None:
             return False
         self._db.expose(account_id, change)
         return True
