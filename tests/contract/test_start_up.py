@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,8 @@ from services.common.store import client
 from services.common.store.client import MongoStores
 from services.common.store.indexes import INDEXES, Index, IndexMissing, verify
 from services.common.store.server import ServerUnfit
+from services.common.store.session import newest
+from tests.builders import a_trade
 from tests.patience import PATIENT_S
 
 UNIQUE = [index for index in INDEXES if index.unique]
@@ -55,6 +57,16 @@ async def test_a_unique_index_that_is_gone_is_missed_by_name(new_stores: MongoSt
 
     await new_stores.prepare()
     await verify(new_stores.database)
+
+
+async def test_a_note_of_a_fill_carries_the_instant_that_its_expiry_goes_by(new_stores: MongoStores) -> None:
+    trade = a_trade()
+    await new_stores.trades.claim(trade, {})
+    notes = newest(new_stores.database["leader_fills"])
+    (index,) = [one for one in (await notes.index_information()).values() if "expireAfterSeconds" in one]
+
+    assert index["expireAfterSeconds"] == timedelta(days=30).total_seconds()
+    assert await notes.distinct(index["key"][0][0]) == [trade.traded_at]
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,8 @@ INDEXES = (
     ),
     Index("close_requests", _ascending("account", "done"), options={"partialFilterExpression": {"done": False}}),
     Index("reconciliation_results", (("account", 1), ("finishedAt", -1))),
+    # By then no reorg moves a trade, and its copies tell of it.
+    Index("leader_fills", _ascending("tradedAt"), options={"expireAfterSeconds": 30 * 24 * 3_600}),
     Index("auth_nonces", _ascending("address", "expiresAt")),
     Index("auth_nonces", _ascending("expiresAt"), options={"expireAfterSeconds": 0}),
 )

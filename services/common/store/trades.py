@@ -33,7 +33,8 @@ class MongoTrades:
         fills, name = newest(self._fills), trade.fill
         try:
             async with guarded():
-                await fills.insert_one({"_id": f"{name}|{len(known)}", "key": trade.key, "tx": trade.tx_hash})
+                made = {"key": trade.key, "tx": trade.tx_hash, "tradedAt": trade.traded_at}
+                await fills.insert_one({"_id": f"{name}|{len(known)}", **made})
         except DuplicateKeyError:
             async with guarded():
                 # A colon comes after every digit.
