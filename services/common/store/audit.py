@@ -21,8 +21,16 @@ from services.common.store.trails import entry, named
 
 TRAILED = ("accounts", "user_activities", "follows", "users", "log_ins", "refused_tokens")
 LAST = {"$last": "$fullDocument.trail"}
+WRITTEN = {
+    "$map": {"input": {"$objectToArray": {"$ifNull": ["$updateDescription.updatedFields", {}]}}, "in": "$$this.k"}
+}
+LENGTHENED = {
+    "$anyElementTrue": {"$map": {"input": WRITTEN, "in": {"$eq": [{"$substrBytes": ["$$this", 0, 5]}, "trail"]}}}
+}
 STAGES: list[dict[str, Any]] = [
     {"$match": {"ns.coll": {"$in": list(TRAILED)}, "operationType": {"$in": ["insert", "replace", "update"]}}},
+    # Most updates leave the trail as it is; those need no look at the document.
+    {"$match": {"$expr": {"$or": [{"$ne": ["$operationType", "update"]}, LENGTHENED]}}},
     {"$project": {"ns": 1, "documentKey": 1, "head": LAST}},
 ]
 
