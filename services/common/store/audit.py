@@ -21,10 +21,10 @@ from services.common.store.trails import entry, named
 
 TRAILED = ("accounts", "user_activities", "follows", "users", "log_ins", "refused_tokens")
 LAST = {"$last": "$fullDocument.trail"}
-WRITTEN = {
+WRITTEN: dict[str, Any] = {
     "$map": {"input": {"$objectToArray": {"$ifNull": ["$updateDescription.updatedFields", {}]}}, "in": "$$this.k"}
 }
-LENGTHENED = {
+LENGTHENED: dict[str, Any] = {
     "$anyElementTrue": {"$map": {"input": WRITTEN, "in": {"$eq": [{"$substrBytes": ["$$this", 0, 5]}, "trail"]}}}
 }
 STAGES: list[dict[str, Any]] = [
