@@ -3,8 +3,13 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 from services.cli import child
+
+# How long an example takes says more of this machine than of what is tested.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 pytest_plugins = ["tests.fixtures.servers", "tests.fixtures.venue"]
 

@@ -95,12 +95,14 @@ class Controls:
         await self._each(who, account_id, lambda account: control.reduced(account, who.name, "asked", now))
 
     async def start(self, who: Caller, account_id: str) -> None:
-        """Trade, let no other version of the engine do so, and forget the account's best. Raises `WalletHalted` where the operator has
-        halted the signer."""
+        """Trade, let no other version of the engine do so, and forget the account's best, for which its books are to be compared now.
+        Raises `WalletHalted` where the operator has halted the signer."""
         now, version = self._clock.now(), self._status.version
-        for account in await self.chosen(who, account_id):
+        chosen = await self.chosen(who, account_id)
+        for account in chosen:
             await self._signed(account)
         await self._each(who, account_id, lambda account: _started(account, version, who.name, now))
+        await asyncio.gather(*(self._stores.results.ask(one.account_id, now) for one in chosen))
 
     async def pause(self, who: Caller, account_id: str, scope: PauseScope, subject: str) -> None:
         """Hold back new work of a scope."""
@@ -239,7 +241,7 @@ def _halted(account: Account, by: str, now: datetime) -> Account | None:
 
 def _started(account: Account, version: str, by: str, now: datetime) -> Account | None:
     known = account.state is AccountState.ACTIVE and account.active_version == version
-    if known and not account.exposure.high_water_micros:
+    if known and (account.exposure.forgets_best or not account.exposure.high_water_micros):
         return None
     return control.started(account, version, by, now)
 

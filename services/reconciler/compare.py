@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import structlog
@@ -26,6 +27,15 @@ RUNS = Counter("polycopy_reconciler_runs_total", "Comparisons, by whether every 
 DISCREPANCIES = Gauge(
     "polycopy_reconciler_discrepancies", "Tokens on which a source disagreed in the last run", ["account"]
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """What a wallet has at the end of a finalized block: its cash, and its shares by token."""
+
+    block: int
+    cash_micros: int
+    shares: Mapping[str, int]
 
 
 class Comparison:
@@ -60,12 +70,12 @@ class Comparison:
         # Shares that pay nothing are off the books, and lie in the wallet for ever.
         busy |= {position.token_id for position in positions if position.payout_micros == 0}
         ours = {position.token_id: position.shares_micros for position in positions}
-        block, balances = await self._balances(ours)
-        on_chain = None if balances is None else diff.with_chain(_without(ours, busy), _without(balances, busy))
+        final = await self._final(ours)
+        on_chain = None if final is None else diff.with_chain(_without(ours, busy), _without(final.shares, busy))
         on_api = await self._with_data_api(ours, busy | self._recent(positions, started))
         marks = await self._mark(positions)
-        if block is not None and balances is not None:
-            await self._raise_best(ours, balances, marks, block)
+        if final is not None:
+            await self._raise_best(ours, final, marks)
         await self._open_day(marks)
         away = tuple(name for name, found in ((diff.CHAIN, on_chain), (diff.DATA_API, on_api)) if found is None)
         result = ReconciliationResult(
@@ -77,7 +87,7 @@ class Comparison:
             discrepancies=(*(on_chain or ()), *(on_api or ())),
             settled=settled,
             complete=not away,
-            block_number=block,
+            block_number=final.block if final else None,
             unreachable=away,
         )
         crashpoint("mid_reconcile")
@@ -88,16 +98,18 @@ class Comparison:
     def _recent(self, positions: Sequence[Position], now: datetime) -> set[str]:
         return {position.token_id for position in positions if now - position.updated_at < self._api_lag}
 
-    async def _balances(self, ours: Mapping[str, int]) -> tuple[int | None, Mapping[str, int] | None]:
-        """What the chain has of these tokens at its finalized block; not known while it is away."""
+    async def _final(self, ours: Mapping[str, int]) -> Final | None:
+        """What the chain has of cash and of these tokens at its finalized block; None while it is away."""
+        wallet = self._account.wallet
         try:
             block = (await self._chain.head()).finalized
-            balances = await asyncio.gather(
-                *(self._chain.token_balance(self._account.wallet, token, block) for token in ours)
+            cash, *balances = await asyncio.gather(
+                self._chain.collateral_balance(wallet, block),
+                *(self._chain.token_balance(wallet, token, block) for token in ours),
             )
         except ChainUnavailable:
-            return None, None
-        return block, dict(zip(ours, balances, strict=True))
+            return None
+        return Final(block, cash, dict(zip(ours, balances, strict=True)))
 
     async def _with_data_api(self, ours: Mapping[str, int], waiting: set[str]) -> tuple[Discrepancy, ...] | None:
         try:
@@ -117,20 +129,14 @@ class Comparison:
                 marks[position.token_id] = mark
         return marks
 
-    async def _raise_best(
-        self, ours: Mapping[str, int], balances: Mapping[str, int], marks: Mapping[str, int], block: int
-    ) -> None:
+    async def _raise_best(self, ours: Mapping[str, int], final: Final, marks: Mapping[str, int]) -> None:
         """Note the account's highest equity: its cash and its tokens, each at the end of one and the same block.
 
         What has been sold or paid out by then, and is on the books still, counts as cash alone: a best that never was would hold
         entries back for ever. What has come and is not booked yet does not count.
         """
-        try:
-            cash = await self._chain.collateral_balance(self._account.wallet, block)
-        except ChainUnavailable:
-            return
-        held = {token: min(shares, balances[token]) for token, shares in ours.items()}
-        equity = cash + sum(mul_div(shares, marks.get(token, 0), MICRO) for token, shares in held.items())
+        held = {token: min(shares, final.shares[token]) for token, shares in ours.items()}
+        equity = final.cash_micros + sum(mul_div(shares, marks.get(token, 0), MICRO) for token, shares in held.items())
         await self._stores.accounts.apply(
             self._account.account_id, ExposureChange(self._clock.now(), high_water_micros=equity)
         )

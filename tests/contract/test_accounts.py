@@ -154,7 +154,9 @@ async def test_exposure_moves_as_the_domain_says(stores: Stores, now: datetime) 
     assert account.trail == ()
 
 
-async def test_a_start_forgets_the_best_and_moves_nothing_else_that_is_at_risk(stores: Stores, now: datetime) -> None:
+async def test_after_a_start_the_best_is_what_is_noted_next_and_nothing_else_moves(
+    stores: Stores, now: datetime
+) -> None:
     await stores.accounts.create(an_account())
     await stores.accounts.apply(
         ACCOUNT,
@@ -167,9 +169,27 @@ async def test_a_start_forgets_the_best_and_moves_nothing_else_that_is_at_risk(s
     after = await stores.accounts.change(ACCOUNT, started(now, "2.0"))
 
     assert after == await line(stores)
-    assert after.exposure == replace(before.exposure, high_water_micros=0)
-    await stores.accounts.apply(ACCOUNT, ExposureChange(now, high_water_micros=40))
-    assert (await line(stores)).exposure.high_water_micros == 40
+    assert after.exposure == replace(before.exposure, forgets_best=True)
+    bests = [await best_with(stores, ExposureChange(now, high_water_micros=noted)) for noted in (0, 40, 30, 50)]
+    assert bests == [900, 40, 40, 50]
+    assert (await line(stores)).exposure == replace(before.exposure, high_water_micros=50)
+
+
+async def best_with(stores: Stores, change: ExposureChange) -> int:
+    """The account's best once this has moved it."""
+    await stores.accounts.apply(ACCOUNT, change)
+    return (await line(stores)).exposure.high_water_micros
+
+
+async def test_a_new_best_comes_with_whatever_else_moves(stores: Stores, now: datetime) -> None:
+    await stores.accounts.create(an_account())
+    await stores.accounts.apply(ACCOUNT, ExposureChange(now, held=held(10, 7), high_water_micros=900))
+    await stores.accounts.change(ACCOUNT, started(now, "2.0"))
+
+    await stores.accounts.apply(ACCOUNT, ExposureChange(now, held=held(-10, -6), high_water_micros=40, lost_micros=1))
+
+    exposure = (await line(stores)).exposure
+    assert (exposure.held, exposure.high_water_micros, exposure.day(now).lost_micros) == ({}, 40, 1)
 
 
 async def test_a_holding_that_reaches_zero_shares_is_unset_with_what_is_left_of_its_cost(

@@ -76,7 +76,9 @@ async def test_an_order_of_the_largest_numbers_is_kept_to_the_last_digit(stores:
 async def test_an_account_at_the_edge_of_its_numbers_is_kept(stores: Stores, now: datetime, amount: int) -> None:
     holding = Holding(TOKEN, "0xc", "7", amount or 1, amount)
     exposure = Exposure(held={TOKEN: holding}, days={"2026-11-25": Day(amount, {"0x1": amount}, amount, -amount)})
-    account = an_account(limits=Limits(max_order_micros=amount), exposure=replace(exposure, high_water_micros=amount))
+    account = an_account(
+        limits=Limits(max_order_micros=amount), exposure=replace(exposure, high_water_micros=amount, forgets_best=True)
+    )
 
     await stores.accounts.create(account)
 

@@ -1,6 +1,7 @@
 """Control as an engine obeys it: a day's loss leaves only exits, reviews weigh until somebody looks, another version writes nothing."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
@@ -48,9 +49,7 @@ async def test_a_days_loss_at_its_cap_leaves_only_exits(world: World):
     assert len(world.venue.posts) == 2
 
 
-async def test_an_account_that_is_far_below_its_best_buys_again_once_it_is_started_though_it_never_stopped(
-    world: World,
-):
+async def test_an_account_that_is_far_below_its_best_buys_again_once_it_is_compared_after_a_start(world: World):
     controls = Controls(world.stores, Status(world.stores, {}, world.clock, "test"), world.clock)
     await controls.start(ADMIN, ACCOUNT)
     await world.stores.accounts.apply(ACCOUNT, ExposureChange(world.clock.now(), high_water_micros=9_000 * SHARE))
@@ -58,12 +57,28 @@ async def test_an_account_that_is_far_below_its_best_buys_again_once_it_is_start
     world.start()
     await world.run(2)
 
+    # It is started though it never stopped.
     await controls.start(ADMIN, ACCOUNT)
-    second = await world.buys(2)
+    asked, second = await world.stores.results.asked(ACCOUNT), await world.buys(2)
+    await world.run(2)
+    await world.stores.accounts.apply(ACCOUNT, ExposureChange(world.clock.now(), high_water_micros=900 * SHARE))
+    third = await world.buys(3)
     await world.run(2)
 
-    assert (await world.copy(first)).skip_reason == "drawdown"
-    assert (await world.copy(second)).state is CopyState.EXECUTED
+    assert [(await world.copy(copy)).skip_reason for copy in (first, second)] == ["drawdown", "drawdown"]
+    assert asked == world.clock.now() - timedelta(seconds=4)
+    assert (await world.copy(third)).state is CopyState.EXECUTED
+
+
+async def test_starting_an_account_twice_is_starting_it_once(world: World):
+    controls = Controls(world.stores, Status(world.stores, {}, world.clock, "test"), world.clock)
+    await world.stores.accounts.apply(ACCOUNT, ExposureChange(world.clock.now(), high_water_micros=9_000 * SHARE))
+    await controls.start(ADMIN, ACCOUNT)
+    once = await world.account()
+
+    await controls.start(ADMIN, ACCOUNT)
+
+    assert await world.account() == once
 
 
 async def test_entries_wait_while_an_account_reduces_and_go_on_when_it_is_started(world: World):

@@ -7,6 +7,7 @@ import pytest
 from services.common.domain.fill import Discrepancy, ReconciliationResult, TradeStatus
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Side
+from services.common.ports.chain import ChainUnavailable
 from services.common.ports.venue import VenueUnavailable
 from tests.builders import ACCOUNT, TOKEN
 from tests.reconciler_world import API_LAG, EVERY, OTHER_TOKEN, SHARE, Sums, World
@@ -190,6 +191,17 @@ async def test_what_a_purchase_costs_before_it_is_booked_raises_no_best(world: W
     await compared(world)
 
     assert (await world.exposure()).high_water_micros == 15 * SHARE + 6_500_000
+
+
+async def test_cash_that_cannot_be_read_makes_the_result_incomplete_as_there_may_be_no_best(world: World):
+    async def away(wallet: str, block: int | None = None) -> int:
+        raise ChainUnavailable("away")
+
+    world.chain.collateral_balance = away  # type: ignore[method-assign]
+    result = await compared(world)
+
+    assert (result.complete, result.unreachable) == (False, ("chain",))
+    assert (await world.exposure()).high_water_micros == 0
 
 
 async def test_cash_that_is_not_final_yet_makes_no_best(world: World):

@@ -130,13 +130,15 @@ class Day:
 class Exposure:
     """What an account has at risk. It equals the sum over its copies and positions (orders.md 9, I8).
 
-    `open` by copy id, `held` by token id, `days` by ISO date (UTC).
+    `open` by copy id, `held` by token id, `days` by ISO date (UTC). `high_water` is its best equity; `forgets_best` says that it is only
+    kept until the next one is noted, be that less.
     """
 
     open: Mapping[str, OpenIntent] = field(default_factory=dict[str, OpenIntent])
     held: Mapping[str, Holding] = field(default_factory=dict[str, Holding])
     days: Mapping[str, Day] = field(default_factory=dict[str, Day])
     high_water_micros: int = 0
+    forgets_best: bool = False
 
     def day(self, now: datetime) -> Day:
         """The figures of `now`'s UTC day."""

@@ -55,9 +55,10 @@ def reduced(account: Account, by: str, why: str, now: datetime) -> Account | Non
 def started(account: Account, version: str, by: str, now: datetime) -> Account:
     """The account active, and served by this engine version alone: every other one journals nothing from now on.
 
-    Its best is forgotten, and is what it has when its books are compared next: who starts it has looked at what it lost since.
+    Its best is forgotten, and is what it has when its books are compared next: who starts it has looked at what it lost since. The old
+    one holds until then, so that there is always one.
     """
-    exposure = replace(account.exposure, high_water_micros=0)
+    exposure = replace(account.exposure, forgets_best=True)
     after = replace(account, state=AccountState.ACTIVE, active_version=version, exposure=exposure)
     return _changed(account, after, by, f"active:{version}", now)
 

@@ -38,11 +38,13 @@ def applied(exposure: Exposure, change: ExposureChange) -> Exposure:
     opened = {copy_id: intent for copy_id, intent in exposure.open.items() if copy_id != change.drop}
     if change.put is not None:
         opened[change.put.copy_id] = change.put
+    forgotten = exposure.forgets_best and change.high_water_micros
     return Exposure(
         open=opened,
         held=_held(exposure.held, change.held),
         days=_days(exposure.days, change),
-        high_water_micros=max(exposure.high_water_micros, change.high_water_micros),
+        high_water_micros=max(0 if forgotten else exposure.high_water_micros, change.high_water_micros),
+        forgets_best=exposure.forgets_best and not forgotten,
     )
 
 

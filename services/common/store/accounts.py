@@ -39,7 +39,7 @@ class MongoAccounts:
             return await exposures.move(self._database, account_id, change)
 
     async def change(self, account_id: str, change: Callable[[Account], Account | None]) -> Account | None:
-        # Control fields alone are written, on the line that was read: exposure moves by its own updates, but for a best that is forgotten.
+        # Control fields alone are written, on the line that was read: exposure moves by its own updates, but for a best that is to be forgotten.
         async with guarded():
             while (found := await self._accounts.find_one({"_id": account_id})) is not None:
                 account = exposures.read(found)
@@ -50,8 +50,8 @@ class MongoAccounts:
                 after = replace(after, trail=staying)
                 made = codec.document(after, exposures.ID)
                 del made["exposure"], made["_id"]
-                if after.exposure.high_water_micros != account.exposure.high_water_micros:
-                    made["exposure.highWaterMicros"] = after.exposure.high_water_micros
+                if after.exposure.forgets_best != account.exposure.forgets_best:
+                    made["exposure.forgetsBest"] = after.exposure.forgets_best
                 if (
                     await self._accounts.update_one({"_id": account_id, "seq": account.seq}, {"$set": made})
                 ).matched_count:

@@ -41,10 +41,12 @@ async def move(
         held[f"{_day(change)}.openingMicros"] = None
     made = update(change)
     made["$inc"]["attempts"] = int(attempted)
-    done = await database["accounts"].update_one(held, made, session=session)
-    if done.matched_count and change.held is not None:
+    moved = bool(change.high_water_micros) and await _forgotten(database, held, made, session)
+    if not moved:
+        moved = (await database["accounts"].update_one(held, made, session=session)).matched_count == 1
+    if moved and change.held is not None:
         await _unset_zero(database, account_id, change.held.token_id, session)
-    return done.matched_count == 1
+    return moved
 
 
 async def resent(
@@ -57,6 +59,14 @@ async def resent(
         if found is None or not control.admits(read(found), standing):
             return False
     return await move(database, account_id, ExposureChange(now), session, unless_stopped=True, attempted=True)
+
+
+async def _forgotten(database: Database, held: dict[str, Any], made: dict[str, Any], session: Session | None) -> bool:
+    """Put a new best in the place of one that is to be forgotten; False where there is none."""
+    best = made["$max"] | {"exposure.forgetsBest": False}
+    instead = {how: what for how, what in made.items() if how != "$max"} | {"$set": made.get("$set", {}) | best}
+    done = await database["accounts"].update_one(held | {"exposure.forgetsBest": True}, instead, session=session)
+    return done.matched_count == 1
 
 
 async def _unset_zero(database: Database, account_id: str, token_id: str, session: Session | None) -> None:
