@@ -12,7 +12,7 @@ from services.common.domain.intent import Outcome
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Book, Level, Side, Token
 from services.common.polymarket.memory import MemoryMarkets
-from services.common.ports.chain import ChainUnavailable, FillLog, Head, OrderFilled
+from services.common.ports.chain import ChainUnavailable, FillLog, Head, OrderFilled, Receipt, Transfer
 from services.common.ports.venue import PublicPosition, VenueTrade, VenueUnavailable
 from services.common.store.memory import MemoryStores
 from services.reconciler.compare import Comparison
@@ -74,6 +74,8 @@ class Chain:
         self.finalized = 1_000
         self.logs: defaultdict[str, list[FillLog]] = defaultdict(list)
         self.shares: defaultdict[str, int] = defaultdict(int)
+        self.receipts: dict[str, Receipt] = {}
+        self.looked_from: list[int] = []
         self.cash_micros = 0
         self.unfinal_micros = 0
         self.away = False
@@ -89,6 +91,22 @@ class Chain:
     async def fills_of_order(self, order_hash: str, first_block: int) -> tuple[FillLog, ...]:
         self._answers()
         return tuple(log for log in self.logs[order_hash] if log.block_number >= first_block)
+
+    async def receipt(self, tx_hash: str) -> Receipt | None:
+        self._answers()
+        return self.receipts.get(tx_hash)
+
+    async def transfers(self, wallet: str, token_id: str, first_block: int, last_block: int) -> tuple[Transfer, ...]:
+        self._answers()
+        self.looked_from.append(first_block)
+        return tuple(
+            move
+            for receipt in self.receipts.values()
+            for move in receipt.transfers
+            if first_block <= move.block_number <= last_block
+            and move.token_id == token_id
+            and wallet in {move.sender, move.receiver}
+        )
 
     async def token_balance(self, wallet: str, token_id: str, block: int | None = None) -> int:
         self._answers()

@@ -56,19 +56,24 @@ def book(position: Position, fill: Fill, event_id: str, now: datetime) -> Booked
 
 def resolve(position: Position, payout_micros: int, now: datetime) -> Booked:
     """Take out all that is held of a token whose market is resolved, for what its shares pay; what it cost beyond that is lost."""
-    shares, cost = position.shares_micros, position.cost_micros
+    booked = redeem(position, position.shares_micros, payout_micros, RESOLVED, now)
+    return replace(booked, position=replace(booked.position, payout_micros=payout_micros))
+
+
+def redeem(position: Position, shares: int, payout_micros: int, tx_hash: str, now: datetime) -> Booked:
+    """Take out shares (of which there are as many) that one transaction has paid out, at their average cost; the rest stays."""
+    cost = mul_div(position.cost_micros, shares, position.shares_micros)
     paid = mul_div(shares, payout_micros, MICRO)
     after = replace(
         position,
-        shares_micros=0,
-        cost_micros=0,
+        shares_micros=position.shares_micros - shares,
+        cost_micros=position.cost_micros - cost,
         realized_micros=position.realized_micros + paid - cost,
         updated_at=now,
         mark_micros=payout_micros,
-        payout_micros=payout_micros,
     )
     token_id = position.token_id
-    line = LedgerLine(position.account_id, token_id, token_id, RESOLVED, "", -shares, paid, 0, paid - cost, now)
+    line = LedgerLine(position.account_id, token_id, token_id, tx_hash, "", -shares, paid, 0, paid - cost, now)
     return Booked(after, line, Holding(token_id, position.condition_id, position.event_id, -shares, -cost))
 
 

@@ -92,7 +92,8 @@ RESOLVED = "resolved"
 class LedgerLine:
     """One change of a position, for one fill; unique by (account, trade id, order hash).
 
-    What a market's resolution takes is one more, unique for the token: its trade id is the token's, its order hash `RESOLVED`.
+    What a market's resolution takes is one more, unique for the token: its trade id is the token's, its order hash `RESOLVED`. A part that
+    was paid out before has a line of its own, with the hash of the transaction instead.
     """
 
     account_id: str
