@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import pytest
 from eth_account import Account
@@ -10,14 +11,18 @@ from eth_utils.crypto import keccak
 
 from services.common.chain import decode
 from services.common.chain.web3_chain import Web3Chain
+from services.common.domain.fill import Fill, Position, TradeStatus
 from services.common.domain.market import Side
 from services.common.polymarket.environment import PRODUCTION
 from services.common.ports.chain import ChainUnavailable
+from services.common.store.memory import MemoryStores
 from services.monitor.detect import movements
+from services.reconciler.redemptions import Redemption, Redemptions
 from services.venue.bank import Bank, Funding
 from services.venue.node import addresses
 from services.venue.node.client import Node
 from services.venue.settlement import Settlement
+from tests.builders import an_account
 from tests.patience import PATIENT_S
 from tests.venue_chain import BUY, SELL, SHARE, USDC, a_match, an_order, node_process
 
@@ -172,6 +177,34 @@ async def test_merges_transfers_and_payouts_are_sighted_and_only_the_last_is_red
     there = sum(move.shares_micros for move in moves if move.receiver == wallet.lower())
     gone = sum(move.shares_micros for move in moves if move.sender == wallet.lower())
     assert (there, gone) == (30 * SHARE, 30 * SHARE)
+    paid = await paid_out(scene, wallet, before + 1, head)
+    assert [(one.tx_hash, one.shares_micros) for one in paid] == [(seen[-1].tx_hash, 15 * SHARE)]
+
+
+async def paid_out(scene: Scene, wallet: str, first: int, last: int) -> tuple[Redemption, ...]:
+    """What the reconciler finds of the token in these blocks, its last fill being in the first."""
+    now, token = datetime.now(UTC), str(scene.yes)
+    account = replace(an_account(), wallet=wallet)
+    stores = MemoryStores(lambda: now)
+    fill = Fill(
+        account.account_id,
+        "t",
+        "0xo",
+        "c",
+        scene.condition,
+        token,
+        Side.BUY,
+        1,
+        1,
+        0,
+        TradeStatus.CONFIRMED,
+        now,
+        "",
+        first,
+    )
+    stores.database.fills[account.account_id, "t", "0xo"] = fill
+    position = Position(account.account_id, wallet, token, scene.condition, 30 * SHARE, 0, 0, 0, 0, now)
+    return await Redemptions(account, stores, scene.chain).of(position, last)
 
 
 async def test_a_chain_that_is_away_says_so() -> None:
