@@ -4,6 +4,8 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from services.cli.replay.clock import VirtualLoop
@@ -11,12 +13,13 @@ from services.cli.replay.drive import Ended, play
 from services.cli.replay.model import Model
 from services.cli.replay.report import Line, Report, report
 from services.cli.replay.tape import merged, record
-from services.common.config_file import PolicyFile
+from services.common.config_file import PolicyFile, read_policy
 from services.common.domain.copy import Copy, CopyKind
 from services.common.domain.market import Side
 from services.common.polymarket.parse.activity import ActivityRow
 from services.common.polymarket.parse.history import read_history
 from services.common.ports.chain import FillLog
+from tests import recordings
 
 EPOCH = 1_774_423_800
 """A second of 2026-03-25; rows count theirs from it."""
@@ -24,6 +27,9 @@ EPOCH = 1_774_423_800
 LEADER, OTHER_LEADER = "0x" + "1" * 40, "0x" + "2" * 40
 YES, NO = "71", "72"
 SHARE = DOLLAR = 1_000_000
+EXAMPLE = Path(__file__).parents[1] / "examples" / "replay_policy.toml"
+MAIN = ("leader_0xe00740bc_trades_v1",)
+TWO = ("leader_0xe1df720a_activity_v1", "leader_0x81514a78_activity_v1")
 GENEROUS = {
     "max_order_usdc": 5_000,
     "max_market_usdc": 50_000,
@@ -137,3 +143,13 @@ def replay(
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.run(work())
     return found[0]
+
+
+def file_of(name: str) -> Path:
+    return recordings.path(f"histories/{name}.json.gz")
+
+
+@cache
+def played(names: tuple[str, ...]) -> Replayed:
+    """These histories under the example policy; each is played once for all tests of a process."""
+    return replay(*(read_history(file_of(name).read_bytes()) for name in names), file=read_policy(EXAMPLE))
