@@ -14,7 +14,8 @@ from services.common.store.client import MongoStores
 from services.engine.assembly import Ports, assemble
 from services.engine.timing import Timing
 from tests.builders import SEAL
-from tests.engine_world import ScriptedChain, Venue
+from tests.scripted_chain import ScriptedChain
+from tests.scripted_venue import Venue
 
 CHAIN_ID = 137
 TIMING = Timing(sweep=timedelta(seconds=0.05), lease=timedelta(seconds=30), renew_every=timedelta(seconds=5))

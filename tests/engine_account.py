@@ -17,8 +17,10 @@ from services.common.store.client import MongoStores
 from services.engine.assembly import Ports, assemble
 from services.engine.timing import Timing
 from tests.builders import a_follow, an_account
-from tests.engine_world import POLICY, WALLET, Pen, ScriptedChain, Venue
+from tests.engine_world import POLICY, WALLET, Pen
 from tests.mesh import eventually
+from tests.scripted_chain import ScriptedChain
+from tests.scripted_venue import Venue
 
 COMPARED_IN = timedelta(seconds=10)
 """By the time that an engine asks, its account has been compared."""

@@ -6,7 +6,8 @@ from services.common.domain.exit import Exit, exit_id
 from services.common.domain.follow import follow_id
 from services.common.domain.lifecycle import CopyState
 from tests.builders import LEADER, TOKEN
-from tests.engine_world import ACCOUNT, SHARE, World
+from tests.engine_world import ACCOUNT, World
+from tests.scripted_venue import SHARE
 
 OTHER_LEADER = "0x" + "2" * 40
 FOLLOW = follow_id(ACCOUNT, LEADER)

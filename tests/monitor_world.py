@@ -20,8 +20,8 @@ from services.monitor.sources.chain import ChainSource
 from services.monitor.sources.rtds import FirehoseSource
 from services.monitor.watch import Watch
 from tests.builders import LEADER, TOKEN, a_follow
-from tests.engine_world import TestClock, settle
 from tests.patience import PATIENT_S
+from tests.still_clock import TestClock, settle
 
 SHARE = 1_000_000
 EXCHANGE = "0x" + "e" * 40

@@ -32,7 +32,7 @@ from tests.builders import (
     an_intent,
 )
 from tests.builders_case import a_market
-from tests.engine_world import TestClock
+from tests.still_clock import TestClock
 
 SHARE = 1_000_000
 EXCHANGE = "0x" + "e" * 40

@@ -10,7 +10,7 @@ from services.common.store.memory import MemoryStores
 from services.engine.servicer import EngineServicer
 from services.engine.status import Status
 from tests.builders import NOON, an_account
-from tests.engine_world import TestClock
+from tests.still_clock import TestClock
 
 ACCOUNTS = ["0x" + letter * 40 for letter in "abc"]
 ADMIN = Caller("", Principal("0x" + "9" * 40, UserRole.ADMIN))

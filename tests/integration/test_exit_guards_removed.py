@@ -24,8 +24,9 @@ from services.engine.pipeline import Approved, Refused, decide
 from services.engine.pricing import drafted
 from tests.builders import CONDITION, LEADER, TOKEN, a_copy, a_trade
 from tests.engine_account import EngineAccount
-from tests.engine_world import POLICY, SHARE, WALLET
+from tests.engine_world import POLICY, WALLET
 from tests.mesh import eventually
+from tests.scripted_venue import SHARE
 from tests.unit.test_engine_exits_without_a_guard import SCENES
 from tests.unit.test_engine_without_a_guard import market, without
 

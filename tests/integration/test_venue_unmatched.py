@@ -14,7 +14,7 @@ from py_clob_client_v2.exceptions import PolyApiException
 from services.common.domain.intent import Outcome
 from services.common.domain.lifecycle import CopyState
 from services.venue.accounts import Kind
-from tests import engine_world
+from tests import scripted_venue
 from tests.contract.venue_scenes import over_the_network
 from tests.engine_world import World
 from tests.patience import PATIENT_S
@@ -115,7 +115,7 @@ async def test_our_client_knows_that_nothing_was_bought_and_a_copy_ends_with_tha
         intent = await scene.an_order(20 * SHARE, beyond_ticks=-1)
         answer = await scene.post(intent)
     # The same answer to every order of a copy: it is tried anew as often as the policy says, and ends.
-    monkeypatch.setitem(engine_world.NOTHING_DONE, "unmatched", answer)
+    monkeypatch.setitem(scripted_venue.NOTHING_DONE, "unmatched", answer)
     world = await World().open()
     world.venue.script = ["unmatched"] * 9
     copy = await world.buys()

@@ -13,7 +13,7 @@ from services.common.polymarket.books import UNUSED_S, BookFeed
 from services.common.polymarket.letters import Letters
 from services.common.ports.venue import VenueUnavailable
 from services.common.store.memory import MemoryStores
-from tests.engine_world import TestClock, settle
+from tests.still_clock import TestClock, settle
 
 
 class Channel:

@@ -10,7 +10,8 @@ from services.common.domain.intent import Intent, Outcome
 from services.common.domain.lifecycle import CopyState
 from services.common.ports.stores import StoreUnavailable
 from services.common.ports.venue import Answer
-from tests.engine_world import ACCOUNT, SHARE, World
+from tests.engine_world import ACCOUNT, World
+from tests.scripted_venue import SHARE
 
 
 @pytest.fixture

@@ -5,7 +5,9 @@ import pytest
 from services.common.domain.intent import Outcome
 from services.common.domain.lifecycle import CopyState
 from services.engine.breaker import Breaker
-from tests.engine_world import SHARE, TestClock, World
+from tests.engine_world import World
+from tests.scripted_venue import SHARE
+from tests.still_clock import TestClock
 
 TABLE = {
     "nothing has happened": ("", False),

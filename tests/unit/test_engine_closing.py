@@ -9,8 +9,9 @@ from services.engine import closing
 from services.engine.closing import Closing, NotHeld, OtherRequest
 from tests.builders import TOKEN, a_follow
 from tests.controlled import left
-from tests.engine_world import ACCOUNT, OTHER_TOKEN, POLICY, SHARE, World
+from tests.engine_world import ACCOUNT, POLICY, World
 from tests.exit_world import FOLLOW, OTHER_LEADER, buys, holding, passes, sold, the_exit
+from tests.scripted_venue import OTHER_TOKEN, SHARE
 
 NOBODY = unowned(ACCOUNT)
 

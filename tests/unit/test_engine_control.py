@@ -11,7 +11,8 @@ from services.common.domain.lifecycle import CopyState
 from services.engine.controls import Controls
 from services.engine.status import Status
 from tests.builders import CONDITION
-from tests.engine_world import ACCOUNT, OTHER_TOKEN, SHARE, World
+from tests.engine_world import ACCOUNT, World
+from tests.scripted_venue import OTHER_TOKEN, SHARE
 from tests.servicer_world import ADMIN
 
 LOST = 60 * SHARE

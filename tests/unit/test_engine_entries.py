@@ -10,7 +10,8 @@ from services.common.domain.intent import IntentState, Outcome
 from services.common.domain.lifecycle import CopyState
 from tests.builders import NOON
 from tests.controlled import halted
-from tests.engine_world import ACCOUNT, SHARE, World
+from tests.engine_world import ACCOUNT, World
+from tests.scripted_venue import SHARE
 
 
 @pytest.fixture

@@ -10,8 +10,10 @@ from services.common.domain.follow import follow_id
 from services.common.domain.lifecycle import CopyState
 from services.common.ports.chain import Transfer
 from tests.builders import LEADER, NOON, TOKEN, a_follow
-from tests.engine_world import ACCOUNT, EXCHANGE, POLICY, SHARE, World
+from tests.engine_world import ACCOUNT, POLICY, World
 from tests.exit_world import OTHER_LEADER, buys, holding, passes, sold, the_exit
+from tests.scripted_chain import EXCHANGE
+from tests.scripted_venue import SHARE
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from services.common.domain.account import ExposureChange
 from services.common.domain.exit import ExitState
 from services.common.domain.intent import IntentState
 from services.common.domain.lifecycle import CopyState
-from tests.engine_world import SHARE, World
+from tests.engine_world import World
 from tests.exit_world import buys, fails, holding, passes, sold, the_exit
+from tests.scripted_venue import SHARE
 
 
 @pytest.fixture

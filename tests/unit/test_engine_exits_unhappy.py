@@ -11,8 +11,10 @@ from services.common.domain.market import Side
 from services.common.ports.chain import FillLog, OrderFilled
 from services.engine import debts, standing
 from tests.builders import ACCOUNT, LEADER, TOKEN
-from tests.engine_world import EXCHANGE, SHARE, World
+from tests.engine_world import World
 from tests.exit_world import fails, holding, passes, sold, the_exit
+from tests.scripted_chain import EXCHANGE
+from tests.scripted_venue import SHARE
 
 
 @pytest.fixture

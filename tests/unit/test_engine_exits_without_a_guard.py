@@ -19,8 +19,9 @@ from services.engine.guards import GUARDS
 from services.engine.pipeline import decide
 from services.engine.pricing import drafted
 from tests.builders import CONDITION, LEADER, NOON, TOKEN, an_intent
-from tests.engine_world import SHARE, World
+from tests.engine_world import World
 from tests.exit_world import holding, the_exit
+from tests.scripted_venue import SHARE
 from tests.unit.test_engine_without_a_guard import without
 
 Sight = Callable[[Case], Case]

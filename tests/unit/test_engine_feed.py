@@ -6,7 +6,8 @@ import pytest
 
 from services.common.domain.lifecycle import CopyState
 from services.common.ports.venue import VenueTrade
-from tests.engine_world import SHARE, Venue, World
+from tests.engine_world import World
+from tests.scripted_venue import SHARE, Venue
 
 
 class Channel:

@@ -8,7 +8,8 @@ from services.common.domain.account import ExposureChange, Limits
 from services.common.domain.lifecycle import CopyState
 from services.common.ports.venue import Wallet
 from tests.builders import ACCOUNT
-from tests.engine_world import SHARE, World
+from tests.engine_world import World
+from tests.scripted_venue import SHARE
 
 FOUR_IN_A_MINUTE = Limits(max_order_micros=10**12, max_orders_per_minute=4)
 

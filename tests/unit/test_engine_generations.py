@@ -15,7 +15,8 @@ from services.engine.incidents import incidents
 from services.engine.process_facts import Trouble
 from services.engine.retries import retry_after
 from tests.builders import NOON, a_copy, a_trade, an_intent
-from tests.engine_world import ACCOUNT, SHARE, World
+from tests.engine_world import ACCOUNT, World
+from tests.scripted_venue import SHARE
 
 FRESH_MS = 30_000
 SECOND = timedelta(seconds=1)

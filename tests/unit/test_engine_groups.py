@@ -11,7 +11,8 @@ from services.common.domain.grouping import group_of
 from services.common.domain.lifecycle import CopyState
 from services.engine.decision_record import read_case
 from tests.builders import a_copy, a_follow, a_trade
-from tests.engine_world import ACCOUNT, POLICY, SHARE, World
+from tests.engine_world import ACCOUNT, POLICY, World
+from tests.scripted_venue import SHARE
 
 GROUPED = replace(POLICY, grouping=Grouping.TOKEN, group_window_ms=5_000)
 

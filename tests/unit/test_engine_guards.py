@@ -10,7 +10,8 @@ from services.common.domain.market import Book, Level, Market
 from services.common.ports.venue import VenueUnavailable
 from services.engine.decision_record import read_case
 from tests.builders import CONDITION
-from tests.engine_world import ACCOUNT, SHARE, World
+from tests.engine_world import ACCOUNT, World
+from tests.scripted_venue import SHARE
 
 DOLLAR = 1_000_000
 HELD = "9" * 70

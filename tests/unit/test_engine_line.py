@@ -8,8 +8,8 @@ import pytest
 from services.common.domain.copy import CopyKind
 from services.engine.line import MOST_PAUSES, PAUSE, Line
 from tests.builders import TOKEN, a_copy
-from tests.engine_world import TestClock, settle
 from tests.patience import PATIENT_S
+from tests.still_clock import TestClock, settle
 
 FIRST, SECOND, DEBT = a_copy(1), a_copy(2), a_copy(3, kind=CopyKind.DEBT)
 

@@ -12,7 +12,8 @@ from services.common.domain.trade import LeaderTrade
 from services.monitor.turns import Turns
 from tests.builders import TOKEN, a_copy, a_follow, a_trade
 from tests.controlled import brought_to, paused
-from tests.engine_world import ACCOUNT, OTHER_TOKEN, POLICY, SHARE, World
+from tests.engine_world import ACCOUNT, POLICY, World
+from tests.scripted_venue import OTHER_TOKEN, SHARE
 
 OTHER_LEADER = "0x" + "b" * 40
 

@@ -10,8 +10,9 @@ from services.common.domain.lifecycle import CopyState
 from services.engine import own_exits
 from tests.builders import TOKEN, a_follow
 from tests.controlled import as_it_is_not, left
-from tests.engine_world import ACCOUNT, POLICY, SHARE, World
+from tests.engine_world import ACCOUNT, POLICY, World
 from tests.exit_world import FOLLOW, OTHER_LEADER, buys, holding, passes, sold, the_exit
+from tests.scripted_venue import SHARE
 
 
 @pytest.fixture

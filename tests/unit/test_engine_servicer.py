@@ -28,8 +28,8 @@ from services.engine import controls
 from services.engine.ripening import Ripening
 from services.engine.status import Status
 from tests.builders import NOON
-from tests.engine_world import TestClock
 from tests.servicer_world import ACCOUNTS, ADMIN, accounts, servicer
+from tests.still_clock import TestClock
 
 
 @pytest.fixture

@@ -14,7 +14,9 @@ from services.common.polymarket.environment import PRODUCTION
 from services.engine.pipeline import Approved, decide
 from services.engine.planner import Planner, unspent
 from tests.builders_case import DOLLAR, LEADER, NOON, a_case, an_account
-from tests.engine_world import SHARE, TestClock, World
+from tests.engine_world import World
+from tests.scripted_venue import SHARE
+from tests.still_clock import TestClock
 
 ONE_ORDER = 5 * DOLLAR
 CAPS = ["max_daily_spend_micros", "max_leader_day_micros"]

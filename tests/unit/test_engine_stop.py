@@ -9,7 +9,8 @@ from services.common.domain.lifecycle import CopyState
 from services.common.ports.venue import Answer
 from services.engine.timing import Timing
 from services.engine.worker import Worker
-from tests.engine_world import World, settle
+from tests.engine_world import World
+from tests.still_clock import settle
 
 
 class Slow:

@@ -8,7 +8,9 @@ from services.common.polymarket.environment import PRODUCTION
 from services.common.polymarket.modes import Mode, mode_of
 from services.common.ports.venue import Answer, Permission
 from services.engine.terms import HOLDS_S, Terms
-from tests.engine_world import SHARE, TestClock, Venue, World
+from tests.engine_world import World
+from tests.scripted_venue import SHARE, Venue
+from tests.still_clock import TestClock
 from tests.unit.test_engine_exits import holding, passes, sold
 
 TAKEN = Answer(Outcome.ACKED, 200, "matched")

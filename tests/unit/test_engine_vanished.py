@@ -3,8 +3,9 @@
 from services.common.domain.exit import ExitState
 from services.common.domain.lifecycle import CopyState
 from services.common.domain.market import Market
-from tests.engine_world import SHARE, World
+from tests.engine_world import World
 from tests.exit_world import holding, passes, the_exit
+from tests.scripted_venue import SHARE
 
 
 async def test_a_copy_whose_market_vanished_is_skipped_by_name_and_nothing_is_sent():

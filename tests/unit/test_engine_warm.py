@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from services.engine.warm import Warm
-from tests.engine_world import TestClock
+from tests.still_clock import TestClock
 
 
 class Fact:

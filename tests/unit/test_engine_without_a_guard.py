@@ -21,7 +21,8 @@ from services.engine.guards import GUARDS
 from services.engine.pipeline import decide
 from services.engine.pricing import drafted
 from tests.builders import CONDITION, LEADER, TOKEN, a_copy, a_trade, an_intent
-from tests.engine_world import ACCOUNT, POLICY, SHARE, World
+from tests.engine_world import ACCOUNT, POLICY, World
+from tests.scripted_venue import SHARE
 
 DOLLAR = 1_000_000
 Prepare = Callable[[World, pytest.MonkeyPatch], None]

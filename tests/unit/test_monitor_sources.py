@@ -11,9 +11,9 @@ from services.common.ports.chain import ChainUnavailable
 from services.common.ports.venue import VenueUnavailable
 from services.monitor.listen import AWAY, Listening
 from tests.builders import LEADER, a_follow
-from tests.engine_world import settle
 from tests.monitor_world import OTHER_LEADER, World, a_fill, until
 from tests.patience import PATIENT_S
+from tests.still_clock import settle
 
 CHECK = timedelta(milliseconds=1)
 

@@ -20,9 +20,9 @@ from services.monitor.announce import KEPT, Announcements
 from services.monitor.follows import import_first, named
 from services.monitor.servicer import MonitorServicer
 from tests.builders import ACCOUNT, LEADER, NOON, a_copy, a_follow, an_account
-from tests.engine_world import TestClock, settle
 from tests.monitor_world import OTHER_ACCOUNT, OTHER_LEADER, World, a_fill
 from tests.patience import PATIENT_S
+from tests.still_clock import TestClock, settle
 
 
 class Listener:

@@ -13,8 +13,8 @@ from services.common.rpc.errors import InvalidArgument, NotFound
 from services.reconciler import wire
 from services.reconciler.servicer import ReconcilerServicer
 from tests.builders import ACCOUNT, CONDITION, NOON, TOKEN, an_account
-from tests.engine_world import settle
 from tests.reconciler_world import SHARE, World
+from tests.still_clock import settle
 
 OTHER_ACCOUNT = "0x" + "b" * 40
 OWNER, STRANGER = (Caller("", Principal(address, UserRole.USER)) for address in (ACCOUNT, "0x" + "9" * 40))

@@ -12,7 +12,7 @@ from services.common.rpc.errors import Unauthenticated
 from services.common.store.memory import MemoryStores
 from services.common.tokens import keys
 from tests.builders import NOON
-from tests.engine_world import TestClock
+from tests.still_clock import TestClock
 
 
 class Desk:
