@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 from prometheus_client import Counter
@@ -27,11 +27,11 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Noted:
-    """A transaction that is not final yet: where it was mined, and what was made of it."""
+    """A transaction that is not final yet: where it was mined, and what was made of it; since when it is missing, by the monotonic clock."""
 
     block: int
     entries: dict[str, LeaderTrade]
-    missing_since: datetime | None = None
+    missing_since_s: float | None = None
 
 
 class Removals:
@@ -55,25 +55,28 @@ class Removals:
 
         Raises what the ports raise: then they are looked at again.
         """
-        now = self._clock.now()
-        gone = [tx for tx, one in self._noted.items() if self._is_missing(tx, one, first, last, mined, now)]
-        self._noted = {tx: one for tx, one in self._noted.items() if one.block >= first or one.missing_since}
+        # A clock that is set right meanwhile would make a moment of half a minute, or the other way round.
+        now_s = self._clock.monotonic()
+        gone = [tx for tx, one in self._noted.items() if self._is_missing(tx, one, first, last, mined, now_s)]
+        self._noted = {
+            tx: one for tx, one in self._noted.items() if one.block >= first or one.missing_since_s is not None
+        }
         return tuple([tx for tx in gone if await self._is_over(tx)])
 
     def _is_missing(
-        self, tx_hash: str, one: Noted, first: int, last: int, mined: Collection[str], now: datetime
+        self, tx_hash: str, one: Noted, first: int, last: int, mined: Collection[str], now_s: float
     ) -> bool:
         if tx_hash in mined:
-            one.missing_since = None
-        elif one.missing_since is None and first <= one.block <= last:
-            one.missing_since = now
-        return one.missing_since is not None and now - one.missing_since >= GONE_FOR
+            one.missing_since_s = None
+        elif one.missing_since_s is None and first <= one.block <= last:
+            one.missing_since_s = now_s
+        return one.missing_since_s is not None and now_s - one.missing_since_s >= GONE_FOR.total_seconds()
 
     async def _is_over(self, tx_hash: str) -> bool:
         """Whether there is nothing left to do about a transaction that logs tell of no more."""
         receipt, one = await self._chain.receipt(tx_hash), self._noted[tx_hash]
         if receipt is not None:
-            one.block, one.missing_since = receipt.block_number, None
+            one.block, one.missing_since_s = receipt.block_number, None
             return False
         for copy_id, trade in list(one.entries.items()):
             if await self._reorgs.has_moved(trade) or await self._is_settled(copy_id):
