@@ -1,6 +1,7 @@
 """A chain whose newest blocks may be taken back."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import inf
@@ -46,6 +47,22 @@ class Reorg:
         return Reorg(tx_hash, mined_at_s, dice.uniform(0.2, FINALITY - 1.5), back, dice.random() < 0.4)
 
 
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """A settlement of ours that is taken back, so many seconds after it was mined. Then it fails, or is mined again: as it was (`same`), or
+    in another transaction."""
+
+    after_s: float
+    back_after_s: float
+    fails: bool
+    same: bool
+
+    @staticmethod
+    def drawn(dice: Random) -> "Undoing":
+        back_s = dice.choice([dice.uniform(0.1, 3), dice.uniform(3, 15)])
+        return Undoing(dice.uniform(0.2, FINALITY - 1.5), back_s, dice.random() < 0.3, dice.random() < 0.4)
+
+
 class SimChain(MemoryChain):
     """Blocks are final some seconds later."""
 
@@ -53,9 +70,11 @@ class SimChain(MemoryChain):
         head = await super().head()
         return replace(head, finalized=head.number - FINALITY)
 
-    def take_back(self, tx_hash: str) -> Receipt:
-        """The transaction was never mined."""
+    def take_back(self, tx_hash: str, collateral: Mapping[str, int] | None = None) -> Receipt:
+        """The transaction was never mined, and never moved this collateral."""
         receipt = self._receipts.pop(tx_hash)
+        for wallet, amount in (collateral or {}).items():
+            self._collateral[wallet.lower()].move(receipt.block_number, -amount)
         for move in receipt.transfers:
             for wallet, amount in ((move.sender, move.shares_micros), (move.receiver, -move.shares_micros)):
                 self._shares[wallet.lower()][move.token_id].move(move.block_number, amount)
@@ -67,7 +86,7 @@ class SimChain(MemoryChain):
             logs[:] = [log for log in logs if log.tx_hash != tx_hash]
         return receipt
 
-    def mine_again(self, receipt: Receipt, tx_hash: str) -> None:
+    def mine_again(self, receipt: Receipt, tx_hash: str, collateral: Mapping[str, int] | None = None) -> None:
         """The same fills and transfers in the block that is next."""
         block = self.head_number + 1
         moves = tuple(replace(move, tx_hash=tx_hash, block_number=block) for move in receipt.transfers)
@@ -80,7 +99,8 @@ class SimChain(MemoryChain):
                 block_hash=f"0x{block:064x}",
                 block_at=at,
                 transfers=moves,
-            )
+            ),
+            collateral,
         )
 
     async def play(self, reorg: Reorg) -> None:

@@ -1,27 +1,41 @@
 """Rules that only a hostile world needs: lying answers, a channel that stutters, reorgs, a signer that is away, clocks that are off."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from services.common.domain import lifecycle, transitions
-from services.common.domain.copy import CopyRef
+from services.common.domain.copy import Copy, CopyRef
+from services.common.domain.fill import TradeStatus
 from services.common.domain.intent import Intent
+from services.common.domain.market import Side
+from services.common.domain.money import MICRO, mul_div
 from services.common.domain.trade import LeaderTrade
 from services.common.polymarket import classify
 from services.common.polymarket.classify import Refusal
 from services.common.polymarket.parse.clob import ClobTrade, PostAnswer
 from services.common.polymarket.user_feed import UserFeed
+from services.common.ports.chain import FillLog, OrderFilled
+from services.common.ports.clock import Clock
 from services.common.ports.signer import SignerStanding
-from services.common.ports.venue import Answer
+from services.common.ports.venue import Answer, VenueTrade
 from services.common.store.memory.copies import MemoryCopies
 from services.engine.lookout import Lookout
 from services.engine.standing import Standing
+from services.monitor import removals
+from services.monitor.removals import Removals
 from services.monitor.reorgs import Reorgs
+from services.reconciler import settle
+from services.reconciler.evidence import Pending, Settled, weigh
+from services.reconciler.settle import Settler
 from tests.simulation.weather import Weather
 
 Patch = pytest.MonkeyPatch
+NEVER = 10**18
+"""A block that is not reached."""
 
 
 def writes_are_unconditional(patch: Patch) -> None:
@@ -77,6 +91,80 @@ def what_was_seen_once_stands_for_ever(patch: Patch) -> None:
     patch.setattr(Standing, "has_lost_one", has_lost_one)
 
 
+def what_was_removed_is_not_voided(patch: Patch) -> None:
+    async def check(self: Removals, first: int, last: int, mined: Collection[str]) -> tuple[str, ...]:
+        return ()
+
+    patch.setattr(Removals, "check", check)
+
+
+def what_is_missing_for_a_moment_is_voided(patch: Patch) -> None:
+    patch.setattr(removals, "GONE_FOR", timedelta(0))
+
+
+class _Wall:
+    """A clock that calls the time of day monotonic."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    def monotonic(self) -> float:
+        return self._clock.now().timestamp()
+
+
+def what_is_missing_is_timed_by_a_clock_that_may_be_set(patch: Patch) -> None:
+    made = Removals.__init__
+
+    def mutated(self: Removals, chain: Any, stores: Any, clock: Clock, reorgs: Reorgs) -> None:
+        made(self, chain, stores, _Wall(clock), reorgs)  # type: ignore[arg-type]
+
+    patch.setattr(Removals, "__init__", mutated)
+
+
+def what_has_moved_is_voided(patch: Patch) -> None:
+    async def has_moved(self: Reorgs, trade: LeaderTrade) -> bool:
+        return False
+
+    patch.setattr(Reorgs, "has_moved", has_moved)
+
+
+def what_is_not_final_is_booked(patch: Patch) -> None:
+    patch.setattr(settle, "weigh", lambda copy, trades, logs, _: weigh(copy, trades, logs, NEVER))
+
+
+def the_exchanges_word_is_booked_without_the_chain(patch: Patch) -> None:
+    def believed(copy: Copy, trades: Sequence[VenueTrade], logs: object, finalized: int) -> Pending | Settled:
+        blocks = [FillLog(_filled(trade), trade.tx_hash, 0, "", trade.matched_at) for trade in trades if _stands(trade)]
+        return weigh(copy, trades, blocks, finalized)
+
+    patch.setattr(settle, "weigh", believed)
+
+
+def _stands(trade: VenueTrade) -> bool:
+    return trade.status is TradeStatus.CONFIRMED
+
+
+def _filled(trade: VenueTrade) -> OrderFilled:
+    usdc = mul_div(trade.shares_micros, trade.price_micros, MICRO)
+    amounts = (usdc, trade.shares_micros) if trade.side is Side.BUY else (trade.shares_micros, usdc)
+    return OrderFilled(trade.order_hash, "", "", "", trade.side, trade.token_id, *amounts, 0, 0)
+
+
+def a_fill_that_was_seen_once_stands_for_ever(patch: Patch) -> None:
+    logs = Settler._logs
+
+    async def remembered(self: Settler, copy: Copy) -> tuple[FillLog, ...]:
+        seen: dict[str, dict[str, FillLog]] = self.__dict__.setdefault("seen", {})
+        known = seen.setdefault(copy.copy_id, {})
+        known.update({log.tx_hash: log for log in await logs(self, copy)})
+        return tuple(known.values())
+
+    patch.setattr(Settler, "_logs", remembered)
+
+
 def nobody_asks_whether_the_signer_is_there(patch: Patch) -> None:
     patch.setattr(Lookout, "signer", lambda self, around: SignerStanding.READY)
 
@@ -93,6 +181,13 @@ WEATHER: dict[Callable[[Patch], None], dict[str, float]] = {
     a_trade_that_is_told_twice_counts_twice: {"network": 0.6, "has_channel": True, "channel": 1},
     a_trade_that_has_moved_is_another: {"reorgs": 0.5},
     what_was_seen_once_stands_for_ever: {"reorgs": 0.8},
+    what_was_removed_is_not_voided: {"reorgs": 0.8, "long_stop": True},
+    what_is_missing_for_a_moment_is_voided: {"reorgs": 0.8},
+    what_is_missing_is_timed_by_a_clock_that_may_be_set: {"reorgs": 0.8, "long_stop": True, "clocks": 120},
+    what_has_moved_is_voided: {"reorgs": 0.8, "long_stop": True},
+    what_is_not_final_is_booked: {"undoings": 0.8},
+    the_exchanges_word_is_booked_without_the_chain: {"undoings": 0.8},
+    a_fill_that_was_seen_once_stands_for_ever: {"undoings": 0.8},
     nobody_asks_whether_the_signer_is_there: {"signer": 0.1},
     a_process_goes_by_its_own_clock: {"network": 0.6, "clocks": 14},
 }

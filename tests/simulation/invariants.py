@@ -15,7 +15,9 @@ from services.common.domain.market import Side
 from services.common.domain.money import MICRO, mul_div
 from services.engine import grouping
 from services.engine.exits import place
+from services.monitor.removals import GONE_FOR, REASON
 from tests.builders import NOON
+from tests.simulation.weather import FAULTS_END_S
 from tests.simulation.world import ACCOUNT, ENDED, World, waits_for_what_was_taken_back
 
 NOTICED = timedelta(seconds=8)
@@ -31,6 +33,8 @@ def broken(world: World) -> list[str]:
         _no_order_beyond_its_trades,
         _no_trade_lost,
         _nothing_is_sold_for_what_was_taken_back,
+        _nothing_is_bought_for_what_was_taken_back,
+        _what_is_back_is_not_voided,
         _every_fill_booked,
         _everything_ends,
         _exposure_is_the_sum,
@@ -102,6 +106,28 @@ def _nothing_is_sold_for_what_was_taken_back(world: World) -> Iterator[str]:
         late = [copy.detected_at for copy in sales if copy.detected_at > noticed]
         if late:
             yield f"EXIT: sold at {late[0]:%H:%M:%S} for what was taken back"
+
+
+def _nothing_is_bought_for_what_was_taken_back(world: World) -> Iterator[str]:
+    """Where the monitor knew that it was: one that has died since has forgotten, and one whose write failed may never have noted it."""
+    if world.weather.database:
+        return
+    for copy in world.copies:
+        reorg = world.reorgs.get(copy.trade.tx_hash)
+        if copy.kind is not CopyKind.ENTRY or reorg is None or reorg.comes_back:
+            continue
+        order = world.stores.database.copies[copy.member_of] if copy.member_of else copy
+        known = NOON + timedelta(seconds=max(reorg.gone_at_s, FAULTS_END_S)) + GONE_FOR + NOTICED
+        late = [one.attempts[0].at for one in order.intents if one.attempts and one.attempts[0].at > known]
+        if late and world.monitor_since <= copy.detected_at:
+            yield f"VOID: copy {copy.copy_id} was sent at {late[0]:%H:%M:%S} for what was taken back for good"
+
+
+def _what_is_back_is_not_voided(world: World) -> Iterator[str]:
+    for copy in world.copies:
+        reorg = world.reorgs.get(copy.trade.tx_hash)
+        if copy.skip_reason == REASON and (reorg is None or reorg.comes_back):
+            yield f"VOID: copy {copy.copy_id} is void, and its trade is there"
 
 
 def _filled(world: World, copy: Copy) -> int:

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -20,7 +20,7 @@ from services.common.ports.chain import OrderFilled, Receipt, Transfer
 from services.common.ports.venue import Answer, OpenOrder, Permission, VenueTrade, Wallet
 from tests.builders import CONDITION
 from tests.simulation import replies
-from tests.simulation.chain import SimChain
+from tests.simulation.chain import SimChain, Undoing
 from tests.simulation.channel import SimChannel
 from tests.simulation.process import Process, Wire
 from tests.simulation.replies import Reply
@@ -31,6 +31,7 @@ LOT = 10_000
 TIMEOUT_S = 5.0
 LATEST_S = 45.0
 OVERLAP = timedelta(minutes=1)
+UNSETTLED = frozenset({TradeStatus.MATCHED, TradeStatus.RETRYING})
 
 
 @dataclass
@@ -48,7 +49,12 @@ class SimVenue:
     have left somebody who hears of them no more."""
 
     def __init__(
-        self, chain: SimChain, clock: SimClock, weather: Weather, heard: Callable[[str, Intent], None]
+        self,
+        chain: SimChain,
+        clock: SimClock,
+        weather: Weather,
+        heard: Callable[[str, Intent], None],
+        taken_back: Callable[[str], None],
     ) -> None:
         self.arrived: dict[str, Arrived] = {}
         self.trades: defaultdict[str, list[VenueTrade]] = defaultdict(list)
@@ -56,6 +62,9 @@ class SimVenue:
         self._clock = clock
         self._weather = weather
         self._heard = heard
+        self._taken_back = taken_back
+        self._undone: set[str] = set()
+        self.undone = 0
         self.channel = SimChannel(weather)
         self._dice = weather.dice("venue")
         self._forgets = self._dice.random() < 0.5
@@ -66,7 +75,7 @@ class SimVenue:
 
     @property
     def is_at_rest(self) -> bool:
-        if self.on_its_way:
+        if self.on_its_way or self._undone:
             return False
         return all(trade.status in TRADE_TERMINAL for trades in self.trades.values() for trade in trades)
 
@@ -121,9 +130,38 @@ class SimVenue:
             self._becomes(trade, TradeStatus.FAILED)
             return
         trade = self._becomes(replace(trade, tx_hash=_digest(trade.trade_id)), TradeStatus.MINED)
-        self._mine(wallet, intent, trade)
-        await asyncio.sleep(dice.uniform(1, 6))
-        self._becomes(trade, TradeStatus.CONFIRMED)
+        cost = self._mine(wallet, intent, trade)
+        confirmed_s, dice = dice.uniform(1, 6), self._weather.dice("undoing", trade.trade_id)
+        if self._weather.strikes(self._weather.undoings, dice):
+            await self._undo(trade, Undoing.drawn(dice), cost, confirmed_s)
+        else:
+            await asyncio.sleep(confirmed_s)
+            self._becomes(trade, TradeStatus.CONFIRMED)
+
+    async def _undo(self, trade: VenueTrade, undoing: Undoing, cost: Mapping[str, int], confirmed_s: float) -> None:
+        """The chain takes the block back. What was confirmed stays so unless it fails: the exchange's word is not taken back with it."""
+        await asyncio.sleep(min(confirmed_s, undoing.after_s))
+        if confirmed_s < undoing.after_s:
+            trade = self._becomes(trade, TradeStatus.CONFIRMED)
+            await asyncio.sleep(undoing.after_s - confirmed_s)
+        receipt = self._chain.take_back(trade.tx_hash, cost)
+        self._taken_back(trade.tx_hash)
+        self._undone.add(trade.trade_id)
+        self.undone += 1
+        if trade.status is not TradeStatus.CONFIRMED:
+            trade = self._becomes(trade, TradeStatus.RETRYING)
+        await asyncio.sleep(undoing.back_after_s)
+        self._undone.discard(trade.trade_id)
+        if undoing.fails:
+            self._becomes(trade, TradeStatus.FAILED)
+            return
+        tx_hash = trade.tx_hash if undoing.same else _digest(f"{trade.trade_id} again")
+        self._chain.mine_again(receipt, tx_hash, cost)
+        confirmed = trade.status is TradeStatus.CONFIRMED
+        trade = self._becomes(replace(trade, tx_hash=tx_hash), trade.status if confirmed else TradeStatus.MINED)
+        if not confirmed:
+            await asyncio.sleep(confirmed_s)
+            self._becomes(trade, TradeStatus.CONFIRMED)
 
     def _becomes(self, trade: VenueTrade, status: TradeStatus) -> VenueTrade:
         after, ours = replace(trade, status=status), self.trades[trade.order_hash]
@@ -131,7 +169,8 @@ class SimVenue:
         self.channel.tell(after)
         return after
 
-    def _mine(self, wallet: str, intent: Intent, trade: VenueTrade) -> None:
+    def _mine(self, wallet: str, intent: Intent, trade: VenueTrade) -> dict[str, int]:
+        """Settle it in a block; what that moves of the wallet's collateral."""
         fields, buys = intent.fields, trade.side is Side.BUY
         usdc, block = mul_div(trade.shares_micros, trade.price_micros, MICRO), block_of(self._clock.now())
         amounts = (usdc, trade.shares_micros) if buys else (trade.shares_micros, usdc)
@@ -142,7 +181,9 @@ class SimVenue:
         move = Transfer(*ends, trade.token_id, trade.shares_micros, trade.tx_hash, block, 0)
         at = datetime.fromtimestamp(block, UTC)
         receipt = Receipt(trade.tx_hash, block, _digest(f"block {block}"), at, True, (fill,), (move,))
-        self._chain.mine(receipt, {wallet: -usdc if buys else usdc})
+        cost = {wallet: -usdc if buys else usdc}
+        self._chain.mine(receipt, cost)
+        return cost
 
     def cash_micros(self, wallet: str) -> int:
         """What the matches that are not settled leave of nothing: to be added to the chain's balance."""
@@ -151,7 +192,7 @@ class SimVenue:
             for known, trades in self.trades.items()
             if self.arrived[known].wallet == wallet
             for trade in trades
-            if trade.side is Side.BUY and trade.status in {TradeStatus.MATCHED, TradeStatus.RETRYING}
+            if trade.side is Side.BUY and (trade.status in UNSETTLED or trade.trade_id in self._undone)
         )
         return -sum(mul_div(trade.shares_micros, trade.price_micros, MICRO) for trade in mine)
 

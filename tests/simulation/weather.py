@@ -1,7 +1,7 @@
 """What goes wrong in one run, and how often: drawn from its seed, over before its end."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 FAULTS_END_S = 40.0
@@ -26,7 +26,9 @@ class Weather:
     - `crash`, `stall`: of a process, at each of its effects. `database`, `network`, `reads`: that a write, an order, a look-up fails.
     - `has_channel`: whether there is a user channel at all; `channel`: that a frame of it is late, told twice, or never.
     - `signer`: that the signer refuses; above zero it is away for a while, too.
-    - `clocks`: how far the processes' clocks are off, in seconds at most. `reorgs`: that a leader's trade is taken back.
+    - `clocks`: how far the processes' clocks are off, in seconds at most. `reorgs`: that a leader's trade is taken back;
+      `undoings`: that a settlement of ours is.
+    - `long_stop`: whether the account is stopped for longer than it takes to tell what was taken back for good.
     """
 
     seed: int
@@ -41,10 +43,12 @@ class Weather:
     signer: float = 0
     clocks: float = 0
     reorgs: float = 0
+    undoings: float = 0
+    long_stop: bool = False
 
     @staticmethod
     def drawn(seed: int, random: Random) -> "Weather":
-        return Weather(
+        made = Weather(
             seed,
             random,
             crash=random.choice([0, 0.001, 0.004, 0.01]),
@@ -57,6 +61,13 @@ class Weather:
             signer=random.choice([0, 0, 0.1]),
             clocks=random.choice([0, 0, 1.5, 1.5, 120]),
             reorgs=random.choice([0, 0, 0.3]),
+        )
+        long_stop = made.reorgs > 0 and made.dice("long stop").random() < 0.2
+        return replace(
+            made,
+            reorgs=0.8 if long_stop else made.reorgs,
+            undoings=made.dice("undoings").choice([0, 0, 0, 0, 0.7]),
+            long_stop=long_stop,
         )
 
     def dice(self, *name: object) -> Random:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -33,9 +33,9 @@ from services.reconciler.resolutions import Resolutions
 from services.reconciler.settle import Settler
 from tests.builders import CONDITION, LEADER, NOON, SEAL, TOKEN, a_follow, an_account
 from tests.builders_case import a_market
-from tests.controlled import brought_to, halted
 from tests.simulation.chain import Reorg, SimChain
 from tests.simulation.channel import SimUserFeed
+from tests.simulation.people import People
 from tests.simulation.process import Process, ProcessClock, Wire, WiredStores
 from tests.simulation.signer import Outage, SimSigner
 from tests.simulation.venue import Reads, SimClob, SimVenue
@@ -52,6 +52,8 @@ FUNDS = 1_000_000_000
 LAST_TRADE_S = 30.0
 END_S = 360.0
 QUIET_S = 15.0
+PATIENT_MS = 300_000
+"""How old a trade may be where the account is stopped for long."""
 UNHEARD_S = 10.0
 """An engine knows at once that the signer is away; what it has in hand then is decided within so much, however long it is frozen."""
 PAUSES_S = (0.0, 0.2, 1.0, 3.0, 6.0)
@@ -81,6 +83,7 @@ class World:
     reorgs: dict[str, Reorg] = field(default_factory=dict)
     feeds: list[SimUserFeed] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
+    monitor_since: datetime = NOON
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
@@ -88,13 +91,15 @@ class World:
         self.clock = SimClock(self.random)
         self.stores = MemoryStores(self.clock.now)
         self.chain = SimChain(self.clock, 137)
-        self.venue = SimVenue(self.chain, self.clock, self.weather, self._heard)
+        self.venue = SimVenue(self.chain, self.clock, self.weather, self._heard, self._taken_back)
         self.reads = Reads(self.venue, self.chain, self.clock, WALLET)
         self.markets = MemoryMarkets(self.clock)
         self.signer = Outage(self.weather)
         self.limits = Limits(
             max_order_micros=10**12, max_market_micros=self.random.choice([1_000_000_000, 1_000_000_000, 40_000_000])
         )
+        if self.weather.long_stop:
+            self.limits = replace(self.limits, max_trade_age_ms=PATIENT_MS)
         self.account = an_account(ACCOUNT, wallet=WALLET, signer=WALLET, owner=ACCOUNT, limits=self.limits)
         self._supervisors: list[asyncio.Task[None]] = []
         self._logs = 0
@@ -183,6 +188,12 @@ class World:
         if next(ours, None) is None:
             self.violations.append(f"I6: order {intent.order_hash} reached the venue without an intent")
 
+    def _taken_back(self, tx_hash: str) -> None:
+        """I4: nothing is booked that the chain may yet take back."""
+        booked = (fill for fill in self.stores.database.fills.values() if fill.booked and fill.tx_hash == tx_hash)
+        if next(booked, None) is not None:
+            self.violations.append(f"I4: transaction {tx_hash} was taken back, and is booked")
+
     def _watch_line(self) -> None:
         """I8: no limit is exceeded by what commits, and nothing is journaled while the account is halted."""
         database, expose = self.stores.database, self.stores.database.expose
@@ -233,27 +244,11 @@ class World:
         """Start everyone, and start again whoever dies."""
         starts = {"monitor": self._monitor, "reconciler": self._reconciler}
         starts |= {f"engine-{n}": self._engine for n in range(self.random.randint(1, 3))}
-        self._supervisors.append(asyncio.create_task(self._control()))
-        self._supervisors.append(asyncio.create_task(self._review()))
+        people = People(self.stores, ACCOUNT, self.weather, self.clock)
+        self._supervisors += [asyncio.create_task(people.control()), asyncio.create_task(people.review())]
         self._supervisors += [asyncio.create_task(self.chain.play(reorg)) for reorg in self.reorgs.values()]
         for name, start in starts.items():
             self._supervisors.append(asyncio.create_task(self._keep(name, start)))
-
-    async def _control(self) -> None:
-        """Someone stops the account now and then, and always starts it again."""
-        dice = self.weather.dice("control")
-        for _ in range(dice.choice([0, 0, 1, 3])):
-            await asyncio.sleep(dice.uniform(0.5, 12))
-            await self.stores.accounts.change(ACCOUNT, halted(self.clock.now()))
-            await asyncio.sleep(dice.choice([0.01, 0.2, 3.0]))
-            await self.stores.accounts.change(ACCOUNT, brought_to(AccountState.ACTIVE, self.clock.now()))
-
-    async def _review(self) -> None:
-        """Someone looks at what wants a review: until then its market is left alone."""
-        while True:
-            await asyncio.sleep(20)
-            for copy in await self.stores.copies.reviews([ACCOUNT], 50):
-                await self.stores.copies.acknowledge(copy.copy_id, "ops", "", self.clock.now())
 
     async def _keep(self, name: str, start: Callable[[Process], None]) -> None:
         dice = self.weather.dice(name)
@@ -265,6 +260,7 @@ class World:
             await asyncio.sleep(dice.choice([0.1, 0.5, 2.0, 5.0, 15.0]))
 
     def _monitor(self, process: Process) -> None:
+        self.monitor_since = self.clock.now()
         stores, clock = WiredStores(process, self.stores), ProcessClock(process)
         chain = Wire(process, self.chain, "chain", self.weather.reads)
         roster = Roster(stores, chain, clock)  # type: ignore[arg-type]
