@@ -145,9 +145,11 @@ class World:
         self._transactions = 0
 
     async def follow(self, *follows: Follow) -> None:
-        """Store follows; one of the leader by the account where none is named."""
+        """Store follows, one of the leader by the account where none is named; what their leaders did until now has been read."""
+        head, now = self.chain.head_number, self.clock.now()
         for follow in follows or (a_follow(),):
             await self.stores.follows.create(follow)
+            await self.stores.leaders.start(Leader(follow.leader, head, now))
 
     async def start(self) -> Monitor:
         """A monitor that has read its follows."""

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from math import ceil
 
 from services.common.domain.follow import Follow, FollowState
 from services.common.ports.accounts import Leader
@@ -10,9 +11,14 @@ from services.common.ports.chain import Chain
 from services.common.ports.clock import Clock
 from services.common.ports.stores import Stores
 
+BLOCKS_PER_S = 2
+"""More than any chain of the venue makes."""
+MOST_BACK = timedelta(hours=1)
+"""What is older is read from the Data API, every hour."""
+
 
 class Roster:
-    """Follows by leader. A leader that is new starts at the chain's head: what he did before is not copied."""
+    """Follows by leader. A leader that is new starts where he was first followed: what he did before is not copied."""
 
     def __init__(self, stores: Stores, chain: Chain, clock: Clock) -> None:
         self._stores = stores
@@ -48,7 +54,7 @@ class Roster:
             if follow.state is not FollowState.CLOSED:
                 found[follow.leader].append(follow)
         for leader in found.keys() - self._follows.keys():
-            await self._start(leader)
+            await self._start(leader, min(follow.created_at for follow in found[leader]))
         changed = found.keys() != self._follows.keys()
         if _who(found) != _who(self._follows):
             self._version += 1
@@ -60,10 +66,13 @@ class Roster:
         theirs = await self._stores.now()
         self._skew = before + (self._clock.now() - before) / 2 - theirs
 
-    async def _start(self, leader: str) -> None:
+    async def _start(self, leader: str, since: datetime) -> None:
         if await self._stores.leaders.get(leader) is None:
             head = await self._chain.head()
-            await self._stores.leaders.start(Leader(leader, head.number, self._clock.now()))
+            # The follow may have been there long before anybody could read the chain.
+            missed = min(max(head.at - since, timedelta(0)), MOST_BACK)
+            first = head.number - ceil(missed.total_seconds() * BLOCKS_PER_S)
+            await self._stores.leaders.start(Leader(leader, max(first, 0), self._clock.now() - missed))
 
 
 def _who(follows: Mapping[str, Sequence[Follow]]) -> set[tuple[str, FollowState]]:

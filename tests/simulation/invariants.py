@@ -17,11 +17,11 @@ from services.engine import grouping
 from services.engine.exits import place
 from services.monitor.removals import GONE_FOR, REASON
 from tests.builders import NOON
-from tests.simulation.weather import FAULTS_END_S
+from tests.simulation.weather import FAULTS_END_S, LONGEST_STALL_S
 from tests.simulation.world import ACCOUNT, ENDED, World, waits_for_what_was_taken_back
 
 NOTICED = timedelta(seconds=8)
-FROZEN = NOTICED + timedelta(seconds=15)
+FROZEN = NOTICED + timedelta(seconds=LONGEST_STALL_S)
 """How long after a transaction was taken back an engine may still ask for a sale: it looks again every five seconds."""
 
 

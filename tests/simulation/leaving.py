@@ -76,7 +76,7 @@ class LeavingWorld(World):
 
     async def open(self) -> None:
         await super().open()
-        await self.stores.follows.create(a_follow(ACCOUNT, SECOND_LEADER, policy=self.policy))
+        await self.stores.follows.create(a_follow(ACCOUNT, SECOND_LEADER, policy=self.policy, created_at=NOON))
         await self.stores.follows.change(FOLLOWS[0], as_it_is_not(policy=self.policy))
 
     # what leaders do

@@ -52,6 +52,8 @@ ONCE_BROKEN = (
     2735,
     3609,
     4599,
+    9208,
+    10529,
 )
 """Seeds that have found something once; they are played for ever."""
 

@@ -6,6 +6,7 @@ from random import Random
 
 FAULTS_END_S = 40.0
 LEASE_S = 5.0
+LONGEST_STALL_S = 3 * LEASE_S
 KINDS = (
     ("lost", 0.2),
     ("late", 0.4),
@@ -83,7 +84,7 @@ class Weather:
 
     def stall_s(self, dice: Random) -> float:
         """Longer than a lease, more often than not."""
-        return dice.uniform(1.0, 3 * LEASE_S)
+        return dice.uniform(1.0, LONGEST_STALL_S)
 
     def network_kind(self, dice: Random) -> str:
         """What becomes of an order on its way: `whole` where nothing goes wrong."""

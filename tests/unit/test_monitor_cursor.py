@@ -11,7 +11,7 @@ from services.common.ports.chain import ChainUnavailable
 from services.common.ports.stores import StoreUnavailable
 from services.monitor.sources import chain as chain_source
 from services.monitor.sources.chain import WIDEST_SWEEP
-from tests.builders import LEADER, NOON, a_follow
+from tests.builders import ACCOUNT, LEADER, NOON, a_follow
 from tests.controlled import as_it_is_not
 from tests.monitor_world import OTHER_ACCOUNT, OTHER_LEADER, OVERLAP_BLOCKS, World, a_fill
 
@@ -48,7 +48,7 @@ async def test_a_new_leader_starts_at_the_head_and_his_old_trades_are_not_copied
     world = World()
     old = [world.mines(a_fill(order)) for order in range(1, 51)]
     await world.clock.run(20)
-    await world.follow(a_follow(created_at=world.clock.now()))
+    await world.stores.follows.create(a_follow(created_at=world.clock.now()))
     monitor = await world.start()
     assert (await world.cursor()).cursor_block == START + 20
 
@@ -62,6 +62,29 @@ async def test_a_new_leader_starts_at_the_head_and_his_old_trades_are_not_copied
     world.mines(a_fill(60))
     await monitor.chain.sweep()
     assert len(await world.copies()) == 1
+
+
+async def test_what_a_new_leader_did_while_nobody_could_read_the_chain_is_found():
+    world = World()
+    await world.stores.follows.create(a_follow(created_at=world.clock.now()))
+    await world.stores.follows.create(a_follow(OTHER_ACCOUNT, created_at=world.clock.now() + timedelta(seconds=100)))
+    await world.clock.run(1)
+    world.mines(a_fill(1))
+    await world.clock.run(OVERLAP_BLOCKS + 300)
+
+    monitor = await world.start()
+    await monitor.chain.sweep()
+
+    assert [copy.account_id for copy in await world.copies()] == [ACCOUNT]
+
+
+async def test_a_new_leader_is_not_read_further_back_than_the_data_api_is_every_hour():
+    world = World()
+    await world.stores.follows.create(a_follow(created_at=NOON - timedelta(days=300)))
+
+    await world.start()
+
+    assert (await world.cursor()).cursor_block == START - 2 * 3_600
 
 
 async def test_a_follow_made_later_does_not_move_the_cursor_of_its_leader(world: World):
@@ -252,7 +275,7 @@ async def test_the_roster_says_when_the_leaders_have_changed_and_when_somebody_f
 
 async def test_a_roster_whose_chain_is_away_keeps_the_leaders_that_it_knows(world: World):
     roster = (await world.start()).roster
-    await world.follow(a_follow(leader=OTHER_LEADER))
+    await world.stores.follows.create(a_follow(leader=OTHER_LEADER))
     world.chain.away = True
 
     with pytest.raises(ChainUnavailable):
