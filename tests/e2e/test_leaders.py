@@ -53,6 +53,7 @@ async def test_what_is_bought_and_sold_while_the_engine_is_down_ends_flat(runnin
 
     bought = await running.take("leader-3", 2)
     await eventually(lambda: running.copies(bought))
+    await asyncio.sleep(3)  # until the venue too has booked what he sells all of
     sold = await running.take("leader-3", 2, side="SELL", fraction_bps=10_000)
     await eventually(lambda: running.copies(sold))
     await asyncio.sleep(5)
@@ -72,6 +73,7 @@ async def test_what_was_bought_before_and_is_sold_while_the_engine_is_down_is_so
 
     again = await running.take("leader-3", 3, shares_micros=50 * SHARE)
     await eventually(lambda: running.copies(again))
+    await asyncio.sleep(3)  # until the venue too has booked what he sells all of
     sold = await running.take("leader-3", 3, side="SELL", fraction_bps=10_000)
     await eventually(lambda: running.copies(sold))
     await asyncio.sleep(5)
