@@ -84,6 +84,7 @@ async def test_a_witness_on_a_branch_of_its_own_disagrees_whichever_of_them_is_b
     assert await agree(nodes.read, nodes.stranger) is False
     assert await agree(nodes.stranger, nodes.read) is False
     assert await agree(nodes.read, nodes.follower, nodes.stranger) is False
+    assert await agree(nodes.read, nodes.stranger, nodes.follower) is False
 
 
 async def test_a_witness_that_is_away_says_nothing_and_if_all_are_nothing_is_known(nodes: Nodes) -> None:

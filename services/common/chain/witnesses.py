@@ -19,17 +19,18 @@ class RpcWitnesses:
 
     def __init__(self, url: str, others: Sequence[str]) -> None:
         self._node = Rpc(url)
-        self._others = {urlsplit(other).hostname or other: Rpc(other) for other in others}
+        # The name is for the log: an address may hold a key, and one host may have several nodes.
+        self._others = [(urlsplit(other).hostname or "", Rpc(other)) for other in others]
 
     async def close(self) -> None:
         """Let the connections go."""
-        await asyncio.gather(*(rpc.close() for rpc in (self._node, *self._others.values())))
+        await asyncio.gather(*(rpc.close() for rpc in (self._node, *(other for _, other in self._others))))
 
     async def agree(self) -> bool | None:
         if not self._others:
             return True
         ours = await _block(self._node, "latest")
-        said = await asyncio.gather(*(self._says(name, other, ours) for name, other in self._others.items()))
+        said = await asyncio.gather(*(self._says(name, other, ours) for name, other in self._others))
         heard = [one for one in said if one is not None]
         return all(heard) if heard else None
 
